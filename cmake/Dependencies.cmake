@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything migprof takes from elsewhere, and what it does without.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
+# zstd is linked statically: the injected library may bring no shared library into a foreign process.
+find_library(MIGPROF_ZSTD_ARCHIVE libzstd.a REQUIRED)
+find_path(MIGPROF_ZSTD_INCLUDE zstd.h REQUIRED)
+add_library(migprof_zstd INTERFACE)
+target_link_libraries(migprof_zstd INTERFACE ${MIGPROF_ZSTD_ARCHIVE})
+target_include_directories(migprof_zstd SYSTEM INTERFACE ${MIGPROF_ZSTD_INCLUDE})
+
+find_path(MIGPROF_XXHASH_INCLUDE xxhash.h REQUIRED)
+
+# CUDA and CUPTI: headers only. Nothing of them is linked; the running process brings its own.
+set(MIGPROF_CUDA_ROOT "" CACHE PATH "CUDA toolkit; empty: search")
+set(_cuda_hints ${MIGPROF_CUDA_ROOT} $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/cuda /opt/cuda)
+file(GLOB _versioned_cuda /usr/local/cuda-*)
+list(SORT _versioned_cuda COMPARE NATURAL ORDER DESCENDING)
+list(APPEND _cuda_hints ${_versioned_cuda})
+find_path(MIGPROF_CUDA_INCLUDE cuda.h HINTS ${_cuda_hints} PATH_SUFFIXES include targets/x86_64-linux/include)
+find_path(MIGPROF_CUPTI_INCLUDE cupti.h HINTS ${_cuda_hints} ${MIGPROF_CUDA_INCLUDE}
+          PATH_SUFFIXES include extras/CUPTI/include targets/x86_64-linux/include)
+if(MIGPROF_CUDA_INCLUDE AND MIGPROF_CUPTI_INCLUDE)
+  set(MIGPROF_HAVE_CUDA_HEADERS TRUE)
+  add_library(migprof_cuda_headers INTERFACE)
+  target_include_directories(migprof_cuda_headers SYSTEM INTERFACE ${MIGPROF_CUDA_INCLUDE} ${MIGPROF_CUPTI_INCLUDE})
+  find_program(MIGPROF_NVCC nvcc HINTS ${MIGPROF_CUDA_INCLUDE}/../bin ${_cuda_hints} PATH_SUFFIXES bin)
+else()
+  set(MIGPROF_HAVE_CUDA_HEADERS FALSE)
+  message(WARNING "cuda.h and cupti.h were not found: install the CUDA toolkit (11.8 or later, with CUPTI) and point "
+                  "MIGPROF_CUDA_ROOT at it to build libmigprof.so and the simulated GPU; building everything else.")
+endif()
+
+if(MIGPROF_HAVE_CUDA_HEADERS)
+  if(NOT EXISTS ${MIGPROF_LIBUNWIND_ROOT}/lib/libunwind.a)
+    message(FATAL_ERROR "no libunwind in ${MIGPROF_LIBUNWIND_ROOT}: run scripts/build_libunwind.sh")
+  endif()
+  add_library(migprof_libunwind INTERFACE)
+  target_include_directories(migprof_libunwind SYSTEM INTERFACE ${MIGPROF_LIBUNWIND_ROOT}/include)
+  target_link_libraries(migprof_libunwind INTERFACE ${MIGPROF_LIBUNWIND_ROOT}/lib/libunwind.a)
+endif()

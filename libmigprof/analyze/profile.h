@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result of analysis and the input of every renderer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "libmigprof/analyze/stack_tree.h"
+#include "libmigprof/mig/slice_identity.h"
+
+namespace migprof::analyze {
+
+// What was recorded, what was understood, and what was lost. Calls are CUDA API calls that give the GPU work.
+struct Health {
+  uint64_t launches = 0;       // calls recorded = matched + unmatched + captured + failed
+  uint64_t matched = 0;        // … for which GPU activity was found
+  uint64_t unmatched = 0;      // … for which none was, though some was to be expected
+  uint64_t captured = 0;       // … that put a node into a CUDA graph instead of running
+  uint64_t failed = 0;         // … that returned an error
+  uint64_t dropped = 0;        // events lost before they reached a file
+  uint64_t untimed = 0;        // activities without usable times: counted, but of width 0
+  uint64_t orphaned = 0;       // activities whose call is not in the trace; shown under "[unknown launch]"
+  uint64_t stackless = 0;      // calls whose stack was lost
+  uint64_t truncated = 0;      // calls whose stack lacks its outermost frames
+  uint64_t damaged_bytes = 0;  // of trace files that could not be read
+  bool killed = false;         // a process ended without closing its file
+};
+
+struct Totals {
+  uint64_t count = 0;
+  uint64_t total_ns = 0;
+  uint64_t bytes = 0;  // for copies and memsets
+};
+
+struct ProcessInfo {
+  uint32_t pid = 0;
+  std::string name;
+  uint64_t window_ns = 0;  // first to last event
+  uint64_t gpu_ns = 0;     // sum of kernel, copy and memset time
+  Health health;
+};
+
+// One slice of one host, over all processes that ran on it.
+struct SliceProfile {
+  std::string host;
+  std::string boot_id;
+  mig::SliceIdentity identity;
+  uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)
+  uint64_t window_ns = 0;  // first to last event, over all its processes
+  uint64_t busy_ns = 0;    // union of kernel, copy and memset intervals of all its processes
+  Totals kernels;
+  Totals memcpys;
+  Totals memsets;
+  uint64_t graph_launches = 0;
+  uint64_t synchronize_ns = 0;   // time that host threads spent in synchronizing calls, summed
+  uint64_t allocated_bytes = 0;  // device memory asked for, summed over all allocations
+  Health health;
+  std::vector<ProcessInfo> processes;  // by pid
+  StackTree stacks;                    // root; process; host frames; …; kernel or copy
+};
+
+struct Profile {
+  bool simulated = false;            // any part of it came from the simulated GPU
+  FrameTable frames;                 // of all slices
+  std::vector<SliceProfile> slices;  // by host, GPU UUID, GPU instance, compute instance, profile
+};
+
+// The rows above a slice's own tree, root first: host, GPU, slice. Names as shown in every picture and in folded
+// output.
+std::vector<Frame> SlicePath(const SliceProfile& slice);
+
+}  // namespace migprof::analyze

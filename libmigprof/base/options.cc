@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/base/options.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace migprof {
+namespace {
+
+bool ParseNumber(const char* text, uint32_t low, uint32_t high, uint32_t* out) {
+  char* end = nullptr;
+  errno = 0;
+  const unsigned long value = std::strtoul(text, &end, 10);
+  if (errno != 0 || end == text || *end != '\0' || *text == '-' || value < low || value > high) return false;
+  *out = static_cast<uint32_t>(value);
+  return true;
+}
+
+bool ParseSwitch(const char* text, bool* out) {
+  if (std::strcmp(text, "1") == 0 || std::strcmp(text, "on") == 0) return *out = true;
+  if (std::strcmp(text, "0") == 0 || std::strcmp(text, "off") == 0) return *out = false, true;
+  return false;
+}
+
+template <size_t N>
+bool ParsePath(const char* text, std::array<char, N>* out) {
+  const size_t length = std::strlen(text);
+  if (length >= N) return false;
+  std::memcpy(out->data(), text, length + 1);
+  return true;
+}
+
+bool ParseLog(const char* text, Options* options) {
+  if (std::strcmp(text, "quiet") == 0) return options->log = LogLevel::kQuiet, true;
+  if (std::strcmp(text, "normal") == 0) return options->log = LogLevel::kNormal, true;
+  if (std::strcmp(text, "debug") == 0) return options->log = LogLevel::kDebug, true;
+  return false;
+}
+
+const OptionSpec* FindSpec(const char* name, size_t length) {
+  for (const OptionSpec& spec : kOptionSpecs) {
+    if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
+  }
+  return nullptr;
+}
+
+void Complain(OptionComplaint complain, const char* format, const char* entry, const char* range) {
+  if (complain == nullptr) return;
+  char sentence[400];
+  std::snprintf(sentence, sizeof(sentence), format, entry, range);
+  complain(sentence);
+}
+
+}  // namespace
+
+const std::array<OptionSpec, 10> kOptionSpecs = {{
+    {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
+     [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
+    {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->disabled); }},
+    {"MIGPROF_STACKS", "on", "on, off", "record the host stack of every CUDA call that gives the GPU work",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->stacks); }},
+    {"MIGPROF_MAX_DEPTH", "256", "1 to 512", "native frames kept per stack; deeper stacks lose their outermost frames",
+     [](const char* text, Options* o) { return ParseNumber(text, 1, 512, &o->max_depth); }},
+    {"MIGPROF_FLUSH_MS", "2000", "50 to 60000", "longest time an event stays in memory: what a SIGKILL may cost",
+     [](const char* text, Options* o) { return ParseNumber(text, 50, 60000, &o->flush_ms); }},
+    {"MIGPROF_EXIT_TIMEOUT_MS", "2000", "0 to 60000", "longest time the end of the process waits for the last events",
+     [](const char* text, Options* o) { return ParseNumber(text, 0, 60000, &o->exit_timeout_ms); }},
+    {"MIGPROF_RING_KB", "2048", "64 to 65536", "KiB of event ring per launching thread, rounded up to a power of two",
+     [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->ring_kb); }},
+    {"MIGPROF_BUFFER_KB", "1024", "64 to 65536", "KiB per buffer handed to CUPTI for GPU activity",
+     [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
+    {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
+     [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
+    {"MIGPROF_LOG", "normal", "quiet, normal, debug", "how much migprof says on stderr; normal is one line per problem",
+     ParseLog},
+}};
+
+Options ReadOptions(const char* const* environment, OptionComplaint complain) {
+  Options options;
+  for (const OptionSpec& spec : kOptionSpecs) spec.parse(spec.default_text, &options);
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const char* entry = *environment;
+    if (std::strncmp(entry, "MIGPROF_", 8) != 0) continue;
+    const char* equals = std::strchr(entry, '=');
+    if (equals == nullptr) continue;
+    const size_t length = equals - entry;
+    if (const OptionSpec* spec = FindSpec(entry, length)) {
+      if (!spec->parse(equals + 1, &options)) {
+        Complain(complain, "%.200s is ignored: expected %s", entry, spec->range);
+      }
+    } else {
+      Complain(complain, "%.200s is ignored: no such option%s", entry, "");
+    }
+  }
+  return options;
+}
+
+std::string OptionTableMarkdown() {
+  std::string table = "| variable | default | values | meaning |\n|---|---|---|---|\n";
+  for (const OptionSpec& spec : kOptionSpecs) {
+    table += std::string("| `") + spec.name + "` | " + (*spec.default_text ? "`" : "") + spec.default_text +
+             (*spec.default_text ? "`" : "") + " | " + spec.range + " | " + spec.help + " |\n";
+  }
+  return table;
+}
+
+}  // namespace migprof

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of MIGPROF_* environment variables: name, default, range and help text live here and nowhere else.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "libmigprof/base/raw_log.h"
+
+namespace migprof {
+
+// The settings of one recording, as read from the environment.
+struct Options {
+  std::array<char, 4096> output{};  // folder for traces
+  std::array<char, 4096> cupti{};   // libcupti to load; empty: search
+  bool disabled = false;
+  bool stacks = true;
+  LogLevel log = LogLevel::kNormal;
+  uint32_t max_depth = 0;        // native frames kept per call
+  uint32_t ring_kb = 0;          // KiB of ring per launching thread
+  uint32_t flush_ms = 0;         // longest time an event stays in memory only
+  uint32_t exit_timeout_ms = 0;  // longest time exit is delayed
+  uint32_t buffer_kb = 0;        // KiB per CUPTI activity buffer
+};
+
+// What one variable means. `parse` reads `text` into `options` and returns false when it is out of range.
+struct OptionSpec {
+  const char* name;
+  const char* default_text;
+  const char* range;  // for humans
+  const char* help;
+  bool (*parse)(const char* text, Options* options);
+};
+
+// All variables, in the order in which they are documented.
+extern const std::array<OptionSpec, 10> kOptionSpecs;
+
+// Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
+using OptionComplaint = void (*)(const char* sentence);
+
+// Reads every MIGPROF_* variable of `environment` (a null-terminated list of NAME=value). A value out of range keeps
+// the default and is complained about; so is a name that starts with MIGPROF_ and is in no table. Allocates nothing.
+Options ReadOptions(const char* const* environment, OptionComplaint complain);
+
+// The table as Markdown rows, as printed by `migprof options` and shown in the README.
+std::string OptionTableMarkdown();
+
+}  // namespace migprof

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The buffers CUPTI writes GPU activity into: handed out to CUPTI, taken back full, read by the drain thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace migprof::record {
+
+// Lives in the first bytes of its own mapping; the activity records follow.
+struct ActivityBuffer {
+  static constexpr size_t kControlBytes = 64;
+
+  ActivityBuffer* next = nullptr;  // in the list of completed buffers
+  size_t capacity = 0;             // bytes of records
+  size_t valid = 0;                // bytes of records that CUPTI wrote
+
+  uint8_t* data() { return reinterpret_cast<uint8_t*>(this) + kControlBytes; }
+  static ActivityBuffer* FromData(uint8_t* data) { return reinterpret_cast<ActivityBuffer*>(data - kControlBytes); }
+};
+static_assert(sizeof(ActivityBuffer) <= ActivityBuffer::kControlBytes);
+
+// Take and Complete are called by CUPTI on any thread, application threads included, and neither lock nor allocate
+// while the stock lasts; Restock, TakeCompleted and Recycle belong to the drain thread.
+class ActivityBuffers {
+ public:
+  // `buffer_bytes` per buffer; at most `most` exist at once. Before any other call.
+  void Init(size_t buffer_bytes, size_t most);
+
+  // An empty, zeroed buffer, or null when `most` are in use or there is no memory.
+  ActivityBuffer* Take() noexcept;
+
+  // A buffer that CUPTI is done with.
+  void Complete(ActivityBuffer* buffer, size_t valid_bytes) noexcept;
+
+  // All completed buffers, oldest first.
+  ActivityBuffer* TakeCompleted() noexcept;
+
+  // Makes a drained buffer available again.
+  void Recycle(ActivityBuffer* buffer) noexcept;
+
+  // Maps buffers until some are in stock, so that Take need not.
+  void Restock() noexcept;
+
+  // Requests that got no buffer; never reset.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr size_t kStockSlots = 16;
+  static constexpr size_t kStockLevel = 4;
+
+  ActivityBuffer* Map() noexcept;
+
+  size_t buffer_bytes_ = 0;
+  size_t most_ = 0;
+  std::atomic<size_t> existing_{0};
+  std::atomic<uint64_t> refused_{0};
+  // A few cells that are each taken or filled with one exchange: no list, so no ABA problem.
+  std::array<std::atomic<ActivityBuffer*>, kStockSlots> stock_{};
+  std::atomic<ActivityBuffer*> completed_{nullptr};
+};
+
+}  // namespace migprof::record

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/call_recorder.h"
+
+#include <cstring>
+
+namespace migprof::record {
+namespace {
+
+// For a counter that only this thread writes.
+void CountUp(std::atomic<uint64_t>* counter) {
+  counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {
+  ThreadSlot* const slot = slots_->Mine();
+  if (slot == nullptr) [[unlikely]] {
+    untracked_[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  // A driver call inside a recorded driver call carries the same correlation id and is part of it.
+  if (slot->open_correlation == correlation && correlation != 0) return;
+  slot->open_correlation = correlation;
+  slot->open_context = context;
+
+  CallRecord record{};
+  record.header = {sizeof(CallRecord), RingRecordKind::kCall, 0, correlation};
+  record.time_ns = clock_();
+  record.context = context;
+  record.callback_id = callback_id;
+  if (max_depth_ == 0) {
+    record.header.flags = format::kCallStackMissing;
+  } else {
+    const uint32_t generation = generation_.load(std::memory_order_relaxed);
+    if (slot->generation != generation) [[unlikely]] {
+      slot->sent_stacks.Clear();
+      slot->generation = generation;
+    }
+    const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_);
+    record.stack_hash = stack.hash;
+    if (stack.truncated) record.header.flags |= format::kCallStackTruncated;
+    if (stack.depth == 0 || (!slot->sent_stacks.Contains(stack.hash) && !SendStack(slot, stack))) {
+      record.stack_hash = 0;
+      record.header.flags = format::kCallStackMissing;
+    }
+  }
+  uint8_t* const room = slot->ring.Reserve(sizeof(record));
+  if (room == nullptr) [[unlikely]] {
+    slot->open_correlation = 0;  // nobody will ask for the outcome of a call that is not in the trace
+    CountUp(&slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))]);
+    return;
+  }
+  std::memcpy(room, &record, sizeof(record));
+  slot->ring.Commit();
+}
+
+void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
+  ThreadSlot* const slot = slots_->Mine();
+  if (slot == nullptr || slot->open_correlation != correlation) return;
+  slot->open_correlation = 0;
+  if (result != 0) [[unlikely]]
+    PushOutcome(slot, correlation, format::CallOutcome::kFailed, result);
+}
+
+void CallRecorder::Captured(uint64_t graph_node) noexcept {
+  ThreadSlot* const slot = slots_->Mine();
+  if (slot == nullptr || slot->open_correlation == 0) return;
+  PushOutcome(slot, slot->open_correlation, format::CallOutcome::kCaptured, graph_node);
+}
+
+bool CallRecorder::SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept {
+  const uint32_t frame_bytes = stack.depth * sizeof(uint64_t);
+  const uint32_t bytes = sizeof(StackRecord) + frame_bytes;
+  uint8_t* const room = slot->ring.Reserve(bytes);
+  if (room == nullptr) return false;
+  StackRecord record{};
+  record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kStack, 0, 0};
+  record.hash = stack.hash;
+  std::memcpy(room, &record, sizeof(record));
+  std::memcpy(room + sizeof(record), stack.frames, frame_bytes);
+  slot->ring.Commit();
+  slot->sent_stacks.Insert(stack.hash);
+  return true;
+}
+
+void CallRecorder::PushOutcome(ThreadSlot* slot, uint32_t correlation, format::CallOutcome outcome,
+                               uint64_t detail) noexcept {
+  OutcomeRecord record{};
+  record.header = {sizeof(OutcomeRecord), RingRecordKind::kOutcome, static_cast<uint8_t>(outcome), correlation};
+  record.detail = detail;
+  record.context = slot->open_context;
+  uint8_t* const room = slot->ring.Reserve(sizeof(record));
+  if (room == nullptr) return CountUp(&slot->dropped_outcomes);
+  std::memcpy(room, &record, sizeof(record));
+  slot->ring.Commit();
+}
+
+}  // namespace migprof::record

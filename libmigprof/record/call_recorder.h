@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hot path: what happens on an application thread when it calls CUDA.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "libmigprof/format/trace_format.h"
+#include "libmigprof/record/context_table.h"
+#include "libmigprof/record/ring_records.h"
+#include "libmigprof/record/thread_slot.h"
+
+namespace migprof::record {
+
+// Every method runs on the thread that makes the call, inside CUPTI's callback: noexcept, no lock, no allocation and no
+// system call after the thread's first event, no CUDA call ever. A record that finds no room is counted against its
+// device.
+class CallRecorder {
+ public:
+  using Clock = uint64_t (*)();  // CUPTI's time
+
+  // All pointers must outlive the recorder. `max_depth` 0 records no stacks.
+  CallRecorder(ThreadSlots* slots, const ContextTable* contexts, Clock clock, uint32_t max_depth)
+      : slots_(slots), contexts_(contexts), clock_(clock), max_depth_(max_depth) {}
+
+  void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
+  // `result` is the CUresult of the call.
+  void Exit(uint32_t correlation, uint32_t result) noexcept;
+  // The call this thread is inside of became node `graph_node` of a graph instead of running.
+  void Captured(uint64_t graph_node) noexcept;
+
+  // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
+  void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }
+
+  // Calls of threads for which there was no slot, per device; never reset.
+  uint64_t untracked(uint32_t device_ordinal) const {
+    return untracked_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
+  }
+
+ private:
+  bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
+  void PushOutcome(ThreadSlot* slot, uint32_t correlation, format::CallOutcome outcome, uint64_t detail) noexcept;
+
+  ThreadSlots* slots_;
+  const ContextTable* contexts_;
+  Clock clock_;
+  uint32_t max_depth_;
+  std::atomic<uint32_t> generation_{0};
+  std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
+};
+
+}  // namespace migprof::record

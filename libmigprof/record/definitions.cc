@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/definitions.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+#include "libmigprof/base/hash.h"
+#include "libmigprof/record/symbol_scan.h"
+
+namespace migprof::record {
+
+uint32_t StringIndex::Intern(std::string_view text) {
+  const auto known = ids_.find(text);
+  if (known != ids_.end()) return known->second;
+  const std::string& kept = strings_.emplace_back(text);
+  const auto id = static_cast<uint32_t>(strings_.size());
+  ids_.emplace(kept, id);
+  return id;
+}
+
+uint32_t FrameIndex::Intern(uint64_t address) {
+  if (const uint32_t* known = ids_.Find(address)) return *known;
+  const Module* module = modules_.Find(address - 1);
+  if (module == nullptr) {
+    RefreshModules();
+    module = modules_.Find(address - 1);
+  }
+  frames_.push_back({.address = address, .module = module != nullptr ? module->id : 0});
+  const auto id = static_cast<uint32_t>(frames_.size());
+  ids_.Insert(address, id);
+  if (module != nullptr) unresolved_.push_back(id);
+  return id;
+}
+
+bool FrameIndex::IsProfiler(uint32_t id) const {
+  const uint32_t module = frames_[id - 1].module;
+  return module != 0 && modules_[module].is_profiler;
+}
+
+void FrameIndex::RefreshModules() {
+  if (!modules_.Refresh()) return;
+  ids_.Clear();
+  ++generation_;
+}
+
+void FrameIndex::ResolveNames() {
+  std::map<uint32_t, std::vector<uint32_t>> by_module;
+  for (const uint32_t id : unresolved_) by_module[frames_[id - 1].module].push_back(id);
+  unresolved_.clear();
+  for (const auto& [module_id, ids] : by_module) {
+    const Module& module = modules_[module_id];
+    std::vector<SymbolQuery> queries;
+    // A return address may already belong to the next function; one byte before it does not.
+    for (const uint32_t id : ids) queries.emplace_back().address = frames_[id - 1].address - 1 - module.bias;
+    if (!ScanSymbols(module.path, module.build_id, queries)) continue;
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (queries[i].name.empty()) continue;
+      frames_[ids[i] - 1].name = strings_->Intern(queries[i].name);
+      frames_[ids[i] - 1].name_offset = queries[i].offset;
+    }
+  }
+}
+
+void StackIndex::Define(uint64_t hash, std::span<const uint64_t> addresses) {
+  const uint32_t* known = by_hash_.Find(hash);
+  if (known != nullptr && known_[*known].generation == frames_->generation()) return;
+  size_t inner = 0;
+  while (inner < addresses.size() && frames_->IsProfiler(frames_->Intern(addresses[inner]))) ++inner;
+  uint32_t node = 0;
+  for (size_t i = addresses.size(); i > inner; --i) {
+    const uint32_t frame = frames_->Intern(addresses[i - 1]);
+    const uint64_t edge = uint64_t{node} << 32 | frame;
+    if (const uint32_t* next = by_edge_.Find(edge)) {
+      node = *next;
+      continue;
+    }
+    nodes_.push_back({.parent = node, .frame = frame});
+    node = static_cast<uint32_t>(nodes_.size());
+    by_edge_.Insert(edge, node);
+  }
+  if (known != nullptr) {
+    known_[*known] = {node, frames_->generation()};
+    return;
+  }
+  by_hash_.Insert(hash, static_cast<uint32_t>(known_.size()));
+  known_.push_back({node, frames_->generation()});
+}
+
+uint32_t StackIndex::Find(uint64_t hash) const {
+  const uint32_t* known = by_hash_.Find(hash);
+  return known != nullptr ? known_[*known].node : 0;
+}
+
+uint32_t ShapeIndex::Intern(const char* name, const KernelShape& shape) {
+  const std::string_view text = name != nullptr ? name : "";
+  const uint64_t key = HashBytes(text.data(), text.size(), HashBytes(&shape, sizeof(shape)));
+  if (const uint32_t* known = ids_.Find(key)) return *known;
+  shapes_.push_back({.name = text.empty() ? 0 : strings_->Intern(text), .shape = shape});
+  const auto id = static_cast<uint32_t>(shapes_.size());
+  ids_.Insert(key, id);
+  return id;
+}
+
+void ThreadIndex::Note(uint32_t serial, uint32_t system_id) {
+  if (serial >= threads_.size()) threads_.resize(serial + 1);
+  Thread& thread = threads_[serial];
+  if (thread.system_id != 0) return;
+  thread.system_id = system_id;
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/self/task/%u/comm", system_id);
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  char name[32];
+  const ssize_t length = read(descriptor, name, sizeof(name));
+  close(descriptor);
+  if (length > 1) thread.name = strings_->Intern({name, static_cast<size_t>(length - 1)});  // ends in a line feed
+}
+
+}  // namespace migprof::record

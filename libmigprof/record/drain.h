@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One round of emptying: rings and activity buffers into trace files.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <unordered_map>
+
+#include "libmigprof/base/error.h"
+#include "libmigprof/record/activity_buffers.h"
+#include "libmigprof/record/call_recorder.h"
+#include "libmigprof/record/cupti_api.h"
+#include "libmigprof/record/definitions.h"
+#include "libmigprof/record/gpu_tracer.h"
+#include "libmigprof/record/record_sizes.h"
+#include "libmigprof/record/slice_files.h"
+
+namespace migprof::record {
+
+// Owned and called by the drain thread only.
+class Drain : private ActivitySink {
+ public:
+  struct Parts {
+    const CuptiApi* cupti;
+    const RecordSizes* record_sizes;
+    ThreadSlots* slots;
+    ContextTable* contexts;
+    ActivityBuffers* buffers;
+    CallRecorder* calls;
+    GpuTracer* tracer;
+    SliceFiles* files;
+    Definitions* definitions;
+  };
+
+  explicit Drain(const Parts& parts);
+
+  // Takes everything that threads and CUPTI have handed over. Returns whether there was anything; `*error` is set when
+  // a file could not be made.
+  bool Collect(Error* error);
+
+  // Whether some file has so much waiting that Write is due now.
+  bool is_full();
+
+  // Asks CUPTI for what is complete (or, `forced`, for all it has), and writes all that is known to the files.
+  Error Write(bool forced);
+
+  // Write(true), and the trailer that says the process ended well.
+  Error Finish();
+
+ private:
+  void OnKernel(const KernelActivity& kernel) override;
+  void OnTransfer(const TransferActivity& transfer) override;
+  void OnAllocation(const AllocationActivity& allocation) override;
+  void OnSynchronization(const SynchronizationActivity& synchronization) override;
+  void OnContext(const ContextActivity& context) override;
+  void OnMigDevice(const DeviceActivity& device) override;
+  void OnUnknownRecord() override;
+
+  bool CollectRings();
+  bool CollectBuffers();
+  void TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header);
+  void TakeCall(const ThreadSlot& slot, const CallRecord& call);
+  SliceFile* FileOfCall(uint32_t context);
+  SliceFile* FileOfActivity(uint32_t context, uint32_t device);
+  void NoteLosses();
+  Counters CountersOf(uint32_t ordinal);
+
+  struct Api {
+    uint32_t name;  // in StringIndex
+    format::CallClass call_class;
+  };
+
+  Parts parts_;
+  std::unordered_map<uint32_t, Api> apis_;  // by callback id
+  uint64_t calls_ = 0;
+  uint64_t activities_ = 0;
+  uint64_t stacks_lost_ = 0;
+  uint64_t unrouted_calls_ = 0;
+  uint64_t unrouted_activities_ = 0;
+  uint64_t unknown_records_ = 0;
+  uint64_t dropped_activities_ = 0;
+  std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
+  std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file
+  uint64_t new_dropped_activities_ = 0;
+};
+
+}  // namespace migprof::record

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/file_sink.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace migprof::record {
+
+Error MakeTraceFolder(const std::string& folder) {
+  for (size_t slash = folder.find('/', 1); slash != std::string::npos; slash = folder.find('/', slash + 1)) {
+    // What cannot be made shows at the last component.
+    [[maybe_unused]] const int ignored = mkdir(folder.substr(0, slash).c_str(), 0700);
+  }
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return {"the output folder cannot be created", errno};
+  if (access(folder.c_str(), W_OK | X_OK) != 0) return {"the output folder cannot be written to", errno};
+  return Error::None();
+}
+
+FileSink::~FileSink() {
+  struct stat now;
+  if (descriptor_ >= 0 && fstat(descriptor_, &now) == 0 && now.st_ino == identity_.st_ino &&
+      now.st_dev == identity_.st_dev) {
+    close(descriptor_);
+  }
+}
+
+Error FileSink::Create(const std::string& path) {
+  descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
+  if (descriptor_ < 0) return {"a trace file cannot be created", errno};
+  if (fstat(descriptor_, &identity_) != 0) return {"a trace file cannot be examined", errno};
+  return Error::None();
+}
+
+Error FileSink::Append(std::span<const uint8_t> bytes) {
+  struct stat now;
+  if (fstat(descriptor_, &now) != 0 || now.st_ino != identity_.st_ino || now.st_dev != identity_.st_dev) {
+    return {"the application closed the trace file", errno};
+  }
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return {"a trace file cannot be written", errno};
+    }
+    bytes = bytes.subspan(written);
+    bytes_written_ += written;
+  }
+  return Error::None();
+}
+
+}  // namespace migprof::record

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/gpu_tracer.h"
+
+#include <cstring>
+
+#include "libmigprof/base/raw_log.h"
+#include "libmigprof/record/hooked_calls.h"
+
+namespace migprof::record {
+namespace {
+
+// For the buffer callbacks, which get no user data.
+std::atomic<GpuTracer::Parts*> g_parts{nullptr};
+
+constexpr CUpti_ActivityKind kRequiredKinds[] = {
+    CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,  // KERNEL would serialise the kernels
+    CUPTI_ACTIVITY_KIND_MEMCPY,
+    CUPTI_ACTIVITY_KIND_MEMSET,
+};
+// Welcome, but no reason to give up. Not API records: they cost more than all others together.
+constexpr CUpti_ActivityKind kOptionalKinds[] = {
+    CUPTI_ACTIVITY_KIND_MEMCPY2, CUPTI_ACTIVITY_KIND_MEMORY2, CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
+    CUPTI_ACTIVITY_KIND_CONTEXT, CUPTI_ACTIVITY_KIND_DEVICE,
+};
+
+}  // namespace
+
+Error GpuTracer::Start(const Parts& parts) {
+  parts_ = parts;
+  g_parts.store(&parts_, std::memory_order_release);
+  if (Error error = Subscribe(); !error.ok()) return error;
+  EnableCallbacks();
+  if (Error error = EnableActivities(); !error.ok()) {
+    Abandon();
+    return error;
+  }
+  return Error::None();
+}
+
+void GpuTracer::Abandon() {
+  for (const CUpti_ActivityKind kind : kRequiredKinds) parts_.cupti->activity_disable(kind);
+  for (const CUpti_ActivityKind kind : kOptionalKinds) parts_.cupti->activity_disable(kind);
+  parts_.cupti->unsubscribe(subscriber_);
+}
+
+Error GpuTracer::Subscribe() {
+  CUptiResult result;
+  if (parts_.cupti->subscribe_v2 != nullptr) {
+    CuptiSubscriberParams params{sizeof(CuptiSubscriberParams), "migprof", holder_, sizeof(holder_) - 1};
+    result = parts_.cupti->subscribe_v2(&subscriber_, &GpuTracer::OnCallback, this, &params);
+  } else {
+    result = parts_.cupti->subscribe(&subscriber_, &GpuTracer::OnCallback, this);
+  }
+  if (result == CUPTI_SUCCESS) return Error::None();
+  if (result == CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED) return {"CUPTI is held by another tool", result};
+  return {"CUPTI refused the subscription", result};
+}
+
+void GpuTracer::EnableCallbacks() {
+  for (const HookedCall& call : kHookedCalls) {
+    const CUptiResult result =
+        parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, call.callback_id);
+    if (result != CUPTI_SUCCESS) LogDebug("callback %s is not available (CUPTI error %d)", call.name, result);
+  }
+  for (const CUpti_CallbackIdResource id :
+       {CUPTI_CBID_RESOURCE_CONTEXT_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED}) {
+    const CUptiResult result = parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_RESOURCE, id);
+    if (result != CUPTI_SUCCESS) LogDebug("resource callback %d is not available (CUPTI error %d)", id, result);
+  }
+}
+
+Error GpuTracer::EnableActivities() {
+  const CuptiApi& cupti = *parts_.cupti;
+  cupti.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
+  // The buffers come zeroed, so CUPTI need not clear them on the application's thread. Refused by old versions, which
+  // clear them.
+  uint8_t zeroed = 1;
+  size_t size = sizeof(zeroed);
+  cupti.activity_set_attribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+  if (const CUptiResult result =
+          cupti.activity_register_callbacks(&GpuTracer::OnBufferRequested, &GpuTracer::OnBufferCompleted);
+      result != CUPTI_SUCCESS) {
+    return {"CUPTI refused the activity buffers", result};
+  }
+  for (const CUpti_ActivityKind kind : kRequiredKinds) {
+    if (const CUptiResult result = cupti.activity_enable(kind); result != CUPTI_SUCCESS) {
+      return {"CUPTI refused to record kernels and copies", result};
+    }
+  }
+  for (const CUpti_ActivityKind kind : kOptionalKinds) {
+    if (const CUptiResult result = cupti.activity_enable(kind); result != CUPTI_SUCCESS) {
+      LogDebug("activity kind %d is not available (CUPTI error %d)", kind, result);
+    }
+  }
+  return Error::None();
+}
+
+void GpuTracer::Flush(bool forced) {
+  parts_.cupti->activity_flush_all(forced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE);
+}
+
+uint64_t GpuTracer::TakeDroppedRecords() {
+  size_t dropped = 0;
+  if (parts_.cupti->activity_get_num_dropped_records(nullptr, 0, &dropped) != CUPTI_SUCCESS) return 0;
+  return dropped;
+}
+
+void GpuTracer::OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept {
+  if (data.callbackSite == CUPTI_API_ENTER) {
+    parts_.calls->Enter(callback_id, data.correlationId, data.contextUid);
+  } else {
+    const auto* result = static_cast<const uint32_t*>(data.functionReturnValue);
+    parts_.calls->Exit(data.correlationId, result != nullptr ? *result : 0);
+  }
+}
+
+void GpuTracer::OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceData& data) noexcept {
+  if (callback_id == CUPTI_CBID_RESOURCE_CONTEXT_CREATED) {
+    // Only noted: who the device is gets asked later, outside of any callback.
+    uint32_t context = 0;
+    uint32_t device = 0;
+    if (parts_.cupti->get_context_id(data.context, &context) != CUPTI_SUCCESS ||
+        parts_.cupti->get_device_id(data.context, &device) != CUPTI_SUCCESS || !parts_.contexts->Add(context, device)) {
+      unknown_contexts_.fetch_add(1, std::memory_order_relaxed);
+    }
+  } else if (callback_id == CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED) {
+    const auto* graph = static_cast<const CUpti_GraphData*>(data.resourceDescriptor);
+    uint64_t node = 0;
+    if (graph != nullptr) parts_.cupti->get_graph_node_id(graph->node, &node);
+    parts_.calls->Captured(node);
+  }
+}
+
+void CUPTIAPI GpuTracer::OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
+  auto* const self = static_cast<GpuTracer*>(user);
+  if (!self->parts_.recording->load(std::memory_order_acquire)) return;
+  if (domain == CUPTI_CB_DOMAIN_DRIVER_API) {
+    self->OnApi(id, *static_cast<const CUpti_CallbackData*>(data));
+  } else if (domain == CUPTI_CB_DOMAIN_RESOURCE) {
+    self->OnResource(id, *static_cast<const CUpti_ResourceData*>(data));
+  }
+}
+
+void CUPTIAPI GpuTracer::OnBufferRequested(uint8_t** buffer, size_t* bytes, size_t* most_records) {
+  // Also while not recording: refusing a buffer can crash CUPTI before 12.9.
+  const Parts* const parts = g_parts.load(std::memory_order_acquire);
+  ActivityBuffer* const taken = parts->buffers->Take();
+  *buffer = taken != nullptr ? taken->data() : nullptr;
+  *bytes = taken != nullptr ? taken->capacity : 0;
+  *most_records = 0;
+}
+
+void CUPTIAPI GpuTracer::OnBufferCompleted(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t valid) {
+  if (buffer == nullptr) return;
+  g_parts.load(std::memory_order_acquire)->buffers->Complete(ActivityBuffer::FromData(buffer), valid);
+}
+
+}  // namespace migprof::record

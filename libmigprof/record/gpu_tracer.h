@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subscription to CUPTI: which callbacks and activities are asked for, and what is done when they come.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "libmigprof/base/error.h"
+#include "libmigprof/record/activity_buffers.h"
+#include "libmigprof/record/call_recorder.h"
+#include "libmigprof/record/context_table.h"
+#include "libmigprof/record/cupti_api.h"
+
+namespace migprof::record {
+
+// One per process, for its whole life: CUPTI's buffer callbacks carry no user data, and they may come at any time after
+// they were registered.
+class GpuTracer {
+ public:
+  // What Start needs; everything must live as long as the process.
+  struct Parts {
+    const CuptiApi* cupti;
+    CallRecorder* calls;
+    ContextTable* contexts;
+    ActivityBuffers* buffers;
+    const std::atomic<bool>* recording;  // callbacks do nothing while it is false
+  };
+
+  // Subscribes and enables everything. On an error nothing stays enabled; `holder()` then names the tool that has
+  // CUPTI, if that is why and CUPTI knows. Called once.
+  Error Start(const Parts& parts);
+
+  // Takes everything back that a successful Start enabled. For when the rest of the recording cannot start.
+  void Abandon();
+
+  // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
+  void Flush(bool forced);
+
+  // Activity records that CUPTI dropped since the last call, in the whole process.
+  uint64_t TakeDroppedRecords();
+
+  const char* holder() const { return holder_; }
+  // Contexts that found the table full.
+  uint64_t unknown_contexts() const { return unknown_contexts_.load(std::memory_order_relaxed); }
+
+ private:
+  Error Subscribe();
+  void EnableCallbacks();
+  Error EnableActivities();
+  void OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
+  void OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceData& data) noexcept;
+
+  static void CUPTIAPI OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data);
+  static void CUPTIAPI OnBufferRequested(uint8_t** buffer, size_t* bytes, size_t* most_records);
+  static void CUPTIAPI OnBufferCompleted(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes,
+                                         size_t valid);
+
+  Parts parts_{};
+  CUpti_SubscriberHandle subscriber_ = nullptr;
+  char holder_[96] = {};
+  std::atomic<uint64_t> unknown_contexts_{0};
+};
+
+}  // namespace migprof::record

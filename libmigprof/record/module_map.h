@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which binary is where in this process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+struct dl_phdr_info;
+
+namespace migprof::record {
+
+struct Module {
+  uint32_t id = 0;       // from 1; never reused
+  std::string path;      // as the loader has it; of the main program: the file behind /proc/self/exe
+  std::string build_id;  // hexadecimal; empty where the binary has none
+  uint64_t bias = 0;     // address in memory - address in the file
+  uint64_t start = 0;    // of the mapped segments
+  uint64_t end = 0;
+  bool is_profiler = false;  // this library itself
+};
+
+// A snapshot of the loader's list, kept up to date by Refresh. Drain thread only: taking it waits for whoever holds the
+// loader's lock.
+class ModuleMap {
+ public:
+  // Looks whether modules came or went, and takes a new snapshot if so. Returns true when any went: addresses seen
+  // before may now mean something else.
+  bool Refresh();
+
+  // The module that holds `address` in the last snapshot, or null.
+  const Module* Find(uint64_t address) const;
+  // A module by id, also after it was unloaded.
+  const Module& operator[](uint32_t id) const { return modules_[id - 1]; }
+  size_t size() const { return modules_.size(); }
+
+ private:
+  struct Walk;
+  static int Visit(dl_phdr_info* info, size_t size, void* walk);
+  uint32_t Intern(Module module);
+
+  std::vector<Module> modules_;          // all that were ever seen, by id
+  std::map<uint64_t, uint32_t> by_end_;  // of the snapshot: end -> id
+  uint64_t adds_ = 0;
+  uint64_t subs_ = 0;
+};
+
+}  // namespace migprof::record

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/native_stack.h"
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include "libmigprof/base/hash.h"
+
+namespace migprof::record {
+
+// unw_backtrace is the one libunwind call fit for this place: about 5 ns per frame when warm, where unw_step takes
+// hundreds and a global lock.
+NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth) noexcept {
+  static_assert(sizeof(void*) == sizeof(uint64_t));
+  const int depth = unw_backtrace(reinterpret_cast<void**>(state->frames), static_cast<int>(max_depth));
+  NativeStack stack{state->frames, depth > 0 ? static_cast<uint32_t>(depth) : 0, false, 0};
+  stack.truncated = stack.depth == max_depth;
+  const uint64_t hash = HashBytes(stack.frames, stack.depth * sizeof(uint64_t));
+  stack.hash = hash != 0 ? hash : 1;
+  return stack;
+}
+
+}  // namespace migprof::record

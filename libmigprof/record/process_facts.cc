@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/process_facts.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "libmigprof/base/clock.h"
+
+namespace migprof::record {
+namespace {
+
+std::string ReadLine(const char* path) {
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return "";
+  char text[256];
+  const ssize_t length = read(descriptor, text, sizeof(text));
+  close(descriptor);
+  std::string line(text, length > 0 ? length : 0);
+  return line.substr(0, line.find('\n'));
+}
+
+}  // namespace
+
+ProcessInfo ReadProcessInfo() {
+  ProcessInfo info;
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) == 0) info.host = host;
+  if (info.host.empty()) info.host = "localhost";
+  info.boot_id = ReadLine("/proc/sys/kernel/random/boot_id");
+  info.pid = static_cast<uint32_t>(getpid());
+  info.name = ReadLine("/proc/self/comm");
+  info.start_ns = RealtimeNs();
+  return info;
+}
+
+std::string CompactUtc(uint64_t realtime_ns) {
+  const auto seconds = static_cast<time_t>(realtime_ns / 1'000'000'000);
+  tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[64];
+  std::snprintf(text, sizeof(text), "%04d%02d%02dT%02d%02d%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<int>(realtime_ns / 1'000'000 % 1000));
+  return text;
+}
+
+}  // namespace migprof::record

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What application threads say to the drain thread. Lives only in memory, between two threads of one build.
+#pragma once
+
+#include <cstdint>
+
+#include "libmigprof/record/spsc_ring.h"
+
+namespace migprof::record {
+
+// A CUDA API call was entered. `header.flags` holds format::kCallStack… bits.
+struct CallRecord {
+  RingRecordHeader header;
+  uint64_t time_ns;     // CUPTI's clock
+  uint64_t stack_hash;  // 0: no stack
+  uint32_t context;     // CUPTI's context id
+  uint32_t callback_id;
+};
+static_assert(sizeof(CallRecord) == 32);
+
+// The frames behind a stack hash, innermost first; sent before the first call that uses them, and again whenever the
+// thread does not remember having sent them.
+struct StackRecord {
+  RingRecordHeader header;
+  uint64_t hash;
+  // followed by (header.bytes - 16) / 8 return addresses
+
+  uint32_t depth() const { return (header.bytes - sizeof(StackRecord)) / sizeof(uint64_t); }
+  const uint64_t* frames() const { return reinterpret_cast<const uint64_t*>(this + 1); }
+};
+static_assert(sizeof(StackRecord) == 16);
+
+// What became of a call that will have no GPU activity of its own. `header.flags` holds a format::CallOutcome.
+struct OutcomeRecord {
+  RingRecordHeader header;
+  uint64_t detail;
+  uint32_t context;
+  uint32_t reserved;
+};
+static_assert(sizeof(OutcomeRecord) == 24);
+
+}  // namespace migprof::record

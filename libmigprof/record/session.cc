@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/session.h"
+
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "libmigprof/base/options.h"
+#include "libmigprof/base/raw_log.h"
+#include "libmigprof/record/drain.h"
+#include "libmigprof/record/drain_thread.h"
+
+extern char** environ;
+
+namespace migprof::record {
+namespace {
+
+std::atomic<SessionState> g_state{SessionState::kOff};
+std::atomic<bool> g_recording{false};  // what the callbacks look at
+
+// Unfinished buffers that CUPTI may hold at once.
+constexpr size_t kMostBuffers = 64;
+
+// Everything a recording consists of. Made once, never destroyed: callbacks may come until the very end of the process.
+struct Session final : DrainWork {
+  Options options;
+  CuptiApi cupti;
+  RecordSizes record_sizes;
+  ThreadSlots slots;
+  ContextTable contexts;
+  ActivityBuffers buffers;
+  GpuTracer tracer;
+  Definitions definitions;
+  CallRecorder* calls = nullptr;
+  SliceFiles* files = nullptr;
+  Drain* drain = nullptr;
+  DrainThread thread;
+  bool failed = false;  // of the drain thread: a file could not be written; nothing more is tried
+
+  bool Collect() override {
+    return Attempt([this] {
+      Error error;
+      const bool any = drain->Collect(&error);
+      Check(error);
+      return any;
+    });
+  }
+  bool is_full() override { return !failed && drain->is_full(); }
+  void Write() override {
+    Attempt([this] { return Check(drain->Write(/*forced=*/false)); });
+  }
+  void Finish() override {
+    Attempt([this] { return Check(drain->Finish()); });
+  }
+
+ private:
+  // The drain thread's edge: what throws below, std::bad_alloc above all, ends the recording and not the process.
+  template <typename Body>
+  bool Attempt(Body&& body) noexcept {
+    if (failed) return false;
+    try {
+      return body();
+    } catch (...) {
+      return Check({"out of memory", 0});
+    }
+  }
+
+  bool Check(const Error& error) {
+    if (error.ok()) return true;
+    failed = true;
+    g_recording.store(false, std::memory_order_release);
+    static LogOnce log;
+    log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
+              error.code != 0 ? std::strerror(error.code) : "");
+    return false;
+  }
+};
+
+Session* g_session = nullptr;
+
+uint64_t CuptiNow() {
+  uint64_t now = 0;
+  g_session->cupti.get_timestamp(&now);
+  return now;
+}
+
+std::string AbsolutePath(const char* path) {
+  if (path[0] == '/') return path;
+  std::string folder(4096, '\0');
+  if (getcwd(folder.data(), folder.size()) == nullptr) return path;
+  folder.resize(std::strlen(folder.c_str()));
+  return folder + "/" + path;
+}
+
+Facts ProcessFacts(const ProcessInfo& process, const CuptiApi& cupti, const mig::DriverApi& driver, int driver_version,
+                   uint64_t cupti_start_ns) {
+  const bool simulated = driver.simulator_version != nullptr;
+  return {{"host", process.host},
+          {"boot_id", process.boot_id},
+          {"pid", std::to_string(process.pid)},
+          {"process_name", process.name},
+          {"start_ns", std::to_string(process.start_ns)},
+          {"cupti_start_ns", std::to_string(cupti_start_ns)},
+          {"migprof_version", MIGPROF_VERSION},
+          {"cupti_version", std::to_string(cupti.version)},
+          {"driver_version", std::to_string(driver_version)},
+          {"simulated", simulated ? "1" : "0"},
+          {"simulator_version", simulated ? driver.simulator_version() : ""}};
+}
+
+// Why not, in words for a user; nothing when recording can start.
+Error FindObstacle(const Options& options) {
+  if (options.disabled) return {"", 0};  // asked for: nothing to say
+  // A setuid program must not be made to write where its caller likes.
+  if (getauxval(AT_SECURE) != 0) return {"", 0};
+  return Error::None();
+}
+
+// Builds `session` up; on an error it is left unused.
+Error Build(Session* session) {
+  mig::DriverApi driver;
+  int driver_version = 0;
+  // Before cuInit has finished the driver answers this question only.
+  if (mig::FindLoadedDriver(&driver).ok() && driver.driver_get_version != nullptr) {
+    driver.driver_get_version(&driver_version);
+  }
+  const std::string folder = AbsolutePath(session->options.output.data());
+  if (Error error = LoadCupti(session->options.cupti.data(), driver_version, &session->cupti); !error.ok())
+    return error;
+  session->record_sizes.Probe(session->cupti);
+  if (Error error = session->slots.Init(std::bit_ceil(uint64_t{session->options.ring_kb} * 1024)); !error.ok()) {
+    return error;
+  }
+  session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers);
+  session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
+                                    session->options.stacks ? session->options.max_depth : 0);
+  if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
+  const ProcessInfo process = ReadProcessInfo();
+  session->files =
+      new SliceFiles(folder, process, ProcessFacts(process, session->cupti, driver, driver_version, CuptiNow()), driver,
+                     &session->definitions);
+  session->drain =
+      new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
+                 session->calls, &session->tracer, session->files, &session->definitions});
+  if (Error error =
+          session->tracer.Start({&session->cupti, session->calls, &session->contexts, &session->buffers, &g_recording});
+      !error.ok()) {
+    return error;
+  }
+  const Error error = session->thread.Start(session, session->options.flush_ms);
+  if (!error.ok()) session->tracer.Abandon();
+  return error;
+}
+
+void Report(const Session& session, const Error& error) {
+  static LogOnce log;
+  const char* const result =
+      error.code != 0 && session.cupti.get_result_string != nullptr && std::strstr(error.what, "CUPTI") != nullptr
+          ? ResultName(session.cupti, static_cast<CUptiResult>(error.code))
+          : nullptr;
+  if (*session.tracer.holder() != '\0') {
+    log.Print("not recording: %s (%s)", error.what, session.tracer.holder());
+  } else if (result != nullptr) {
+    log.Print("not recording: %s (%s, %d)", error.what, result, error.code);
+  } else if (error.code != 0) {
+    log.Print("not recording: %s: %s", error.what, std::strerror(error.code));
+  } else {
+    log.Print("not recording: %s", error.what);
+  }
+}
+
+}  // namespace
+
+void StartSession() {
+  SessionState expected = SessionState::kOff;
+  if (!g_state.compare_exchange_strong(expected, SessionState::kStarting, std::memory_order_acq_rel)) return;
+  auto* const session = new Session;
+  g_session = session;
+  session->options = ReadOptions(environ, [](const char* sentence) {
+    static LogOnce log;
+    log.Print("%s", sentence);
+  });
+  SetLogLevel(session->options.log);
+  Error error = FindObstacle(session->options);
+  if (error.ok()) error = Build(session);
+  if (!error.ok()) {
+    if (*error.what != '\0') Report(*session, error);
+    g_state.store(SessionState::kDisabled, std::memory_order_release);
+    return;
+  }
+  pthread_atfork(nullptr, nullptr, [] { DisableSession(); });
+  std::atexit([] { StopSession(); });
+  g_state.store(SessionState::kOn, std::memory_order_release);
+  g_recording.store(true, std::memory_order_release);
+}
+
+void StopSession() {
+  SessionState expected = SessionState::kOn;
+  if (!g_state.compare_exchange_strong(expected, SessionState::kStopping, std::memory_order_acq_rel)) return;
+  g_recording.store(false, std::memory_order_release);
+  if (!g_session->thread.Stop(g_session->options.exit_timeout_ms)) {
+    static LogOnce log;
+    log.Print("the last events could not be written within MIGPROF_EXIT_TIMEOUT_MS=%u; the trace ends earlier",
+              g_session->options.exit_timeout_ms);
+  }
+  g_state.store(SessionState::kDisabled, std::memory_order_release);
+}
+
+void DisableSession() noexcept {
+  g_recording.store(false, std::memory_order_release);
+  g_state.store(SessionState::kDisabled, std::memory_order_release);
+}
+
+SessionState GetSessionState() noexcept { return g_state.load(std::memory_order_acquire); }
+
+}  // namespace migprof::record

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recording of this process, from the driver's injection call to the end.
+#pragma once
+
+namespace migprof::record {
+
+// kOff -> kStarting -> kOn -> kStopping -> kDisabled, or kStarting -> kDisabled when recording is not possible. Never
+// back: CUPTI's callbacks can be registered once per process.
+enum class SessionState { kOff, kStarting, kOn, kStopping, kDisabled };
+
+// Starts recording, if nothing speaks against it; says why on stderr, in one line, if something does. Later calls do
+// nothing. On the thread that called cuInit. May throw std::bad_alloc; call it through the boundary guard.
+void StartSession();
+
+// Stops, writes what is left, and returns after MIGPROF_EXIT_TIMEOUT_MS at the latest. Any thread but the drain thread.
+void StopSession();
+
+// Gives up for good, without touching anything but one flag: in a forked child, or after something threw.
+void DisableSession() noexcept;
+
+SessionState GetSessionState() noexcept;
+
+}  // namespace migprof::record

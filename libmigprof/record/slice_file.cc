@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/slice_file.h"
+
+namespace migprof::record {
+
+using format::ChunkBuilder;
+using format::ChunkKind;
+using format::ColumnEncoding;
+namespace column = format::column;
+
+namespace {
+
+constexpr ColumnEncoding kPlain = ColumnEncoding::kPlain;
+constexpr ColumnEncoding kDelta = ColumnEncoding::kDelta;
+
+// Rows after which a chunk is written early: large enough to compress well, small enough that waiting rows take a few
+// megabytes.
+constexpr uint32_t kFullRows = 32 * 1024;
+
+}  // namespace
+
+SliceFile::SliceFile(Definitions* definitions)
+    : definitions_(definitions),
+      modules_(ChunkKind::kModules, {{{column::modules::kId, kDelta},
+                                      {column::modules::kPath, kPlain},
+                                      {column::modules::kBuildId, kPlain},
+                                      {column::modules::kBias, kPlain},
+                                      {column::modules::kStart, kPlain},
+                                      {column::modules::kEnd, kPlain},
+                                      {column::modules::kRole, kPlain}}}),
+      frames_(ChunkKind::kFrames,
+              {{{column::frames::kId, kDelta}, {column::frames::kAddress, kDelta}, {column::frames::kModule, kPlain}}}),
+      frame_names_(ChunkKind::kFrameNames, {{{column::frame_names::kFrame, kDelta},
+                                             {column::frame_names::kName, kPlain},
+                                             {column::frame_names::kOffset, kPlain}}}),
+      stack_nodes_(ChunkKind::kStackNodes, {{{column::stack_nodes::kId, kDelta},
+                                             {column::stack_nodes::kParent, kDelta},
+                                             {column::stack_nodes::kFrame, kPlain}}}),
+      shapes_(ChunkKind::kKernelShapes, {{{column::kernel_shapes::kId, kDelta},
+                                          {column::kernel_shapes::kName, kPlain},
+                                          {column::kernel_shapes::kGridX, kPlain},
+                                          {column::kernel_shapes::kGridY, kPlain},
+                                          {column::kernel_shapes::kGridZ, kPlain},
+                                          {column::kernel_shapes::kBlockX, kPlain},
+                                          {column::kernel_shapes::kBlockY, kPlain},
+                                          {column::kernel_shapes::kBlockZ, kPlain},
+                                          {column::kernel_shapes::kRegisters, kPlain},
+                                          {column::kernel_shapes::kStaticShared, kPlain},
+                                          {column::kernel_shapes::kDynamicShared, kPlain},
+                                          {column::kernel_shapes::kLocalPerThread, kPlain},
+                                          {column::kernel_shapes::kClusterX, kPlain},
+                                          {column::kernel_shapes::kClusterY, kPlain},
+                                          {column::kernel_shapes::kClusterZ, kPlain}}}),
+      threads_(
+          ChunkKind::kThreads,
+          {{{column::threads::kId, kDelta}, {column::threads::kSystemId, kPlain}, {column::threads::kName, kPlain}}}),
+      calls_(ChunkKind::kCalls, {{{column::calls::kCorrelation, kDelta},
+                                  {column::calls::kTime, kDelta},
+                                  {column::calls::kThread, kPlain},
+                                  {column::calls::kStackNode, kPlain},
+                                  {column::calls::kApi, kPlain},
+                                  {column::calls::kClass, kPlain},
+                                  {column::calls::kFlags, kPlain}}}),
+      outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
+                                            {column::call_outcomes::kOutcome, kPlain},
+                                            {column::call_outcomes::kDetail, kPlain}}}),
+      kernels_(ChunkKind::kKernels, {{{column::kernels::kCorrelation, kDelta},
+                                      {column::kernels::kStart, kDelta},
+                                      {column::kernels::kDuration, kPlain},
+                                      {column::kernels::kShape, kPlain},
+                                      {column::kernels::kStream, kPlain},
+                                      {column::kernels::kContext, kPlain},
+                                      {column::kernels::kGraph, kPlain},
+                                      {column::kernels::kGraphNode, kDelta},
+                                      {column::kernels::kFlags, kPlain}}}),
+      transfers_(ChunkKind::kTransfers, {{{column::transfers::kCorrelation, kDelta},
+                                          {column::transfers::kStart, kDelta},
+                                          {column::transfers::kDuration, kPlain},
+                                          {column::transfers::kBytes, kPlain},
+                                          {column::transfers::kWhat, kPlain},
+                                          {column::transfers::kStream, kPlain},
+                                          {column::transfers::kContext, kPlain},
+                                          {column::transfers::kGraph, kPlain},
+                                          {column::transfers::kGraphNode, kDelta},
+                                          {column::transfers::kFlags, kPlain}}}),
+      allocations_(ChunkKind::kAllocations, {{{column::allocations::kCorrelation, kDelta},
+                                              {column::allocations::kTime, kDelta},
+                                              {column::allocations::kAddress, kDelta},
+                                              {column::allocations::kBytes, kPlain},
+                                              {column::allocations::kOperation, kPlain},
+                                              {column::allocations::kMemory, kPlain},
+                                              {column::allocations::kStream, kPlain},
+                                              {column::allocations::kContext, kPlain}}}),
+      synchronizations_(ChunkKind::kSynchronizations, {{{column::synchronizations::kCorrelation, kDelta},
+                                                        {column::synchronizations::kStart, kDelta},
+                                                        {column::synchronizations::kDuration, kPlain},
+                                                        {column::synchronizations::kWhat, kPlain},
+                                                        {column::synchronizations::kStream, kPlain},
+                                                        {column::synchronizations::kContext, kPlain}}}),
+      clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
+                                                 {column::clock_samples::kRealtime, kDelta},
+                                                 {column::clock_samples::kMonotonic, kDelta}}}) {}
+
+Facts IdentityFacts(const mig::SliceIdentity& identity) {
+  Facts facts = {{"gpu_uuid", identity.gpu_uuid},
+                 {"mig_uuid", identity.mig_uuid},
+                 {"gpu_name", identity.gpu_name},
+                 {"profile", identity.profile},
+                 {"pci_bus_id", identity.pci_bus_id},
+                 {"sm_count", std::to_string(identity.sm_count)},
+                 {"memory_bytes", std::to_string(identity.memory_bytes)},
+                 {"compute_major", std::to_string(identity.compute_major)},
+                 {"compute_minor", std::to_string(identity.compute_minor)},
+                 {"source", identity.source}};
+  if (identity.gpu_instance_id) facts.emplace_back("gpu_instance_id", std::to_string(*identity.gpu_instance_id));
+  if (identity.compute_instance_id) {
+    facts.emplace_back("compute_instance_id", std::to_string(*identity.compute_instance_id));
+  }
+  return facts;
+}
+
+Error SliceFile::Create(const std::string& path, const Facts& process, const mig::SliceIdentity& identity) {
+  path_ = path;
+  if (Error error = sink_.Create(path); !error.ok()) return error;
+  if (Error error = writer_.Write(FactsChunk(ChunkKind::kProcess, process)); !error.ok()) return error;
+  return WriteIdentity(identity);
+}
+
+Error SliceFile::WriteIdentity(const mig::SliceIdentity& identity) {
+  return writer_.Write(FactsChunk(ChunkKind::kSlice, IdentityFacts(identity)));
+}
+
+void SliceFile::NeedString(uint32_t id) {
+  if (id != 0 && strings_defined_.Insert(id)) new_strings_.push_back(id);
+}
+
+void SliceFile::NeedModule(uint32_t id) {
+  if (id == 0 || !modules_defined_.Insert(id)) return;
+  const Module& module = definitions_->frames.modules()[id];
+  const uint32_t path = definitions_->strings.Intern(module.path);
+  const uint32_t build_id = module.build_id.empty() ? 0 : definitions_->strings.Intern(module.build_id);
+  NeedString(path);
+  NeedString(build_id);
+  const auto role = module.is_profiler ? format::ModuleRole::kProfiler : format::ModuleRole::kOrdinary;
+  modules_.Append({id, path, build_id, module.bias, module.start, module.end, static_cast<uint64_t>(role)});
+}
+
+void SliceFile::NeedFrame(uint32_t id) {
+  if (!frames_defined_.Insert(id)) return;
+  const FrameDefinition& frame = definitions_->frames[id];
+  NeedModule(frame.module);
+  frames_.Append({id, frame.address, frame.module});
+  unnamed_frames_.push_back(id);
+}
+
+void SliceFile::NeedStack(uint32_t node) {
+  stack_path_.clear();
+  for (; node != 0 && stacks_defined_.Insert(node); node = definitions_->stacks[node].parent) {
+    stack_path_.push_back(node);
+  }
+  for (auto path_node = stack_path_.rbegin(); path_node != stack_path_.rend(); ++path_node) {  // parents first
+    const StackNode& stack_node = definitions_->stacks[*path_node];
+    NeedFrame(stack_node.frame);
+    stack_nodes_.Append({*path_node, stack_node.parent, stack_node.frame});
+  }
+}
+
+void SliceFile::NeedShape(uint32_t id) {
+  if (!shapes_defined_.Insert(id)) return;
+  const ShapeDefinition& definition = definitions_->shapes[id];
+  const KernelShape& shape = definition.shape;
+  NeedString(definition.name);
+  shapes_.Append({id, definition.name, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
+                  shape.block[2], shape.registers, shape.static_shared, shape.dynamic_shared, shape.local_per_thread,
+                  shape.cluster[0], shape.cluster[1], shape.cluster[2]});
+}
+
+void SliceFile::NeedThread(uint32_t serial) {
+  if (!threads_defined_.Insert(serial)) return;
+  const ThreadIndex::Thread& thread = definitions_->threads[serial];
+  NeedString(thread.name);
+  threads_.Append({serial, thread.system_id, thread.name});
+}
+
+void SliceFile::AddCall(const CallEvent& call) {
+  NeedThread(call.thread);
+  NeedStack(call.stack_node);
+  NeedString(call.api);
+  calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
+                 static_cast<uint64_t>(call.call_class), call.flags});
+  calls_.NoteTime(call.time_ns, call.time_ns);
+}
+
+void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail) {
+  outcomes_.Append({correlation, static_cast<uint64_t>(outcome), detail});
+}
+
+void SliceFile::AddKernel(const KernelActivity& kernel) {
+  const uint32_t shape = definitions_->shapes.Intern(kernel.name, kernel.shape);
+  NeedShape(shape);
+  kernels_.Append({kernel.correlation, kernel.start_ns, kernel.duration_ns, shape, kernel.stream, kernel.context,
+                   kernel.graph, kernel.graph_node, kernel.untimed ? format::kActivityUntimed : 0});
+  if (!kernel.untimed) kernels_.NoteTime(kernel.start_ns, kernel.start_ns + kernel.duration_ns);
+}
+
+void SliceFile::AddTransfer(const TransferActivity& transfer) {
+  transfers_.Append({transfer.correlation, transfer.start_ns, transfer.duration_ns, transfer.bytes, transfer.what,
+                     transfer.stream, transfer.context, transfer.graph, transfer.graph_node,
+                     transfer.untimed ? format::kActivityUntimed : 0});
+  if (!transfer.untimed) transfers_.NoteTime(transfer.start_ns, transfer.start_ns + transfer.duration_ns);
+}
+
+void SliceFile::AddAllocation(const AllocationActivity& allocation) {
+  allocations_.Append({allocation.correlation, allocation.time_ns, allocation.address, allocation.bytes,
+                       static_cast<uint64_t>(allocation.operation), allocation.memory_kind, allocation.stream,
+                       allocation.context});
+  allocations_.NoteTime(allocation.time_ns, allocation.time_ns);
+}
+
+void SliceFile::AddSynchronization(const SynchronizationActivity& synchronization) {
+  synchronizations_.Append({synchronization.correlation, synchronization.start_ns, synchronization.duration_ns,
+                            synchronization.what, synchronization.stream, synchronization.context});
+  synchronizations_.NoteTime(synchronization.start_ns, synchronization.start_ns + synchronization.duration_ns);
+}
+
+void SliceFile::AddClockSample(const ClockSample& sample) {
+  clock_samples_.Append({sample.cupti_ns, sample.realtime_ns, sample.monotonic_ns});
+}
+
+bool SliceFile::is_full() const {
+  return calls_.rows() >= kFullRows || kernels_.rows() >= kFullRows || transfers_.rows() >= kFullRows ||
+         allocations_.rows() >= kFullRows || synchronizations_.rows() >= kFullRows || outcomes_.rows() >= kFullRows ||
+         stack_nodes_.rows() >= kFullRows;
+}
+
+bool SliceFile::is_empty() const {
+  return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
+                 synchronizations_.rows() ==
+             0 &&
+         lost_calls_ == 0 && lost_activities_ == 0;
+}
+
+void SliceFile::CollectFrameNames() {
+  std::erase_if(unnamed_frames_, [this](uint32_t id) {
+    const FrameDefinition& frame = definitions_->frames[id];
+    if (frame.name == 0) return false;
+    NeedString(frame.name);
+    frame_names_.Append({id, frame.name, frame.name_offset});
+    return true;
+  });
+}
+
+Error SliceFile::WriteStrings() {
+  if (new_strings_.empty()) return Error::None();
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> lengths;
+  std::vector<uint8_t> bytes;
+  for (const uint32_t id : new_strings_) {
+    const std::string& text = definitions_->strings[id];
+    ids.push_back(id);
+    lengths.push_back(text.size());
+    bytes.insert(bytes.end(), text.begin(), text.end());
+  }
+  new_strings_.clear();
+  ChunkBuilder chunk(ChunkKind::kStrings, static_cast<uint32_t>(ids.size()));
+  chunk.AddColumn(column::strings::kId, kDelta, ids);
+  chunk.AddColumn(column::strings::kLength, kPlain, lengths);
+  chunk.AddBytes(column::strings::kBytes, bytes);
+  return writer_.Write(chunk);
+}
+
+Error SliceFile::Flush() {
+  CollectFrameNames();
+  Error first_error = WriteStrings();
+  const auto write = [&](auto& table, uint64_t* lost) {
+    if (table.rows() == 0 && (lost == nullptr || *lost == 0)) return;
+    ChunkBuilder chunk = table.Take();
+    if (lost != nullptr) chunk.SetLost(std::exchange(*lost, 0));
+    const Error error = writer_.Write(chunk);
+    if (first_error.ok()) first_error = error;
+  };
+  write(modules_, nullptr);
+  write(frames_, nullptr);
+  write(frame_names_, nullptr);
+  write(stack_nodes_, nullptr);
+  write(shapes_, nullptr);
+  write(threads_, nullptr);
+  write(calls_, &lost_calls_);
+  write(outcomes_, nullptr);
+  write(kernels_, &lost_activities_);
+  write(transfers_, nullptr);
+  write(allocations_, nullptr);
+  write(synchronizations_, nullptr);
+  write(clock_samples_, nullptr);
+  return first_error;
+}
+
+Error SliceFile::WriteCounters(ChunkKind kind, const Counters& counters) {
+  return writer_.Write(CountersChunk(kind, counters));
+}
+
+}  // namespace migprof::record

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The trace file of one slice in one process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libmigprof/base/error.h"
+#include "libmigprof/format/chunk_writer.h"
+#include "libmigprof/mig/slice_identity.h"
+#include "libmigprof/record/activity.h"
+#include "libmigprof/record/defined_set.h"
+#include "libmigprof/record/definitions.h"
+#include "libmigprof/record/file_sink.h"
+#include "libmigprof/record/key_values.h"
+#include "libmigprof/record/row_table.h"
+
+namespace migprof::record {
+
+// A recorded call, with the numbers of the process-wide definitions filled in.
+struct CallEvent {
+  uint32_t correlation = 0;
+  uint64_t time_ns = 0;
+  uint32_t thread = 0;      // serial of the thread
+  uint32_t stack_node = 0;  // in StackIndex; 0: none
+  uint32_t api = 0;         // in StringIndex
+  format::CallClass call_class = format::CallClass::kKernelLaunch;
+  uint64_t flags = 0;
+};
+
+// Three clocks read together.
+struct ClockSample {
+  uint64_t cupti_ns = 0;
+  uint64_t realtime_ns = 0;
+  uint64_t monotonic_ns = 0;
+};
+
+// Collects events in columns and writes them in chunks, each definition before the first event that needs it. Drain
+// thread only.
+class SliceFile {
+ public:
+  explicit SliceFile(Definitions* definitions);
+
+  // Creates the file and writes who the process and the slice are.
+  Error Create(const std::string& path, const Facts& process, const mig::SliceIdentity& identity);
+  // The slice is better known now. Readers use the last.
+  Error WriteIdentity(const mig::SliceIdentity& identity);
+
+  void AddCall(const CallEvent& call);
+  void AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail);
+  void AddKernel(const KernelActivity& kernel);
+  void AddTransfer(const TransferActivity& transfer);
+  void AddAllocation(const AllocationActivity& allocation);
+  void AddSynchronization(const SynchronizationActivity& synchronization);
+  void AddClockSample(const ClockSample& sample);
+  // Losses to be stated in the header of the next chunk of calls, and of kernels.
+  void AddLostCalls(uint64_t count) { lost_calls_ += count; }
+  void AddLostActivities(uint64_t count) { lost_activities_ += count; }
+
+  // Writes everything collected so far.
+  Error Flush();
+  Error WriteCounters(format::ChunkKind kind, const Counters& counters);
+
+  // Whether enough has been collected that a Flush is due whatever the time.
+  bool is_full() const;
+  // Whether there is nothing to write.
+  bool is_empty() const;
+  const std::string& path() const { return path_; }
+  uint64_t bytes_written() const { return sink_.bytes_written(); }
+
+ private:
+  void NeedString(uint32_t id);
+  void NeedModule(uint32_t id);
+  void NeedFrame(uint32_t id);
+  void NeedStack(uint32_t node);
+  void NeedShape(uint32_t id);
+  void NeedThread(uint32_t serial);
+  void CollectFrameNames();
+  Error WriteStrings();
+
+  Definitions* definitions_;
+  std::string path_;
+  FileSink sink_;
+  format::ChunkWriter writer_{&sink_};
+
+  DefinedSet strings_defined_;
+  DefinedSet modules_defined_;
+  DefinedSet frames_defined_;
+  DefinedSet stacks_defined_;
+  DefinedSet shapes_defined_;
+  DefinedSet threads_defined_;
+  std::vector<uint32_t> new_strings_;
+  std::vector<uint32_t> unnamed_frames_;  // defined, but without a name so far
+  std::vector<uint32_t> stack_path_;      // scratch
+
+  RowTable<7> modules_;
+  RowTable<3> frames_;
+  RowTable<3> frame_names_;
+  RowTable<3> stack_nodes_;
+  RowTable<15> shapes_;
+  RowTable<3> threads_;
+  RowTable<7> calls_;
+  RowTable<3> outcomes_;
+  RowTable<9> kernels_;
+  RowTable<10> transfers_;
+  RowTable<8> allocations_;
+  RowTable<6> synchronizations_;
+  RowTable<3> clock_samples_;
+  uint64_t lost_calls_ = 0;
+  uint64_t lost_activities_ = 0;
+};
+
+// The facts of kSlice chunks.
+Facts IdentityFacts(const mig::SliceIdentity& identity);
+
+}  // namespace migprof::record

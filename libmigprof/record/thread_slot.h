@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// One slot per thread that calls CUDA: its ring, and everything the hot path needs, in one mapping.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "libmigprof/base/error.h"
+#include "libmigprof/record/native_stack.h"
+#include "libmigprof/record/spsc_ring.h"
+
+namespace migprof::record {
+
+// Losses are counted per device, so that every slice knows its own. Devices beyond the last share the last counter.
+inline constexpr size_t kCountedDevices = 64;
+inline constexpr size_t CountedDevice(uint32_t ordinal) {
+  return ordinal < kCountedDevices ? ordinal : kCountedDevices - 1;
+}
+
+// Remembers the stacks a thread has sent lately. Forgetting one costs a few hundred bytes of ring and nothing else, so
+// a direct-mapped table without any upkeep is enough.
+class SentStacks {
+ public:
+  bool Contains(uint64_t hash) const { return hashes_[hash % kSize] == hash; }
+  void Insert(uint64_t hash) { hashes_[hash % kSize] = hash; }
+  void Clear() { hashes_.fill(0); }
+
+ private:
+  static constexpr size_t kSize = 4096;
+  std::array<uint64_t, kSize> hashes_{};
+};
+
+struct ThreadSlot {
+  // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; kFree ->
+  // kActive by the next owner.
+  enum class State : uint32_t { kFree, kActive, kRetired };
+
+  SpscRing ring;
+  std::atomic<State> state{State::kFree};
+  uint32_t system_thread_id = 0;  // of the owner; written before the slot becomes active
+  uint32_t serial = 0;            // unique per owner within the process, from 1
+
+  // The owner's alone.
+  uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
+  uint32_t open_context = 0;
+  uint32_t generation = 0;  // of the code that sent_stacks is about
+  SentStacks sent_stacks;
+  NativeStackState native_stack;
+
+  // Written by the owner, read by the drain thread, never reset: what found the ring full.
+  std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
+  std::atomic<uint64_t> dropped_outcomes{0};
+};
+
+// All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any
+// time.
+class ThreadSlots {
+ public:
+  static constexpr size_t kMaxSlots = 1024;
+
+  // `ring_bytes`: a power of two. Before any Mine(). Claims the pthread key that tells of thread ends.
+  Error Init(uint64_t ring_bytes);
+
+  // The calling thread's slot. The first call of a thread takes a free slot or maps a new one; null when neither can be
+  // had. noexcept, no lock, and no allocation beyond that first call.
+  ThreadSlot* Mine() noexcept;
+
+  // Drain thread: visits every slot that was ever used.
+  template <typename Visitor>
+  void ForEach(Visitor&& visit) {
+    const size_t count = count_.load(std::memory_order_acquire);
+    for (size_t i = 0; i < count && i < kMaxSlots; ++i) {
+      if (ThreadSlot* slot = slots_[i].load(std::memory_order_acquire)) visit(slot);
+    }
+  }
+
+ private:
+  ThreadSlot* Acquire() noexcept;
+  ThreadSlot* Map() noexcept;
+  static void Retire(void* slot);
+
+  uint64_t ring_bytes_ = 0;
+  std::atomic<size_t> count_{0};
+  std::atomic<uint32_t> next_serial_{1};
+  std::array<std::atomic<ThreadSlot*>, kMaxSlots> slots_{};
+};
+
+}  // namespace migprof::record

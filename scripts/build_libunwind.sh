@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Builds the position-independent static libunwind that libmigprof.so links.
+#
+# Distributions ship libunwind.a without -fPIC, and a dynamic libunwind under LD_PRELOAD takes over the C++ exceptions of the
+# whole process (docs/injection-safety.md), so migprof links its own copy. The source is the distribution's own source package,
+# fetched through the package sources this machine already has; upstream's release archive is the fallback.
+#
+# usage: scripts/build_libunwind.sh [PREFIX]      default PREFIX: build/deps/libunwind
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+prefix=$(realpath -m "${1:-build/deps/libunwind}")
+
+# The flags are part of the contract with the recorder; a change of this line rebuilds the library.
+#   no per-thread cache  it costs 26 KB of static TLS, and dlopen of the result then fails
+#   no block-signals     unwinding never happens in a signal handler here, so masking signals per lookup buys nothing
+#   no weak-backtrace    libunwind must not define backtrace() for anybody else
+flags=(--disable-shared --with-pic --disable-cxx-exceptions --disable-coredump --disable-ptrace --disable-setjmp
+  --disable-minidebuginfo --disable-zlibdebuginfo --disable-weak-backtrace --disable-debug-frame --disable-block-signals
+  --disable-conservative-checks --disable-tests --disable-documentation)
+cflags="-O2 -g -fPIC -fvisibility=hidden"
+upstream_version=1.6.2
+upstream_sha256=4a6aec666991fb45d0889c44aede8ad6eb108071c3554fcdff671f9c94794976
+upstream_url=https://github.com/libunwind/libunwind/releases/download/v$upstream_version/libunwind-$upstream_version.tar.gz
+
+stamp="$prefix/.built-with"
+want="$(sha256sum "$0" | cut -d' ' -f1) $(${CC:-cc} -dumpfullversion -dumpversion)"
+if [[ -f $prefix/lib/libunwind.a && -f $stamp && $(<"$stamp") == "$want" ]]; then
+  exit 0
+fi
+
+work=$root/build/deps/libunwind-work
+rm -rf "$work"
+mkdir -p "$work"
+cd "$work"
+
+# A private apt state whose sources are the machine's own, asked for source packages instead of binaries.
+fetch_distribution_source() {
+  command -v apt-get >/dev/null && command -v dpkg-source >/dev/null || return 1
+  mkdir -p apt/lists/partial apt/parts
+  local file n=0
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    [[ -f $file ]] || continue
+    sed -n 's/^deb\( \|\t\)/deb-src\1/p' "$file" >"apt/parts/$((n += 1)).list"
+  done
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [[ -f $file ]] || continue
+    sed 's/^Types:.*/Types: deb-src/' "$file" >"apt/parts/$((n += 1)).sources"
+  done
+  local apt=(apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$PWD/apt/parts"
+    -o Dir::State::Lists="$PWD/apt/lists" -o Dir::Cache::srcpkgcache= -o Dir::Cache::pkgcache= -o APT::Sandbox::User=root)
+  # Foreign repositories without sources fail here; only the one that has libunwind matters.
+  "${apt[@]}" update >apt/update.log 2>&1 || true
+  "${apt[@]}" source libunwind >apt/source.log 2>&1
+}
+
+fetch_upstream_archive() {
+  local archive=libunwind-$upstream_version.tar.gz
+  if command -v curl >/dev/null; then
+    curl -fsSL -o "$archive" "$upstream_url"
+  else
+    wget -q -O "$archive" "$upstream_url"
+  fi
+  echo "$upstream_sha256  $archive" | sha256sum -c --quiet
+  tar xf "$archive"
+}
+
+echo "libunwind: building a static, position-independent copy in ${prefix#"$root"/}"
+if fetch_distribution_source; then
+  source_note="distribution source package $(echo libunwind_*.dsc)"
+elif fetch_upstream_archive; then
+  source_note="upstream release $upstream_version"
+else
+  echo "libunwind: neither the distribution's source package nor $upstream_url could be fetched;" >&2
+  echo "libunwind: see $work/apt/*.log" >&2
+  exit 1
+fi
+
+cd "$(find . -maxdepth 1 -type d -name 'libunwind-*' | head -n 1)"
+[[ -x configure ]] || autoreconf -fi >"$work/autoreconf.log" 2>&1
+if ! { ./configure --prefix="$prefix" --libdir="$prefix/lib" CFLAGS="$cflags" "${flags[@]}" &&
+  make -j"$(nproc)" && make install; } >"$work/build.log" 2>&1; then
+  tail -n 30 "$work/build.log" >&2
+  exit 1
+fi
+echo "$source_note" >"$prefix/SOURCE"
+echo "$want" >"$stamp"
+cd "$root"
+rm -rf "$work"
+echo "libunwind: done ($source_note)"

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/base/options.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace migprof {
+namespace {
+
+std::vector<std::string> g_complaints;
+
+Options Read(std::vector<const char*> environment) {
+  g_complaints.clear();
+  environment.push_back(nullptr);
+  return ReadOptions(environment.data(), [](const char* sentence) { g_complaints.push_back(sentence); });
+}
+
+TEST(Options, EmptyEnvironment_GivesDefaults) {
+  const Options options = Read({});
+  EXPECT_STREQ(options.output.data(), "migprof-traces");
+  EXPECT_STREQ(options.cupti.data(), "");
+  EXPECT_FALSE(options.disabled);
+  EXPECT_TRUE(options.stacks);
+  EXPECT_EQ(options.log, LogLevel::kNormal);
+  EXPECT_EQ(options.max_depth, 256u);
+  EXPECT_EQ(options.flush_ms, 2000u);
+  EXPECT_EQ(options.exit_timeout_ms, 2000u);
+  EXPECT_TRUE(g_complaints.empty());
+}
+
+TEST(Options, EverySpec_HasADefaultItAccepts) {
+  for (const OptionSpec& spec : kOptionSpecs) {
+    Options options;
+    EXPECT_TRUE(spec.parse(spec.default_text, &options)) << spec.name;
+  }
+}
+
+TEST(Options, ValuesInRange_AreTaken) {
+  const Options options = Read({"HOME=/root", "MIGPROF_OUTPUT=/tmp/x", "MIGPROF_STACKS=off", "MIGPROF_MAX_DEPTH=512",
+                                "MIGPROF_FLUSH_MS=50", "MIGPROF_DISABLE=1", "MIGPROF_LOG=debug"});
+  EXPECT_STREQ(options.output.data(), "/tmp/x");
+  EXPECT_FALSE(options.stacks);
+  EXPECT_EQ(options.max_depth, 512u);
+  EXPECT_EQ(options.flush_ms, 50u);
+  EXPECT_TRUE(options.disabled);
+  EXPECT_EQ(options.log, LogLevel::kDebug);
+  EXPECT_TRUE(g_complaints.empty());
+}
+
+TEST(Options, ValuesOutOfRange_KeepTheDefaultAndAreNamed) {
+  for (const char* entry : {"MIGPROF_MAX_DEPTH=513", "MIGPROF_MAX_DEPTH=0", "MIGPROF_MAX_DEPTH=-1",
+                            "MIGPROF_MAX_DEPTH=", "MIGPROF_MAX_DEPTH=12x", "MIGPROF_MAX_DEPTH=99999999999999999999"}) {
+    const Options options = Read({entry});
+    EXPECT_EQ(options.max_depth, 256u) << entry;
+    ASSERT_EQ(g_complaints.size(), 1u) << entry;
+    EXPECT_NE(g_complaints[0].find(entry), std::string::npos);
+    EXPECT_NE(g_complaints[0].find("1 to 512"), std::string::npos);
+  }
+}
+
+TEST(Options, PathTooLong_KeepsTheDefault) {
+  const std::string entry = "MIGPROF_OUTPUT=/" + std::string(5000, 'x');
+  EXPECT_STREQ(Read({entry.c_str()}).output.data(), "migprof-traces");
+  EXPECT_EQ(g_complaints.size(), 1u);
+}
+
+TEST(Options, UnknownName_IsReported) {
+  Read({"MIGPROF_OUTPUTS=/tmp/x"});
+  ASSERT_EQ(g_complaints.size(), 1u);
+  EXPECT_NE(g_complaints[0].find("MIGPROF_OUTPUTS"), std::string::npos);
+}
+
+TEST(Options, MarkdownTable_NamesEveryOption) {
+  const std::string table = OptionTableMarkdown();
+  for (const OptionSpec& spec : kOptionSpecs) EXPECT_NE(table.find(spec.name), std::string::npos);
+}
+
+}  // namespace
+}  // namespace migprof
