@@ -46,6 +46,7 @@ struct SliceProfile {
   std::string host;
   std::string boot_id;
   mig::SliceIdentity identity;
+  bool simulated = false;  // recorded on the simulated GPU
   uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)
   uint64_t window_ns = 0;  // first to last event, over all its processes
   uint64_t busy_ns = 0;    // union of kernel, copy and memset intervals of all its processes

@@ -22,14 +22,27 @@ NodeId StackTree::Child(NodeId parent, FrameId frame) {
   return entry->second;
 }
 
-void StackTree::Merge(const StackTree& other, NodeId under) {
-  std::vector<NodeId> mine(other.nodes_.size());
+namespace {
+
+template <typename FrameOf>
+void MergeTree(const StackTree& from, NodeId under, StackTree* into, FrameOf&& frame_of) {
+  std::vector<NodeId> mine(from.nodes().size());
   mine[0] = under;
-  for (NodeId id = 0; id < other.nodes_.size(); ++id) {
-    const TreeNode& node = other.nodes_[id];
-    if (id != 0) mine[id] = Child(mine[node.parent], node.frame);
-    Add(mine[id], node.self_ns, node.self_count);
+  for (NodeId id = 0; id < from.nodes().size(); ++id) {
+    const TreeNode& node = from.nodes()[id];
+    if (id != 0) mine[id] = into->Child(mine[node.parent], frame_of(node.frame));
+    into->Add(mine[id], node.self_ns, node.self_count);
   }
+}
+
+}  // namespace
+
+void StackTree::Merge(const StackTree& other, NodeId under) {
+  MergeTree(other, under, this, [](FrameId frame) { return frame; });
+}
+
+void StackTree::Merge(const StackTree& other, const std::vector<FrameId>& frames, NodeId under) {
+  MergeTree(other, under, this, [&](FrameId frame) { return frames[frame]; });
 }
 
 }  // namespace migprof::analyze

@@ -69,6 +69,8 @@ class StackTree {
   }
   // Adds `other`, a tree over the same FrameTable, below `under`.
   void Merge(const StackTree& other, NodeId under = 0);
+  // The same with frames renumbered: frame f of `other` is frame `frames[f]` here.
+  void Merge(const StackTree& other, const std::vector<FrameId>& frames, NodeId under = 0);
 
   const std::vector<TreeNode>& nodes() const { return nodes_; }
 

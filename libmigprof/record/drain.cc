@@ -17,10 +17,13 @@ Drain::Drain(const Parts& parts) : parts_(parts) {
 }
 
 bool Drain::Collect(Error* error) {
+  // In this order a call reaches its file no later than the activity it caused: whatever is in a completed buffer now
+  // was called for before, so its call is in a ring.
+  ActivityBuffer* const completed = parts_.buffers->TakeCompleted();
   const bool had_calls = CollectRings();
-  const bool had_activities = CollectBuffers();
+  TranslateBuffers(completed);
   *error = parts_.files->error();
-  return had_calls || had_activities;
+  return had_calls || completed != nullptr;
 }
 
 bool Drain::CollectRings() {
@@ -34,9 +37,7 @@ bool Drain::CollectRings() {
   return any;
 }
 
-bool Drain::CollectBuffers() {
-  ActivityBuffer* buffer = parts_.buffers->TakeCompleted();
-  const bool any = buffer != nullptr;
+void Drain::TranslateBuffers(ActivityBuffer* buffer) {
   while (buffer != nullptr) {
     ActivityBuffer* const next = buffer->next;
     activities_ += TranslateActivities(*parts_.cupti, *parts_.record_sizes, buffer->data(), buffer->valid, this);
@@ -44,7 +45,6 @@ bool Drain::CollectBuffers() {
     buffer = next;
   }
   parts_.buffers->Restock();
-  return any;
 }
 
 void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {

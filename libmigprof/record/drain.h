@@ -57,7 +57,7 @@ class Drain : private ActivitySink {
   void OnUnknownRecord() override;
 
   bool CollectRings();
-  bool CollectBuffers();
+  void TranslateBuffers(ActivityBuffer* buffer);
   void TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header);
   void TakeCall(const ThreadSlot& slot, const CallRecord& call);
   SliceFile* FileOfCall(uint32_t context);

@@ -99,8 +99,8 @@ std::string AbsolutePath(const char* path) {
   return folder + "/" + path;
 }
 
-Facts ProcessFacts(const ProcessInfo& process, const CuptiApi& cupti, const mig::DriverApi& driver, int driver_version,
-                   uint64_t cupti_start_ns) {
+Facts ProcessFacts(const Options& options, const ProcessInfo& process, const CuptiApi& cupti,
+                   const mig::DriverApi& driver, int driver_version, uint64_t cupti_start_ns) {
   const bool simulated = driver.simulator_version != nullptr;
   return {{"host", process.host},
           {"boot_id", process.boot_id},
@@ -111,6 +111,7 @@ Facts ProcessFacts(const ProcessInfo& process, const CuptiApi& cupti, const mig:
           {"migprof_version", MIGPROF_VERSION},
           {"cupti_version", std::to_string(cupti.version)},
           {"driver_version", std::to_string(driver_version)},
+          {"stacks", options.stacks ? "1" : "0"},
           {"simulated", simulated ? "1" : "0"},
           {"simulator_version", simulated ? driver.simulator_version() : ""}};
 }
@@ -143,9 +144,9 @@ Error Build(Session* session) {
                                     session->options.stacks ? session->options.max_depth : 0);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
   const ProcessInfo process = ReadProcessInfo();
-  session->files =
-      new SliceFiles(folder, process, ProcessFacts(process, session->cupti, driver, driver_version, CuptiNow()), driver,
-                     &session->definitions);
+  session->files = new SliceFiles(
+      folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
+      driver, &session->definitions);
   session->drain =
       new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
                  session->calls, &session->tracer, session->files, &session->definitions});

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/analysis.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <tuple>
+
+#include "libmigprof/analyze/slice_analysis.h"
+#include "libmigprof/format/trace_format.h"
+
+namespace migprof::analyze {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What makes two files be about the same slice. The UUID alone does not: it is used again when a card is partitioned
+// anew.
+using SliceKey = std::tuple<std::string, std::string, std::string, uint32_t, uint64_t>;
+
+SliceKey KeyOf(const TraceScan& scan) {
+  const mig::SliceIdentity& slice = scan.slice;
+  const std::string device = slice.device_uuid().empty() ? slice.gpu_name : slice.device_uuid();
+  return {scan.process.host + "\n" + scan.process.boot_id, device, slice.profile, slice.sm_count, slice.memory_bytes};
+}
+
+// Runs `task(i)` for i in [0, count) on `threads` threads, and `idle()` a few times a second on this one until all are
+// done.
+template <typename Task, typename Idle>
+void RunAll(size_t count, size_t threads, Task&& task, Idle&& idle) {
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::condition_variable finished;
+  size_t running = std::min(std::max<size_t>(threads, 1), std::max<size_t>(count, 1));
+  std::vector<std::thread> workers;
+  for (size_t i = running; i > 0; --i) {
+    workers.emplace_back([&] {
+      for (size_t item = next++; item < count; item = next++) task(item);
+      const std::lock_guard lock(mutex);
+      --running;
+      finished.notify_one();
+    });
+  }
+  std::unique_lock lock(mutex);
+  while (!finished.wait_for(lock, std::chrono::milliseconds(100), [&] { return running == 0; })) idle();
+  lock.unlock();
+  for (std::thread& worker : workers) worker.join();
+}
+
+auto SortKey(const SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  return std::tuple(slice.host, slice.boot_id, identity.gpu_uuid, identity.gpu_instance_id.value_or(0),
+                    identity.compute_instance_id.value_or(0), identity.mig_uuid, identity.profile, identity.sm_count);
+}
+
+// Puts the slices, each with frames of its own, into one profile with common frames.
+void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
+  std::sort(results.begin(), results.end(),
+            [](const SliceResult& a, const SliceResult& b) { return SortKey(a.profile) < SortKey(b.profile); });
+  for (SliceResult& result : results) {
+    std::vector<FrameId> frames;
+    for (FrameId id = 0; id < result.frames.size(); ++id) {
+      frames.push_back(analysis->profile.frames.Intern(result.frames[id]));
+    }
+    StackTree stacks;
+    stacks.Merge(result.profile.stacks, frames);
+    result.profile.stacks = std::move(stacks);
+    analysis->profile.simulated |= result.profile.simulated;
+    analysis->profile.slices.push_back(std::move(result.profile));
+    for (Problem& problem : result.problems) analysis->problems.push_back(std::move(problem));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std::vector<Problem>* problems) {
+  std::vector<std::string> files;
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (!fs::is_directory(input, error)) {
+      // Anything that is not a folder is opened as a file, and says itself what is wrong with it.
+      files.push_back(input);
+      continue;
+    }
+    for (fs::recursive_directory_iterator entry(input, fs::directory_options::skip_permission_denied, error), end;
+         !error && entry != end; entry.increment(error)) {
+      if (entry->path().extension() == format::kFileSuffix) files.push_back(entry->path().string());
+    }
+    if (error) problems->push_back({input, 0, 0, error.message()});
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
+}
+
+Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOptions& options) {
+  Analysis analysis;
+  const std::vector<std::string> paths = FindTraces(inputs, &analysis.problems);
+  const size_t threads = options.threads > 0 ? options.threads : std::thread::hardware_concurrency();
+  std::atomic<uint64_t> bytes_done{0};
+  uint64_t bytes_total = 0;
+  const auto report = [&] {
+    if (options.progress) options.progress(bytes_done.load(std::memory_order_relaxed), bytes_total);
+  };
+
+  std::vector<absl::StatusOr<TraceScan>> scans(paths.size(), absl::UnknownError(""));
+  RunAll(
+      paths.size(), threads, [&](size_t i) { scans[i] = ScanTrace(paths[i]); }, report);
+
+  std::map<SliceKey, std::vector<const TraceScan*>> slices;
+  for (size_t i = 0; i < scans.size(); ++i) {
+    if (!scans[i].ok()) {
+      ++analysis.files_unreadable;
+      analysis.problems.push_back({paths[i], 0, 0, std::string(scans[i].status().message())});
+      continue;
+    }
+    ++analysis.files_read;
+    for (const Problem& problem : scans[i]->problems) analysis.problems.push_back(problem);
+    for (const format::ChunkRef& chunk : scans[i]->chunks) bytes_total += chunk.total_bytes();
+    slices[KeyOf(*scans[i])].push_back(&*scans[i]);
+  }
+
+  std::vector<std::vector<const TraceScan*>> work;
+  for (auto& [key, files] : slices) work.push_back(std::move(files));
+  // The largest first: the last one to finish should be a small one.
+  const auto bytes_of = [](const std::vector<const TraceScan*>& files) {
+    uint64_t bytes = 0;
+    for (const TraceScan* file : files) bytes += file->bytes;
+    return bytes;
+  };
+  std::stable_sort(work.begin(), work.end(), [&](const auto& a, const auto& b) { return bytes_of(a) > bytes_of(b); });
+  std::vector<SliceResult> results(work.size());
+  RunAll(
+      work.size(), threads, [&](size_t i) { results[i] = AnalyzeSlice(work[i], options.view, &bytes_done); }, report);
+  report();
+
+  Assemble(std::move(results), &analysis);
+  std::sort(analysis.problems.begin(), analysis.problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.path, a.offset, a.what) < std::tie(b.path, b.offset, b.what);
+  });
+  return analysis;
+}
+
+bool HasLoss(const Health& health) {
+  return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
+                 health.damaged_bytes !=
+             0 ||
+         health.killed;
+}
+
+}  // namespace migprof::analyze

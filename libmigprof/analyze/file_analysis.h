@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// One trace file -> weights per call site and kernel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/frame_names.h"
+#include "libmigprof/analyze/interval_union.h"
+#include "libmigprof/analyze/launch_join.h"
+#include "libmigprof/analyze/profile.h"
+#include "libmigprof/analyze/stack_tree.h"
+#include "libmigprof/analyze/trace_definitions.h"
+#include "libmigprof/format/chunk_reader.h"
+
+namespace migprof::analyze {
+
+// What the events of one file add up to.
+struct FileTotals {
+  Totals kernels;
+  Totals memcpys;
+  Totals memsets;
+  uint64_t graph_launches = 0;
+  uint64_t synchronize_ns = 0;
+  uint64_t allocated_bytes = 0;
+  uint64_t untimed = 0;
+  uint64_t stackless = 0;
+  uint64_t truncated = 0;
+};
+
+// Takes the chunks of one file in file order. Inside, everything is numbers; names are looked up once, at the end,
+// because a function's name may be written after the calls it made. Not thread-safe.
+class FileAnalysis {
+ public:
+  // Adds the busy intervals to `busy`, which must outlive it.
+  explicit FileAnalysis(IntervalUnion* busy) : busy_(busy) {}
+
+  // False when the chunk makes no sense; what could be used of it has been.
+  bool Take(const format::Chunk& chunk);
+
+  // Adds all stacks with their weights below node `under` of `tree`. Call once, after the last Take.
+  void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under);
+
+  const FileTotals& totals() const { return totals_; }
+  const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
+
+ private:
+  using LeafId = uint32_t;
+
+  // A place in the program that gives the GPU work.
+  struct CallSite {
+    uint64_t stack_node = 0;
+    uint64_t api = 0;  // string id
+    bool is_graph_launch = false;
+  };
+  struct Leaf {
+    uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
+    bool is_kernel = false;
+  };
+  struct Weight {
+    uint64_t ns = 0;
+    uint64_t count = 0;
+  };
+
+  bool TakeCalls(const format::Chunk& chunk);
+  bool TakeOutcomes(const format::Chunk& chunk);
+  bool TakeKernels(const format::Chunk& chunk);
+  bool TakeTransfers(const format::Chunk& chunk);
+  bool TakeAllocations(const format::Chunk& chunk);
+  bool TakeSynchronizations(const format::Chunk& chunk);
+  CallSiteId InternSite(uint64_t stack_node, uint64_t api, bool is_graph_launch);
+  LeafId InternLeaf(uint64_t id, bool is_kernel);
+  void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                   Totals* totals);
+
+  IntervalUnion* busy_;
+  TraceDefinitions definitions_;
+  LaunchJoin join_;
+  FileTotals totals_;
+  std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
+  absl::flat_hash_map<std::tuple<uint64_t, uint64_t, bool>, CallSiteId> site_ids_;
+  std::vector<Leaf> leaves_;
+  absl::flat_hash_map<std::pair<uint64_t, bool>, LeafId> leaf_ids_;
+  absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf
+
+  // Columns of the chunk at hand, kept to spare the allocations.
+  std::vector<uint64_t> columns_[6];
+};
+
+}  // namespace migprof::analyze

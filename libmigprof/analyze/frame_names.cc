@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/frame_names.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/demangle.h"
+#include "libmigprof/format/trace_format.h"
+
+namespace migprof::analyze {
+namespace {
+
+std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+bool IsCudaLibrary(const std::string& file) {
+  for (const char* start : {"libcuda.so", "libcudart.so", "libcupti.so", "libnvidia-"}) {
+    if (absl::StartsWith(file, start)) return true;
+  }
+  return false;
+}
+
+// The static CUDA runtime is part of the program's own binary; its functions are recognised by name.
+bool IsStaticRuntime(const std::string& name) {
+  return absl::StartsWith(name, "libcudart_static_") || absl::StartsWith(name, "__cudart");
+}
+
+// What a user can have written: the entry points of the runtime and driver APIs.
+bool IsApiEntry(const std::string& name) {
+  return (absl::StartsWith(name, "cu") && name.size() > 2) || absl::StartsWith(name, "__cudaLaunch");
+}
+
+// Code that runs before main and below a thread's function.
+bool IsStartUp(const std::string& name) {
+  for (const char* known : {"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "clone",
+                            "__clone", "clone3", "__clone3", "start_thread", "__clone_internal"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
+// Made by nvcc for every kernel: the body of the <<<>>>.
+bool IsLaunchStub(const std::string& name) { return absl::StartsWith(name, "__device_stub__"); }
+
+const char* CopyName(uint64_t what) {
+  constexpr const char* kNames[] = {"memcpy",      "memcpy HtoD", "memcpy DtoH", "memcpy HtoA",
+                                    "memcpy AtoH", "memcpy AtoA", "memcpy AtoD", "memcpy DtoA",
+                                    "memcpy DtoD", "memcpy HtoH", "memcpy PtoP"};
+  return what < std::size(kNames) ? kNames[what] : kNames[0];
+}
+
+}  // namespace
+
+FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
+  const ModuleDefinition* module = definitions_->Module(definition.module);
+  const std::string file = module != nullptr ? FileName(definitions_->String(module->path)) : "";
+  const std::string& symbol = definitions_->String(definition.name);
+  Named named{};
+  std::string shown;
+  if (!symbol.empty()) {
+    named.name = Demangle(symbol);
+    shown = ShortName(named.name);
+  } else if (module != nullptr) {
+    // Return addresses point behind the call; the call itself is what people look for.
+    named.name = absl::StrCat(file, "+0x", absl::Hex(definition.address - 1 - module->bias));
+    shown = named.name;
+  } else {
+    named.name = shown = "[unknown code]";
+  }
+  named.is_cuda = IsCudaLibrary(file) || IsStaticRuntime(named.name);
+  named.is_internal = IsStartUp(named.name) || IsLaunchStub(named.name);
+  const FrameKind kind = named.is_cuda ? FrameKind::kCudaApi : FrameKind::kNative;
+  named.id = table_->Intern({.name = shown, .full_name = named.name, .module = file, .kind = kind});
+  return named;
+}
+
+const FrameNames::Named& FrameNames::Name(uint64_t frame) {
+  const auto known = named_.find(frame);
+  if (known != named_.end()) return known->second;
+  const FrameDefinition* definition = definitions_->Frame(frame);
+  return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{})).first->second;
+}
+
+std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string& api) {
+  // Innermost first, as the nodes are linked.
+  std::vector<Named> stack;
+  for (const StackNodeDefinition* node = definitions_->StackNode(stack_node); node != nullptr;
+       node = definitions_->StackNode(node->parent)) {
+    stack.push_back(Name(node->frame));
+  }
+  std::vector<FrameId> path;
+  if (stack.empty()) path.push_back(Note("[stack not recorded]"));
+  // Below the application's last frame there are only CUDA's own: of those the outermost entry point is what was
+  // called.
+  size_t inner = 0;
+  std::string called;
+  if (!view_.show_internals) {
+    while (inner < stack.size() && stack[inner].is_cuda) ++inner;
+  }
+  for (size_t i = stack.size(); i > inner; --i) {
+    const Named& frame = stack[i - 1];
+    if (frame.is_internal && !view_.show_internals) continue;
+    path.push_back(frame.id);
+  }
+  for (size_t i = inner; i > 0 && called.empty(); --i) {
+    if (!IsApiEntry(stack[i - 1].name)) continue;
+    called = stack[i - 1].name;
+    path.push_back(stack[i - 1].id);
+  }
+  // The call that was recorded, unless that is the entry point itself ("cuMemAlloc_v2" is cuMemAlloc).
+  if (!api.empty() && called != api && called != api + "_v2" && called != api + "_ptsz" && called != api + "_ptds") {
+    path.push_back(table_->Intern({.name = api, .full_name = api, .module = "", .kind = FrameKind::kCudaApi}));
+  }
+  return path;
+}
+
+FrameId FrameNames::Kernel(uint64_t shape) {
+  const std::string& symbol = definitions_->String(definitions_->KernelName(shape));
+  const std::string full = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);
+  return table_->Intern({.name = ShortName(full), .full_name = full, .module = "", .kind = FrameKind::kKernel});
+}
+
+FrameId FrameNames::Transfer(uint64_t what) {
+  const bool is_memset = what == format::kMemset;
+  const std::string name = is_memset ? "memset" : CopyName(what);
+  return table_->Intern(
+      {.name = name, .full_name = name, .module = "", .kind = is_memset ? FrameKind::kMemset : FrameKind::kMemcpy});
+}
+
+FrameId FrameNames::Note(const std::string& text, FrameKind kind) {
+  return table_->Intern({.name = text, .full_name = text, .module = "", .kind = kind});
+}
+
+}  // namespace migprof::analyze

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recorded frames -> frames as shown: named, classified, and without the ones nobody wants to see.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/stack_tree.h"
+#include "libmigprof/analyze/trace_definitions.h"
+
+namespace migprof::analyze {
+
+struct StackView {
+  // Also show how CUDA's libraries, the C runtime's start-up code and compiler-made launch stubs call each other.
+  bool show_internals = false;
+};
+
+// Names the stacks of one trace file. The definitions and the table must outlive it.
+class FrameNames {
+ public:
+  FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
+      : definitions_(definitions), view_(view), table_(table) {}
+
+  // Frames of a call, outermost first: the host stack that ends in `stack_node`, and the API call itself.
+  std::vector<FrameId> CallPath(uint64_t stack_node, const std::string& api);
+
+  FrameId Kernel(uint64_t shape);
+  // `what`: column::transfers::kWhat.
+  FrameId Transfer(uint64_t what);
+  // "[CUDA graph]" and the like.
+  FrameId Note(const std::string& text, FrameKind kind = FrameKind::kNote);
+
+ private:
+  struct Named {
+    FrameId id;
+    bool is_cuda;      // of CUDA's own libraries
+    bool is_internal;  // hidden unless asked for
+    std::string name;  // full
+  };
+
+  const Named& Name(uint64_t frame);
+  Named MakeNamed(const FrameDefinition& definition);
+
+  const TraceDefinitions* definitions_;
+  StackView view_;
+  FrameTable* table_;
+  absl::flat_hash_map<uint64_t, Named> named_;
+};
+
+}  // namespace migprof::analyze

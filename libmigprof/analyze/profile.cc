@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/profile.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace migprof::analyze {
+namespace {
+
+// "GPU-1a2b3c4d-…" -> "GPU-1a2b3c4d": enough for a person to tell cards apart.
+std::string ShortUuid(const std::string& uuid) { return uuid.substr(0, 12); }
+
+std::string GpuName(const SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  std::string name = absl::StrCat("GPU ", identity.gpu_name.empty() ? "of unknown name" : identity.gpu_name);
+  if (!identity.gpu_uuid.empty()) absl::StrAppend(&name, " (", ShortUuid(identity.gpu_uuid), ")");
+  if (slice.simulated) absl::StrAppend(&name, " [simulated]");
+  return name;
+}
+
+std::string SliceName(const mig::SliceIdentity& identity) {
+  if (!identity.is_mig()) return "whole GPU";
+  std::string name = absl::StrCat("MIG ", identity.profile.empty() ? "slice" : identity.profile);
+  if (identity.gpu_instance_id) absl::StrAppend(&name, " GI ", *identity.gpu_instance_id);
+  if (identity.compute_instance_id) absl::StrAppend(&name, " CI ", *identity.compute_instance_id);
+  return absl::StrCat(name, " (", ShortUuid(identity.mig_uuid), ")");
+}
+
+Frame MakeFrame(std::string name, FrameKind kind) {
+  return {.name = name, .full_name = name, .module = "", .kind = kind};
+}
+
+}  // namespace
+
+std::vector<Frame> SlicePath(const SliceProfile& slice) {
+  return {MakeFrame(slice.host.empty() ? "unknown host" : slice.host, FrameKind::kHost),
+          MakeFrame(GpuName(slice), FrameKind::kGpu), MakeFrame(SliceName(slice.identity), FrameKind::kSlice)};
+}
+
+}  // namespace migprof::analyze

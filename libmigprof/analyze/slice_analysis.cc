@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/slice_analysis.h"
+
+#include <algorithm>
+#include <memory>
+#include <queue>
+
+#include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/file_analysis.h"
+#include "libmigprof/analyze/file_source.h"
+
+namespace migprof::analyze {
+namespace {
+
+// Files that stay open between two of their chunks. More than that, and each is opened again for every chunk.
+constexpr size_t kKeptOpen = 64;
+
+// A file in the course of being read.
+struct OpenFile {
+  const TraceScan* scan = nullptr;
+  std::unique_ptr<ProblemCollector> damage;
+  std::unique_ptr<format::ByteSource> source;
+  std::unique_ptr<format::ChunkReader> reader;
+  std::unique_ptr<FileAnalysis> analysis;
+  size_t next_chunk = 0;
+  std::vector<uint64_t> earliest;  // [i]: no activity in chunks i, i + 1, … starts before this
+};
+
+std::vector<uint64_t> EarliestActivity(const std::vector<format::ChunkRef>& chunks) {
+  std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
+  for (size_t i = chunks.size(); i-- > 0;) {
+    earliest[i] = earliest[i + 1];
+    if (IsActivity(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
+      earliest[i] = std::min(earliest[i], chunks[i].header.first_ns);
+    }
+  }
+  return earliest;
+}
+
+void AddTotals(const FileTotals& file, SliceProfile* slice) {
+  const auto add = [](const Totals& from, Totals* to) {
+    to->count += from.count;
+    to->total_ns += from.total_ns;
+    to->bytes += from.bytes;
+  };
+  add(file.kernels, &slice->kernels);
+  add(file.memcpys, &slice->memcpys);
+  add(file.memsets, &slice->memsets);
+  slice->graph_launches += file.graph_launches;
+  slice->synchronize_ns += file.synchronize_ns;
+  slice->allocated_bytes += file.allocated_bytes;
+}
+
+void AddHealth(const Health& process, Health* slice) {
+  slice->launches += process.launches;
+  slice->matched += process.matched;
+  slice->unmatched += process.unmatched;
+  slice->captured += process.captured;
+  slice->failed += process.failed;
+  slice->dropped += process.dropped;
+  slice->untimed += process.untimed;
+  slice->orphaned += process.orphaned;
+  slice->stackless += process.stackless;
+  slice->truncated += process.truncated;
+  slice->damaged_bytes += process.damaged_bytes;
+  slice->killed |= process.killed;
+}
+
+class SliceReader {
+ public:
+  SliceReader(const StackView& view, std::atomic<uint64_t>* bytes_done) : view_(view), bytes_done_(bytes_done) {}
+
+  SliceResult Read(const std::vector<const TraceScan*>& files);
+
+ private:
+  void ReadNextChunk(OpenFile* file);
+  void FinishFile(OpenFile* file);
+  void TakeIdentity(const TraceScan& scan);
+
+  StackView view_;
+  std::atomic<uint64_t>* bytes_done_;
+  IntervalUnion busy_;
+  SliceResult result_;
+  bool keep_open_ = true;
+};
+
+SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
+  keep_open_ = files.size() <= kKeptOpen;
+  // The file whose remaining activity starts earliest goes on, so that the busy intervals of all processes come nearly
+  // in order.
+  using Entry = std::pair<uint64_t, OpenFile*>;
+  const auto later = [](const Entry& a, const Entry& b) {
+    return std::pair(a.first, a.second->scan->path) > std::pair(b.first, b.second->scan->path);
+  };
+  std::priority_queue<Entry, std::vector<Entry>, decltype(later)> queue(later);
+  std::vector<OpenFile> open(files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    TakeIdentity(*files[i]);
+    open[i].scan = files[i];
+    open[i].earliest = EarliestActivity(files[i]->chunks);
+    queue.emplace(open[i].earliest[0], &open[i]);
+  }
+  while (!queue.empty()) {
+    OpenFile* const file = queue.top().second;
+    queue.pop();
+    if (file->next_chunk < file->scan->chunks.size()) {
+      ReadNextChunk(file);
+      const uint64_t earliest = file->earliest[file->next_chunk];
+      queue.emplace(earliest, file);
+      if (IsActivity(file->scan->chunks[file->next_chunk - 1].kind())) busy_.SettleBefore(queue.top().first);
+    } else {
+      FinishFile(file);
+    }
+  }
+  SliceProfile& profile = result_.profile;
+  profile.busy_ns = busy_.Finish();
+  std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
+    return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
+  });
+  return std::move(result_);
+}
+
+void SliceReader::ReadNextChunk(OpenFile* file) {
+  const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
+  if (file->analysis == nullptr) {
+    file->analysis = std::make_unique<FileAnalysis>(&busy_);
+    file->damage = std::make_unique<ProblemCollector>(file->scan->path);
+  }
+  bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
+  if (file->source == nullptr) {
+    auto source = OpenTraceFile(file->scan->path);
+    if (!source.ok()) {
+      file->damage->OnDamage(ref.offset, ref.total_bytes(), "the file cannot be opened again");
+      return;
+    }
+    file->source = *std::move(source);
+    file->reader = std::make_unique<format::ChunkReader>(file->source.get(), file->damage.get());
+  }
+  format::Chunk chunk;
+  if (file->reader->ReadPayload(ref, &chunk) && !file->analysis->Take(chunk)) {
+    file->reader->ReportBadContent(ref, "the chunk's columns do not fit together");
+  }
+  if (!keep_open_) {
+    file->reader.reset();
+    file->source.reset();
+  }
+}
+
+void SliceReader::FinishFile(OpenFile* file) {
+  const TraceScan& scan = *file->scan;
+  ProcessInfo process;
+  process.pid = scan.process.pid;
+  process.name = scan.process.name;
+  process.window_ns = scan.last_ns - scan.first_ns;
+  process.health.dropped = scan.lost;
+  process.health.killed = !scan.closed;
+  process.health.damaged_bytes = scan.damaged_bytes;
+  SliceProfile& profile = result_.profile;
+  if (file->analysis != nullptr) {
+    const LaunchJoin::Counts& join = file->analysis->FinishJoin();
+    const FileTotals& totals = file->analysis->totals();
+    process.gpu_ns = totals.kernels.total_ns + totals.memcpys.total_ns + totals.memsets.total_ns;
+    process.health.launches = join.launches;
+    process.health.matched = join.matched;
+    process.health.unmatched = join.unmatched;
+    process.health.captured = join.captured;
+    process.health.failed = join.failed;
+    process.health.orphaned = join.orphaned;
+    process.health.untimed = totals.untimed;
+    process.health.stackless = scan.process.stacks ? totals.stackless : 0;
+    process.health.truncated = totals.truncated;
+    process.health.damaged_bytes += file->damage->damaged_bytes();
+    const std::string name = absl::StrCat(process.name.empty() ? "process" : process.name, " (", process.pid, ")");
+    const FrameId frame =
+        result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
+    file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame));
+    AddTotals(totals, &profile);
+    for (Problem& problem : file->damage->problems()) result_.problems.push_back(std::move(problem));
+  }
+  AddHealth(process.health, &profile.health);
+  profile.processes.push_back(std::move(process));
+  *file = OpenFile{};
+}
+
+void SliceReader::TakeIdentity(const TraceScan& scan) {
+  SliceProfile& profile = result_.profile;
+  if (profile.host.empty()) {
+    profile.host = scan.process.host;
+    profile.boot_id = scan.process.boot_id;
+    profile.identity = scan.slice;
+  } else if (!profile.identity.gpu_instance_id && scan.slice.gpu_instance_id) {
+    profile.identity = scan.slice;  // one process may have been allowed to ask NVML and another not
+  }
+  profile.simulated |= scan.process.simulated;
+  if (scan.last_ns == 0) return;
+  const uint64_t end = std::max(profile.first_ns + profile.window_ns, scan.last_ns);
+  profile.first_ns = profile.first_ns == 0 ? scan.first_ns : std::min(profile.first_ns, scan.first_ns);
+  profile.window_ns = end - profile.first_ns;
+}
+
+}  // namespace
+
+SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view,
+                         std::atomic<uint64_t>* bytes_done) {
+  return SliceReader(view, bytes_done).Read(files);
+}
+
+}  // namespace migprof::analyze

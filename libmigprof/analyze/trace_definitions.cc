@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/trace_definitions.h"
+
+namespace migprof::analyze {
+
+namespace column = format::column;
+
+namespace {
+
+// No honest stack is deeper (the recorder stops at 512 native frames); a dishonest one must not exhaust ours.
+constexpr uint32_t kDeepestStack = 4096;
+
+template <typename Value>
+const Value* FindIn(const absl::flat_hash_map<uint64_t, Value>& map, uint64_t id) {
+  const auto entry = map.find(id);
+  return entry != map.end() ? &entry->second : nullptr;
+}
+
+}  // namespace
+
+bool TraceDefinitions::Add(const format::Chunk& chunk) {
+  switch (chunk.kind()) {
+    case format::ChunkKind::kStrings:
+      return AddStrings(chunk);
+    case format::ChunkKind::kModules:
+      return AddModules(chunk);
+    case format::ChunkKind::kFrames:
+      return AddFrames(chunk);
+    case format::ChunkKind::kFrameNames:
+      return AddFrameNames(chunk);
+    case format::ChunkKind::kStackNodes:
+      return AddStackNodes(chunk);
+    case format::ChunkKind::kKernelShapes:
+      return AddShapes(chunk);
+    default:
+      return true;
+  }
+}
+
+const std::string& TraceDefinitions::String(uint64_t id) const {
+  static const std::string* const kNone = new std::string;
+  const std::string* text = FindIn(strings_, id);
+  return text != nullptr ? *text : *kNone;
+}
+
+const ModuleDefinition* TraceDefinitions::Module(uint64_t id) const { return FindIn(modules_, id); }
+const FrameDefinition* TraceDefinitions::Frame(uint64_t id) const { return FindIn(frames_, id); }
+const StackNodeDefinition* TraceDefinitions::StackNode(uint64_t id) const { return FindIn(stack_nodes_, id); }
+
+uint64_t TraceDefinitions::KernelName(uint64_t shape) const {
+  const uint64_t* name = FindIn(kernel_names_, shape);
+  return name != nullptr ? *name : 0;
+}
+
+bool TraceDefinitions::AddStrings(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> lengths;
+  if (!chunk.Column(column::strings::kId, &ids) || !chunk.Column(column::strings::kLength, &lengths)) return false;
+  std::string_view bytes = chunk.Bytes(column::strings::kBytes);
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (lengths[row] > bytes.size()) return false;
+    strings_[ids[row]] = std::string(bytes.substr(0, lengths[row]));
+    bytes.remove_prefix(lengths[row]);
+  }
+  return true;
+}
+
+bool TraceDefinitions::AddModules(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> paths;
+  std::vector<uint64_t> build_ids;
+  std::vector<uint64_t> biases;
+  if (!chunk.Column(column::modules::kId, &ids) || !chunk.Column(column::modules::kPath, &paths) ||
+      !chunk.Column(column::modules::kBuildId, &build_ids) || !chunk.Column(column::modules::kBias, &biases)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) modules_[ids[row]] = {paths[row], build_ids[row], biases[row]};
+  return true;
+}
+
+bool TraceDefinitions::AddFrames(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> addresses;
+  std::vector<uint64_t> modules;
+  if (!chunk.Column(column::frames::kId, &ids) || !chunk.Column(column::frames::kAddress, &addresses) ||
+      !chunk.Column(column::frames::kModule, &modules)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) frames_[ids[row]] = {addresses[row], modules[row], 0};
+  return true;
+}
+
+bool TraceDefinitions::AddFrameNames(const format::Chunk& chunk) {
+  std::vector<uint64_t> frames;
+  std::vector<uint64_t> names;
+  if (!chunk.Column(column::frame_names::kFrame, &frames) || !chunk.Column(column::frame_names::kName, &names)) {
+    return false;
+  }
+  for (size_t row = 0; row < frames.size(); ++row) {
+    const auto frame = frames_.find(frames[row]);
+    if (frame != frames_.end()) frame->second.name = names[row];
+  }
+  return true;
+}
+
+bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> parents;
+  std::vector<uint64_t> frames;
+  if (!chunk.Column(column::stack_nodes::kId, &ids) || !chunk.Column(column::stack_nodes::kParent, &parents) ||
+      !chunk.Column(column::stack_nodes::kFrame, &frames)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) {
+    // A parent must be there before its child, and an id is defined once: so no chain of nodes can be a circle.
+    const StackNodeDefinition* parent = StackNode(parents[row]);
+    const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;
+    if (depth > kDeepestStack) return false;
+    stack_nodes_.try_emplace(ids[row], StackNodeDefinition{parent != nullptr ? parents[row] : 0, frames[row], depth});
+  }
+  return true;
+}
+
+bool TraceDefinitions::AddShapes(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> names;
+  if (!chunk.Column(column::kernel_shapes::kId, &ids) || !chunk.Column(column::kernel_shapes::kName, &names)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) kernel_names_[ids[row]] = names[row];
+  return true;
+}
+
+}  // namespace migprof::analyze

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definitions of one trace file, as they come in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "libmigprof/format/chunk_reader.h"
+
+namespace migprof::analyze {
+
+struct ModuleDefinition {
+  uint64_t path = 0;  // string id
+  uint64_t build_id = 0;
+  uint64_t bias = 0;
+};
+
+struct FrameDefinition {
+  uint64_t address = 0;
+  uint64_t module = 0;
+  uint64_t name = 0;  // string id; 0 when none was found
+};
+
+struct StackNodeDefinition {
+  uint64_t parent = 0;
+  uint64_t frame = 0;
+  uint32_t depth = 0;
+};
+
+// Ids come from a file nobody vouches for, so everything is looked up and nothing indexed by them. A name or parent
+// that is not there reads as none.
+class TraceDefinitions {
+ public:
+  // Takes the definitions of `chunk`; chunks of other kinds are ignored. False when the chunk makes no sense.
+  bool Add(const format::Chunk& chunk);
+
+  // Empty for 0 and for unknown ids.
+  const std::string& String(uint64_t id) const;
+  const ModuleDefinition* Module(uint64_t id) const;
+  const FrameDefinition* Frame(uint64_t id) const;
+  const StackNodeDefinition* StackNode(uint64_t id) const;
+  // String id of the kernel's name; 0 when unknown.
+  uint64_t KernelName(uint64_t shape) const;
+
+ private:
+  bool AddStrings(const format::Chunk& chunk);
+  bool AddModules(const format::Chunk& chunk);
+  bool AddFrames(const format::Chunk& chunk);
+  bool AddFrameNames(const format::Chunk& chunk);
+  bool AddStackNodes(const format::Chunk& chunk);
+  bool AddShapes(const format::Chunk& chunk);
+
+  absl::flat_hash_map<uint64_t, std::string> strings_;
+  absl::flat_hash_map<uint64_t, ModuleDefinition> modules_;
+  absl::flat_hash_map<uint64_t, FrameDefinition> frames_;
+  absl::flat_hash_map<uint64_t, StackNodeDefinition> stack_nodes_;
+  absl::flat_hash_map<uint64_t, uint64_t> kernel_names_;
+};
+
+}  // namespace migprof::analyze

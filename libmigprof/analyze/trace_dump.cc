@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/trace_dump.h"
+
+#include <ostream>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/file_source.h"
+#include "libmigprof/analyze/trace_definitions.h"
+#include "libmigprof/format/chunk_reader.h"
+
+namespace migprof::analyze {
+namespace {
+
+using format::Chunk;
+using format::ChunkKind;
+namespace column = format::column;
+
+std::string Quoted(absl::string_view text) { return absl::StrCat("\"", absl::CHexEscape(text), "\""); }
+
+// How a number is written.
+enum class Style { kDecimal, kHexadecimal, kString, kKernel };
+
+struct ColumnStyle {
+  uint16_t id;
+  const char* name;
+  Style style = Style::kDecimal;
+};
+
+struct RecordStyle {
+  ChunkKind kind;
+  const char* name;
+  std::vector<ColumnStyle> columns;
+};
+
+const std::vector<RecordStyle>& RecordStyles() {
+  static const auto* const kStyles = new std::vector<RecordStyle>{
+      {ChunkKind::kModules,
+       "module",
+       {{column::modules::kId, "id"},
+        {column::modules::kPath, "path", Style::kString},
+        {column::modules::kBuildId, "build_id", Style::kString},
+        {column::modules::kBias, "bias", Style::kHexadecimal},
+        {column::modules::kStart, "start", Style::kHexadecimal},
+        {column::modules::kEnd, "end", Style::kHexadecimal},
+        {column::modules::kRole, "role"}}},
+      {ChunkKind::kFrames,
+       "frame",
+       {{column::frames::kId, "id"},
+        {column::frames::kAddress, "address", Style::kHexadecimal},
+        {column::frames::kModule, "module"}}},
+      {ChunkKind::kFrameNames,
+       "frame_name",
+       {{column::frame_names::kFrame, "frame"},
+        {column::frame_names::kName, "name", Style::kString},
+        {column::frame_names::kOffset, "offset"}}},
+      {ChunkKind::kStackNodes,
+       "stack_node",
+       {{column::stack_nodes::kId, "id"},
+        {column::stack_nodes::kParent, "parent"},
+        {column::stack_nodes::kFrame, "frame"}}},
+      {ChunkKind::kKernelShapes,
+       "kernel_shape",
+       {{column::kernel_shapes::kId, "id"},
+        {column::kernel_shapes::kName, "name", Style::kString},
+        {column::kernel_shapes::kGridX, "grid_x"},
+        {column::kernel_shapes::kGridY, "grid_y"},
+        {column::kernel_shapes::kGridZ, "grid_z"},
+        {column::kernel_shapes::kBlockX, "block_x"},
+        {column::kernel_shapes::kBlockY, "block_y"},
+        {column::kernel_shapes::kBlockZ, "block_z"},
+        {column::kernel_shapes::kRegisters, "registers"},
+        {column::kernel_shapes::kStaticShared, "static_shared"},
+        {column::kernel_shapes::kDynamicShared, "dynamic_shared"},
+        {column::kernel_shapes::kLocalPerThread, "local_per_thread"},
+        {column::kernel_shapes::kClusterX, "cluster_x"},
+        {column::kernel_shapes::kClusterY, "cluster_y"},
+        {column::kernel_shapes::kClusterZ, "cluster_z"}}},
+      {ChunkKind::kThreads,
+       "thread",
+       {{column::threads::kId, "id"},
+        {column::threads::kSystemId, "system_id"},
+        {column::threads::kName, "name", Style::kString}}},
+      {ChunkKind::kCalls,
+       "call",
+       {{column::calls::kCorrelation, "correlation"},
+        {column::calls::kTime, "time"},
+        {column::calls::kThread, "thread"},
+        {column::calls::kStackNode, "stack_node"},
+        {column::calls::kApi, "api", Style::kString},
+        {column::calls::kClass, "class"},
+        {column::calls::kFlags, "flags"}}},
+      {ChunkKind::kCallOutcomes,
+       "call_outcome",
+       {{column::call_outcomes::kCorrelation, "correlation"},
+        {column::call_outcomes::kOutcome, "outcome"},
+        {column::call_outcomes::kDetail, "detail"}}},
+      {ChunkKind::kKernels,
+       "kernel",
+       {{column::kernels::kCorrelation, "correlation"},
+        {column::kernels::kStart, "start"},
+        {column::kernels::kDuration, "duration"},
+        {column::kernels::kShape, "shape"},
+        {column::kernels::kShape, "name", Style::kKernel},
+        {column::kernels::kStream, "stream"},
+        {column::kernels::kContext, "context"},
+        {column::kernels::kGraph, "graph"},
+        {column::kernels::kGraphNode, "graph_node"},
+        {column::kernels::kFlags, "flags"}}},
+      {ChunkKind::kTransfers,
+       "transfer",
+       {{column::transfers::kCorrelation, "correlation"},
+        {column::transfers::kStart, "start"},
+        {column::transfers::kDuration, "duration"},
+        {column::transfers::kBytes, "bytes"},
+        {column::transfers::kWhat, "what"},
+        {column::transfers::kStream, "stream"},
+        {column::transfers::kContext, "context"},
+        {column::transfers::kGraph, "graph"},
+        {column::transfers::kGraphNode, "graph_node"},
+        {column::transfers::kFlags, "flags"}}},
+      {ChunkKind::kAllocations,
+       "allocation",
+       {{column::allocations::kCorrelation, "correlation"},
+        {column::allocations::kTime, "time"},
+        {column::allocations::kAddress, "address", Style::kHexadecimal},
+        {column::allocations::kBytes, "bytes"},
+        {column::allocations::kOperation, "operation"},
+        {column::allocations::kMemory, "memory"},
+        {column::allocations::kStream, "stream"},
+        {column::allocations::kContext, "context"}}},
+      {ChunkKind::kSynchronizations,
+       "synchronization",
+       {{column::synchronizations::kCorrelation, "correlation"},
+        {column::synchronizations::kStart, "start"},
+        {column::synchronizations::kDuration, "duration"},
+        {column::synchronizations::kWhat, "what"},
+        {column::synchronizations::kStream, "stream"},
+        {column::synchronizations::kContext, "context"}}},
+      {ChunkKind::kClockSamples,
+       "clock_sample",
+       {{column::clock_samples::kCupti, "cupti"},
+        {column::clock_samples::kRealtime, "realtime"},
+        {column::clock_samples::kMonotonic, "monotonic"}}},
+  };
+  return *kStyles;
+}
+
+const char* KindName(ChunkKind kind) {
+  switch (kind) {
+    case ChunkKind::kProcess:
+      return "process";
+    case ChunkKind::kSlice:
+      return "slice";
+    case ChunkKind::kStrings:
+      return "string";
+    case ChunkKind::kCounters:
+      return "counter";
+    case ChunkKind::kTrailer:
+      return "trailer";
+    default:
+      break;
+  }
+  for (const RecordStyle& style : RecordStyles()) {
+    if (style.kind == kind) return style.name;
+  }
+  return "unknown";
+}
+
+class Dumper : public format::DamageReporter {
+ public:
+  Dumper(const DumpOptions& options, std::ostream& out) : options_(options), out_(out) {}
+
+  void OnDamage(uint64_t offset, uint64_t bytes, const char* reason) override {
+    out_ << "damage offset=" << offset << " bytes=" << bytes << " reason=" << Quoted(reason) << "\n";
+  }
+
+  void DumpChunkLine(const format::ChunkRef& ref) {
+    const format::ChunkHeader& header = ref.header;
+    out_ << "chunk offset=" << ref.offset << " kind=" << KindName(ref.kind()) << " sequence=" << header.sequence
+         << " rows=" << header.row_count << " columns=" << header.column_count << " stored=" << header.stored_bytes
+         << " raw=" << header.raw_bytes << " first=" << header.first_ns << " last=" << header.last_ns
+         << " lost=" << header.lost << "\n";
+  }
+
+  // False when the chunk makes no sense.
+  bool DumpRows(const Chunk& chunk) {
+    if (!definitions_.Add(chunk)) return false;
+    switch (chunk.kind()) {
+      case ChunkKind::kProcess:
+      case ChunkKind::kSlice:
+        return DumpNamedValues(chunk, false);
+      case ChunkKind::kCounters:
+      case ChunkKind::kTrailer:
+        return DumpNamedValues(chunk, true);
+      case ChunkKind::kStrings:
+        return DumpStrings(chunk);
+      default:
+        break;
+    }
+    for (const RecordStyle& style : RecordStyles()) {
+      if (style.kind == chunk.kind()) return DumpTable(chunk, style);
+    }
+    out_ << "unknown kind=" << chunk.header().kind << " rows=" << chunk.rows() << "\n";
+    return true;
+  }
+
+ private:
+  bool DumpNamedValues(const Chunk& chunk, bool numbers) {
+    namespace kv = column::key_value;
+    std::vector<uint64_t> keys, texts, values;
+    if (!chunk.Column(kv::kKeyLength, &keys) || !chunk.Column(kv::kTextLength, &texts) ||
+        !chunk.Column(kv::kNumber, &values)) {
+      return false;
+    }
+    std::string_view bytes = chunk.Bytes(kv::kBytes);
+    for (size_t row = 0; row < keys.size(); ++row) {
+      if (keys[row] > bytes.size() || texts[row] > bytes.size() - keys[row]) return false;
+      const std::string key = absl::CHexEscape({bytes.data(), keys[row]});
+      out_ << KindName(chunk.kind()) << " " << key << "="
+           << (numbers ? absl::StrCat(values[row]) : Quoted({bytes.data() + keys[row], texts[row]})) << "\n";
+      bytes.remove_prefix(keys[row] + texts[row]);
+    }
+    return true;
+  }
+
+  bool DumpStrings(const Chunk& chunk) {
+    std::vector<uint64_t> ids;
+    if (!chunk.Column(column::strings::kId, &ids)) return false;
+    for (const uint64_t id : ids) out_ << "string id=" << id << " text=" << Quoted(definitions_.String(id)) << "\n";
+    return true;
+  }
+
+  bool DumpTable(const Chunk& chunk, const RecordStyle& style) {
+    std::vector<std::vector<uint64_t>> values(style.columns.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!chunk.Column(style.columns[i].id, &values[i])) return false;
+    }
+    for (uint32_t row = 0; row < chunk.rows(); ++row) {
+      out_ << style.name;
+      for (size_t i = 0; i < values.size(); ++i) {
+        out_ << " " << style.columns[i].name << "=" << Format(values[i][row], style.columns[i].style);
+      }
+      out_ << "\n";
+    }
+    return true;
+  }
+
+  std::string Format(uint64_t value, Style style) const {
+    switch (style) {
+      case Style::kDecimal:
+        return absl::StrCat(value);
+      case Style::kHexadecimal:
+        return absl::StrCat("0x", absl::Hex(value));
+      case Style::kString:
+        return Quoted(definitions_.String(value));
+      case Style::kKernel:
+        return Quoted(definitions_.String(definitions_.KernelName(value)));
+    }
+    return "";
+  }
+
+  DumpOptions options_;
+  std::ostream& out_;
+  TraceDefinitions definitions_;
+};
+
+}  // namespace
+
+absl::Status DumpTrace(const std::string& path, const DumpOptions& options, std::ostream& out) {
+  auto source = OpenTraceFile(path);
+  if (!source.ok()) return source.status();
+  if ((*source)->size() == 0) return absl::DataLossError("the file is empty");
+  Dumper dumper(options, out);
+  format::ChunkReader reader(source->get(), &dumper);
+  format::ChunkRef ref;
+  Chunk chunk;
+  bool any = false;
+  format::ChunkReader::Status status;
+  while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
+    any = true;
+    if (options.chunks_only) {
+      dumper.DumpChunkLine(ref);
+    } else if (reader.ReadPayload(ref, &chunk) && !dumper.DumpRows(chunk)) {
+      reader.ReportBadContent(ref, "the chunk's columns do not fit together");
+    }
+  }
+  if (status == format::ChunkReader::Status::kUnknownVersion) {
+    return absl::UnimplementedError(absl::StrCat("trace format version ", reader.unknown_major(),
+                                                 "; this migprof reads version ", format::kMajorVersion));
+  }
+  return any ? absl::OkStatus() : absl::InvalidArgumentError("not a migprof trace");
+}
+
+}  // namespace migprof::analyze

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/trace_scan.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/file_source.h"
+
+namespace migprof::analyze {
+namespace {
+
+using format::ChunkKind;
+
+// Reads the rows of a chunk of named values. False when lengths and bytes disagree.
+template <typename Visitor>
+bool ForEachKey(const format::Chunk& chunk, Visitor&& visit) {
+  namespace column = format::column::key_value;
+  std::vector<uint64_t> key_lengths;
+  std::vector<uint64_t> text_lengths;
+  std::vector<uint64_t> numbers;
+  if (!chunk.Column(column::kKeyLength, &key_lengths) || !chunk.Column(column::kTextLength, &text_lengths) ||
+      !chunk.Column(column::kNumber, &numbers)) {
+    return false;
+  }
+  std::string_view bytes = chunk.Bytes(column::kBytes);
+  for (size_t row = 0; row < key_lengths.size(); ++row) {
+    if (key_lengths[row] > bytes.size() || text_lengths[row] > bytes.size() - key_lengths[row]) return false;
+    visit(std::string(bytes.substr(0, key_lengths[row])),
+          std::string(bytes.substr(key_lengths[row], text_lengths[row])), numbers[row]);
+    bytes.remove_prefix(key_lengths[row] + text_lengths[row]);
+  }
+  return true;
+}
+
+template <typename Number>
+Number ToNumber(const std::string& text) {
+  Number number = 0;
+  return absl::SimpleAtoi(text, &number) ? number : 0;
+}
+
+void SetProcessFact(const std::string& key, const std::string& text, TraceProcess* process) {
+  if (key == "host") process->host = text;
+  if (key == "boot_id") process->boot_id = text;
+  if (key == "pid") process->pid = ToNumber<uint32_t>(text);
+  if (key == "start_ns") process->start_ns = ToNumber<uint64_t>(text);
+  if (key == "process_name") process->name = text;
+  if (key == "migprof_version") process->migprof_version = text;
+  if (key == "cupti_version") process->cupti_version = text;
+  if (key == "driver_version") process->driver_version = text;
+  if (key == "simulated") process->simulated = text == "1";
+  if (key == "stacks") process->stacks = text == "1";
+}
+
+void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIdentity* slice) {
+  if (key == "gpu_uuid") slice->gpu_uuid = text;
+  if (key == "mig_uuid") slice->mig_uuid = text;
+  if (key == "gpu_name") slice->gpu_name = text;
+  if (key == "profile") slice->profile = text;
+  if (key == "pci_bus_id") slice->pci_bus_id = text;
+  if (key == "gpu_instance_id") slice->gpu_instance_id = ToNumber<uint32_t>(text);
+  if (key == "compute_instance_id") slice->compute_instance_id = ToNumber<uint32_t>(text);
+  if (key == "sm_count") slice->sm_count = ToNumber<uint32_t>(text);
+  if (key == "memory_bytes") slice->memory_bytes = ToNumber<uint64_t>(text);
+  if (key == "compute_major") slice->compute_major = ToNumber<uint32_t>(text);
+  if (key == "compute_minor") slice->compute_minor = ToNumber<uint32_t>(text);
+  if (key == "source") slice->source = text;
+}
+
+bool IsNamedValues(ChunkKind kind) {
+  return kind == ChunkKind::kProcess || kind == ChunkKind::kSlice || kind == ChunkKind::kCounters ||
+         kind == ChunkKind::kTrailer;
+}
+
+void TakeNamedValues(const format::ChunkRef& ref, format::ChunkReader* reader, TraceScan* scan) {
+  format::Chunk chunk;
+  if (!reader->ReadPayload(ref, &chunk)) return;
+  if (ref.kind() == ChunkKind::kSlice) scan->slice = {};  // the last one is the best
+  if (ref.kind() == ChunkKind::kTrailer) scan->closed = true;
+  const bool sound = ForEachKey(chunk, [&](const std::string& key, const std::string& text, uint64_t number) {
+    switch (ref.kind()) {
+      case ChunkKind::kProcess:
+        return SetProcessFact(key, text, &scan->process);
+      case ChunkKind::kSlice:
+        return SetSliceFact(key, text, &scan->slice);
+      default:
+        scan->counters[key] = number;
+    }
+  });
+  if (!sound) reader->ReportBadContent(ref, "named values do not fit their lengths");
+}
+
+}  // namespace
+
+bool IsActivity(ChunkKind kind) { return kind == ChunkKind::kKernels || kind == ChunkKind::kTransfers; }
+
+absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
+  auto source = OpenTraceFile(path);
+  if (!source.ok()) return source.status();
+  if ((*source)->size() == 0) return absl::DataLossError("the file is empty");
+  TraceScan scan;
+  scan.path = path;
+  scan.bytes = (*source)->size();
+  ProblemCollector damage(path);
+  format::ChunkReader reader(source->get(), &damage);
+  format::ChunkRef ref;
+  format::ChunkReader::Status status;
+  bool has_process = false;
+  while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
+    if (IsNamedValues(ref.kind())) {
+      has_process |= ref.kind() == ChunkKind::kProcess;
+      TakeNamedValues(ref, &reader, &scan);
+      continue;
+    }
+    if (ref.header.last_ns != 0 && ref.header.first_ns <= ref.header.last_ns) {
+      scan.first_ns = scan.first_ns == 0 ? ref.header.first_ns : std::min(scan.first_ns, ref.header.first_ns);
+      scan.last_ns = std::max(scan.last_ns, ref.header.last_ns);
+    }
+    scan.lost += ref.header.lost;
+    scan.chunks.push_back(ref);
+  }
+  if (status == format::ChunkReader::Status::kUnknownVersion) {
+    return absl::UnimplementedError(absl::StrCat("trace format version ", reader.unknown_major(),
+                                                 "; this migprof reads version ", format::kMajorVersion,
+                                                 ": use the migprof that wrote it, or a newer one"));
+  }
+  if (!has_process && scan.chunks.empty()) return absl::InvalidArgumentError("not a migprof trace");
+  scan.damaged_bytes = damage.damaged_bytes();
+  scan.problems = std::move(damage.problems());
+  return scan;
+}
+
+}  // namespace migprof::analyze

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pass over the chunk headers of a trace file: who wrote it, and what is where. Event payloads are not touched.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "libmigprof/format/chunk_reader.h"
+#include "libmigprof/mig/slice_identity.h"
+
+namespace migprof::analyze {
+
+// Something about an input that its owner should know.
+struct Problem {
+  std::string path;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  std::string what;
+};
+
+// Collects damage as problems of one file.
+class ProblemCollector : public format::DamageReporter {
+ public:
+  explicit ProblemCollector(std::string path) : path_(std::move(path)) {}
+  void OnDamage(uint64_t offset, uint64_t bytes, const char* reason) override {
+    damaged_bytes_ += bytes;
+    problems_.push_back({path_, offset, bytes, reason});
+  }
+  uint64_t damaged_bytes() const { return damaged_bytes_; }
+  std::vector<Problem>& problems() { return problems_; }
+
+ private:
+  std::string path_;
+  uint64_t damaged_bytes_ = 0;
+  std::vector<Problem> problems_;
+};
+
+// The process that wrote a trace.
+struct TraceProcess {
+  std::string host;
+  std::string boot_id;
+  uint32_t pid = 0;
+  uint64_t start_ns = 0;
+  std::string name;
+  std::string migprof_version;
+  std::string cupti_version;
+  std::string driver_version;
+  bool simulated = false;
+  bool stacks = true;
+};
+
+struct TraceScan {
+  std::string path;
+  uint64_t bytes = 0;
+  TraceProcess process;
+  mig::SliceIdentity slice;
+  std::vector<format::ChunkRef> chunks;      // in file order
+  std::map<std::string, uint64_t> counters;  // the last that were written
+  bool closed = false;                       // the process ended well
+  uint64_t first_ns = 0;                     // over all events; 0 when there are none
+  uint64_t last_ns = 0;
+  uint64_t lost = 0;           // events the writer knew it lost
+  uint64_t damaged_bytes = 0;  // seen so far
+  std::vector<Problem> problems;
+};
+
+// Fails with a sentence when the file cannot be opened, is empty, is no trace, or is of an unknown version. Damage
+// inside is not a failure.
+absl::StatusOr<TraceScan> ScanTrace(const std::string& path);
+
+// Whether chunks of this kind hold GPU activity, whose times count as busy.
+bool IsActivity(format::ChunkKind kind);
+
+}  // namespace migprof::analyze
