@@ -2,6 +2,7 @@
 #include "libmigprof/analyze/trace_dump.h"
 
 #include <ostream>
+#include <span>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -31,121 +32,103 @@ struct ColumnStyle {
 struct RecordStyle {
   ChunkKind kind;
   const char* name;
-  std::vector<ColumnStyle> columns;
+  std::span<const ColumnStyle> columns;
 };
 
-const std::vector<RecordStyle>& RecordStyles() {
-  static const auto* const kStyles = new std::vector<RecordStyle>{
-      {ChunkKind::kModules,
-       "module",
-       {{column::modules::kId, "id"},
-        {column::modules::kPath, "path", Style::kString},
-        {column::modules::kBuildId, "build_id", Style::kString},
-        {column::modules::kBias, "bias", Style::kHexadecimal},
-        {column::modules::kStart, "start", Style::kHexadecimal},
-        {column::modules::kEnd, "end", Style::kHexadecimal},
-        {column::modules::kRole, "role"}}},
-      {ChunkKind::kFrames,
-       "frame",
-       {{column::frames::kId, "id"},
-        {column::frames::kAddress, "address", Style::kHexadecimal},
-        {column::frames::kModule, "module"}}},
-      {ChunkKind::kFrameNames,
-       "frame_name",
-       {{column::frame_names::kFrame, "frame"},
-        {column::frame_names::kName, "name", Style::kString},
-        {column::frame_names::kOffset, "offset"}}},
-      {ChunkKind::kStackNodes,
-       "stack_node",
-       {{column::stack_nodes::kId, "id"},
-        {column::stack_nodes::kParent, "parent"},
-        {column::stack_nodes::kFrame, "frame"}}},
-      {ChunkKind::kKernelShapes,
-       "kernel_shape",
-       {{column::kernel_shapes::kId, "id"},
-        {column::kernel_shapes::kName, "name", Style::kString},
-        {column::kernel_shapes::kGridX, "grid_x"},
-        {column::kernel_shapes::kGridY, "grid_y"},
-        {column::kernel_shapes::kGridZ, "grid_z"},
-        {column::kernel_shapes::kBlockX, "block_x"},
-        {column::kernel_shapes::kBlockY, "block_y"},
-        {column::kernel_shapes::kBlockZ, "block_z"},
-        {column::kernel_shapes::kRegisters, "registers"},
-        {column::kernel_shapes::kStaticShared, "static_shared"},
-        {column::kernel_shapes::kDynamicShared, "dynamic_shared"},
-        {column::kernel_shapes::kLocalPerThread, "local_per_thread"},
-        {column::kernel_shapes::kClusterX, "cluster_x"},
-        {column::kernel_shapes::kClusterY, "cluster_y"},
-        {column::kernel_shapes::kClusterZ, "cluster_z"}}},
-      {ChunkKind::kThreads,
-       "thread",
-       {{column::threads::kId, "id"},
-        {column::threads::kSystemId, "system_id"},
-        {column::threads::kName, "name", Style::kString}}},
-      {ChunkKind::kCalls,
-       "call",
-       {{column::calls::kCorrelation, "correlation"},
-        {column::calls::kTime, "time"},
-        {column::calls::kThread, "thread"},
-        {column::calls::kStackNode, "stack_node"},
-        {column::calls::kApi, "api", Style::kString},
-        {column::calls::kClass, "class"},
-        {column::calls::kFlags, "flags"}}},
-      {ChunkKind::kCallOutcomes,
-       "call_outcome",
-       {{column::call_outcomes::kCorrelation, "correlation"},
-        {column::call_outcomes::kOutcome, "outcome"},
-        {column::call_outcomes::kDetail, "detail"}}},
-      {ChunkKind::kKernels,
-       "kernel",
-       {{column::kernels::kCorrelation, "correlation"},
-        {column::kernels::kStart, "start"},
-        {column::kernels::kDuration, "duration"},
-        {column::kernels::kShape, "shape"},
-        {column::kernels::kShape, "name", Style::kKernel},
-        {column::kernels::kStream, "stream"},
-        {column::kernels::kContext, "context"},
-        {column::kernels::kGraph, "graph"},
-        {column::kernels::kGraphNode, "graph_node"},
-        {column::kernels::kFlags, "flags"}}},
-      {ChunkKind::kTransfers,
-       "transfer",
-       {{column::transfers::kCorrelation, "correlation"},
-        {column::transfers::kStart, "start"},
-        {column::transfers::kDuration, "duration"},
-        {column::transfers::kBytes, "bytes"},
-        {column::transfers::kWhat, "what"},
-        {column::transfers::kStream, "stream"},
-        {column::transfers::kContext, "context"},
-        {column::transfers::kGraph, "graph"},
-        {column::transfers::kGraphNode, "graph_node"},
-        {column::transfers::kFlags, "flags"}}},
-      {ChunkKind::kAllocations,
-       "allocation",
-       {{column::allocations::kCorrelation, "correlation"},
-        {column::allocations::kTime, "time"},
-        {column::allocations::kAddress, "address", Style::kHexadecimal},
-        {column::allocations::kBytes, "bytes"},
-        {column::allocations::kOperation, "operation"},
-        {column::allocations::kMemory, "memory"},
-        {column::allocations::kStream, "stream"},
-        {column::allocations::kContext, "context"}}},
-      {ChunkKind::kSynchronizations,
-       "synchronization",
-       {{column::synchronizations::kCorrelation, "correlation"},
-        {column::synchronizations::kStart, "start"},
-        {column::synchronizations::kDuration, "duration"},
-        {column::synchronizations::kWhat, "what"},
-        {column::synchronizations::kStream, "stream"},
-        {column::synchronizations::kContext, "context"}}},
-      {ChunkKind::kClockSamples,
-       "clock_sample",
-       {{column::clock_samples::kCupti, "cupti"},
-        {column::clock_samples::kRealtime, "realtime"},
-        {column::clock_samples::kMonotonic, "monotonic"}}},
-  };
-  return *kStyles;
-}
+constexpr ColumnStyle kModulesColumns[] = {{column::modules::kId, "id"},
+                                           {column::modules::kPath, "path", Style::kString},
+                                           {column::modules::kBuildId, "build_id", Style::kString},
+                                           {column::modules::kBias, "bias", Style::kHexadecimal},
+                                           {column::modules::kStart, "start", Style::kHexadecimal},
+                                           {column::modules::kEnd, "end", Style::kHexadecimal},
+                                           {column::modules::kRole, "role"}};
+constexpr ColumnStyle kFramesColumns[] = {{column::frames::kId, "id"},
+                                          {column::frames::kAddress, "address", Style::kHexadecimal},
+                                          {column::frames::kModule, "module"}};
+constexpr ColumnStyle kFrameNamesColumns[] = {{column::frame_names::kFrame, "frame"},
+                                              {column::frame_names::kName, "name", Style::kString},
+                                              {column::frame_names::kOffset, "offset"}};
+constexpr ColumnStyle kStackNodesColumns[] = {
+    {column::stack_nodes::kId, "id"}, {column::stack_nodes::kParent, "parent"}, {column::stack_nodes::kFrame, "frame"}};
+constexpr ColumnStyle kKernelShapesColumns[] = {{column::kernel_shapes::kId, "id"},
+                                                {column::kernel_shapes::kName, "name", Style::kString},
+                                                {column::kernel_shapes::kGridX, "grid_x"},
+                                                {column::kernel_shapes::kGridY, "grid_y"},
+                                                {column::kernel_shapes::kGridZ, "grid_z"},
+                                                {column::kernel_shapes::kBlockX, "block_x"},
+                                                {column::kernel_shapes::kBlockY, "block_y"},
+                                                {column::kernel_shapes::kBlockZ, "block_z"},
+                                                {column::kernel_shapes::kRegisters, "registers"},
+                                                {column::kernel_shapes::kStaticShared, "static_shared"},
+                                                {column::kernel_shapes::kDynamicShared, "dynamic_shared"},
+                                                {column::kernel_shapes::kLocalPerThread, "local_per_thread"},
+                                                {column::kernel_shapes::kClusterX, "cluster_x"},
+                                                {column::kernel_shapes::kClusterY, "cluster_y"},
+                                                {column::kernel_shapes::kClusterZ, "cluster_z"}};
+constexpr ColumnStyle kThreadsColumns[] = {{column::threads::kId, "id"},
+                                           {column::threads::kSystemId, "system_id"},
+                                           {column::threads::kName, "name", Style::kString}};
+constexpr ColumnStyle kCallsColumns[] = {{column::calls::kCorrelation, "correlation"},
+                                         {column::calls::kTime, "time"},
+                                         {column::calls::kThread, "thread"},
+                                         {column::calls::kStackNode, "stack_node"},
+                                         {column::calls::kApi, "api", Style::kString},
+                                         {column::calls::kClass, "class"},
+                                         {column::calls::kFlags, "flags"}};
+constexpr ColumnStyle kCallOutcomesColumns[] = {{column::call_outcomes::kCorrelation, "correlation"},
+                                                {column::call_outcomes::kOutcome, "outcome"},
+                                                {column::call_outcomes::kDetail, "detail"}};
+constexpr ColumnStyle kKernelsColumns[] = {{column::kernels::kCorrelation, "correlation"},
+                                           {column::kernels::kStart, "start"},
+                                           {column::kernels::kDuration, "duration"},
+                                           {column::kernels::kShape, "shape"},
+                                           {column::kernels::kShape, "name", Style::kKernel},
+                                           {column::kernels::kStream, "stream"},
+                                           {column::kernels::kContext, "context"},
+                                           {column::kernels::kGraph, "graph"},
+                                           {column::kernels::kGraphNode, "graph_node"},
+                                           {column::kernels::kFlags, "flags"}};
+constexpr ColumnStyle kTransfersColumns[] = {{column::transfers::kCorrelation, "correlation"},
+                                             {column::transfers::kStart, "start"},
+                                             {column::transfers::kDuration, "duration"},
+                                             {column::transfers::kBytes, "bytes"},
+                                             {column::transfers::kWhat, "what"},
+                                             {column::transfers::kStream, "stream"},
+                                             {column::transfers::kContext, "context"},
+                                             {column::transfers::kGraph, "graph"},
+                                             {column::transfers::kGraphNode, "graph_node"},
+                                             {column::transfers::kFlags, "flags"}};
+constexpr ColumnStyle kAllocationsColumns[] = {{column::allocations::kCorrelation, "correlation"},
+                                               {column::allocations::kTime, "time"},
+                                               {column::allocations::kAddress, "address", Style::kHexadecimal},
+                                               {column::allocations::kBytes, "bytes"},
+                                               {column::allocations::kOperation, "operation"},
+                                               {column::allocations::kMemory, "memory"},
+                                               {column::allocations::kStream, "stream"},
+                                               {column::allocations::kContext, "context"}};
+constexpr ColumnStyle kSynchronizationsColumns[] = {
+    {column::synchronizations::kCorrelation, "correlation"}, {column::synchronizations::kStart, "start"},
+    {column::synchronizations::kDuration, "duration"},       {column::synchronizations::kWhat, "what"},
+    {column::synchronizations::kStream, "stream"},           {column::synchronizations::kContext, "context"}};
+constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
+                                                {column::clock_samples::kRealtime, "realtime"},
+                                                {column::clock_samples::kMonotonic, "monotonic"}};
+
+constexpr RecordStyle kRecordStyles[] = {
+    {ChunkKind::kModules, "module", kModulesColumns},
+    {ChunkKind::kFrames, "frame", kFramesColumns},
+    {ChunkKind::kFrameNames, "frame_name", kFrameNamesColumns},
+    {ChunkKind::kStackNodes, "stack_node", kStackNodesColumns},
+    {ChunkKind::kKernelShapes, "kernel_shape", kKernelShapesColumns},
+    {ChunkKind::kThreads, "thread", kThreadsColumns},
+    {ChunkKind::kCalls, "call", kCallsColumns},
+    {ChunkKind::kCallOutcomes, "call_outcome", kCallOutcomesColumns},
+    {ChunkKind::kKernels, "kernel", kKernelsColumns},
+    {ChunkKind::kTransfers, "transfer", kTransfersColumns},
+    {ChunkKind::kAllocations, "allocation", kAllocationsColumns},
+    {ChunkKind::kSynchronizations, "synchronization", kSynchronizationsColumns},
+    {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
+};
 
 const char* KindName(ChunkKind kind) {
   switch (kind) {
@@ -162,7 +145,7 @@ const char* KindName(ChunkKind kind) {
     default:
       break;
   }
-  for (const RecordStyle& style : RecordStyles()) {
+  for (const RecordStyle& style : kRecordStyles) {
     if (style.kind == kind) return style.name;
   }
   return "unknown";
@@ -199,7 +182,7 @@ class Dumper : public format::DamageReporter {
       default:
         break;
     }
-    for (const RecordStyle& style : RecordStyles()) {
+    for (const RecordStyle& style : kRecordStyles) {
       if (style.kind == chunk.kind()) return DumpTable(chunk, style);
     }
     out_ << "unknown kind=" << chunk.header().kind << " rows=" << chunk.rows() << "\n";

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/activity_buffers.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+namespace migprof::record {
+namespace {
+
+constexpr size_t kBytes = 64 * 1024;
+
+bool IsZeroed(ActivityBuffer* buffer) {
+  return std::all_of(buffer->data(), buffer->data() + buffer->capacity, [](uint8_t byte) { return byte == 0; });
+}
+
+TEST(ActivityBuffers, TakenBuffer_IsZeroedAndAligned) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 8);
+  buffers.Restock();
+  ActivityBuffer* buffer = buffers.Take();
+  ASSERT_NE(buffer, nullptr);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % 8, 0u);
+  EXPECT_EQ(buffer->capacity, kBytes - ActivityBuffer::kControlBytes);
+  EXPECT_TRUE(IsZeroed(buffer));
+  EXPECT_EQ(ActivityBuffer::FromData(buffer->data()), buffer);
+}
+
+TEST(ActivityBuffers, RecycledBuffer_IsZeroedAgain) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 1);
+  for (int round = 0; round < 3; ++round) {
+    ActivityBuffer* buffer = buffers.Take();
+    ASSERT_NE(buffer, nullptr);
+    EXPECT_TRUE(IsZeroed(buffer));
+    std::fill_n(buffer->data(), 1000, 0xFF);
+    buffers.Complete(buffer, 1000);
+    buffers.Recycle(buffers.TakeCompleted());
+  }
+}
+
+TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 3);
+  std::vector<ActivityBuffer*> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(buffers.Take());
+  EXPECT_EQ(std::count(taken.begin(), taken.end(), nullptr), 0);
+  EXPECT_EQ(buffers.Take(), nullptr);
+  EXPECT_EQ(buffers.Take(), nullptr);
+  EXPECT_EQ(buffers.refused(), 2u);
+  buffers.Complete(taken[0], 0);
+  buffers.Recycle(buffers.TakeCompleted());
+  EXPECT_NE(buffers.Take(), nullptr);
+}
+
+TEST(ActivityBuffers, Completed_ComeOldestFirst) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 8);
+  for (size_t i = 1; i <= 5; ++i) buffers.Complete(buffers.Take(), i * 8);
+  ActivityBuffer* buffer = buffers.TakeCompleted();
+  for (size_t i = 1; i <= 5; ++i, buffer = buffer->next) {
+    ASSERT_NE(buffer, nullptr);
+    EXPECT_EQ(buffer->valid, i * 8);
+  }
+  EXPECT_EQ(buffer, nullptr);
+  EXPECT_EQ(buffers.TakeCompleted(), nullptr);
+}
+
+TEST(ActivityBuffers, ManyThreads_NeverShareABuffer) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 64);
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> completed{0};
+  std::vector<std::thread> producers;
+  for (uint8_t id = 1; id <= 3; ++id) {
+    producers.emplace_back([&, id] {
+      for (int i = 0; i < 5000; ++i) {
+        ActivityBuffer* buffer = buffers.Take();
+        if (buffer == nullptr) continue;
+        std::fill_n(buffer->data(), 64, id);
+        std::this_thread::yield();
+        ASSERT_TRUE(std::all_of(buffer->data(), buffer->data() + 64, [&](uint8_t byte) { return byte == id; }));
+        buffers.Complete(buffer, 64);
+        completed.fetch_add(1);
+      }
+    });
+  }
+  uint64_t drained = 0;
+  const auto drain = [&] {
+    for (ActivityBuffer* buffer = buffers.TakeCompleted(); buffer != nullptr;) {
+      ActivityBuffer* next = buffer->next;
+      buffers.Recycle(buffer);
+      ++drained;
+      buffer = next;
+    }
+  };
+  std::thread consumer([&] {
+    while (!stop.load()) {
+      drain();
+      buffers.Restock();
+    }
+  });
+  for (std::thread& producer : producers) producer.join();
+  stop = true;
+  consumer.join();
+  drain();
+  EXPECT_EQ(drained, completed.load());
+}
+
+}  // namespace
+}  // namespace migprof::record

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/record/call_recorder.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace migprof::record {
+namespace {
+
+constexpr uint32_t kContext = 1;
+constexpr uint32_t kDevice = 2;
+constexpr uint32_t kLaunch = 307;
+
+uint64_t g_now = 1000;
+
+struct Recorded {
+  std::vector<CallRecord> calls;
+  std::vector<OutcomeRecord> outcomes;
+  std::vector<std::vector<uint64_t>> stacks;
+  std::vector<uint64_t> hashes;
+};
+
+class CallRecorderTest : public testing::Test {
+ protected:
+  void Start(uint64_t ring_bytes, uint32_t max_depth) {
+    slots_ = new ThreadSlots;  // as in the product: threads may outlive everything
+    ASSERT_TRUE(slots_->Init(ring_bytes).ok());
+    contexts_ = std::make_unique<ContextTable>();
+    contexts_->Add(kContext, kDevice);
+    recorder_ = std::make_unique<CallRecorder>(
+        slots_, contexts_.get(), [] { return g_now; }, max_depth);
+  }
+
+  // Runs `body` on a thread of its own, so that every test starts without a slot.
+  template <typename Body>
+  void OnThread(Body&& body) {
+    std::thread(body).join();
+  }
+
+  Recorded Drain() {
+    Recorded recorded;
+    slots_->ForEach([&](ThreadSlot* slot) {
+      slot->ring.Drain([&](const RingRecordHeader* header) {
+        if (header->kind == RingRecordKind::kCall) {
+          recorded.calls.push_back(*reinterpret_cast<const CallRecord*>(header));
+        } else if (header->kind == RingRecordKind::kOutcome) {
+          recorded.outcomes.push_back(*reinterpret_cast<const OutcomeRecord*>(header));
+        } else {
+          const auto* stack = reinterpret_cast<const StackRecord*>(header);
+          recorded.stacks.emplace_back(stack->frames(), stack->frames() + stack->depth());
+          recorded.hashes.push_back(stack->hash);
+        }
+      });
+    });
+    return recorded;
+  }
+
+  uint64_t Dropped() {
+    uint64_t dropped = 0;
+    slots_->ForEach([&](ThreadSlot* slot) { dropped += slot->dropped_calls[kDevice].load(); });
+    return dropped;
+  }
+
+  ThreadSlots* slots_ = nullptr;
+  std::unique_ptr<ContextTable> contexts_;
+  std::unique_ptr<CallRecorder> recorder_;
+};
+
+TEST_F(CallRecorderTest, Call_IsRecordedWithStackAndTime) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    recorder_->Enter(kLaunch, 5, kContext);
+    recorder_->Exit(5, 0);
+  });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.calls.size(), 1u);
+  ASSERT_EQ(recorded.stacks.size(), 1u);
+  EXPECT_EQ(recorded.calls[0].header.correlation, 5u);
+  EXPECT_EQ(recorded.calls[0].context, kContext);
+  EXPECT_EQ(recorded.calls[0].callback_id, kLaunch);
+  EXPECT_EQ(recorded.calls[0].time_ns, g_now);
+  EXPECT_EQ(recorded.calls[0].stack_hash, recorded.hashes[0]);
+  EXPECT_GE(recorded.stacks[0].size(), 3u);
+  EXPECT_TRUE(recorded.outcomes.empty());
+}
+
+TEST_F(CallRecorderTest, SameStack_IsSentOncePerThread) {
+  Start(1 << 16, 256);
+  for (int thread = 0; thread < 2; ++thread) {
+    OnThread([&] {
+      for (uint32_t i = 1; i <= 50; ++i) {
+        recorder_->Enter(kLaunch, i, kContext);
+        recorder_->Exit(i, 0);
+      }
+    });
+  }
+  const Recorded recorded = Drain();
+  EXPECT_EQ(recorded.calls.size(), 100u);
+  EXPECT_EQ(recorded.stacks.size(), 2u);
+}
+
+TEST_F(CallRecorderTest, NewGeneration_SendsTheStackAgain) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    for (uint32_t i = 1; i <= 10; ++i) {
+      recorder_->SetGeneration(i / 6);  // no branch: every call is to come from the same place
+      recorder_->Enter(kLaunch, i, kContext);
+      recorder_->Exit(i, 0);
+    }
+  });
+  EXPECT_EQ(Drain().stacks.size(), 2u);
+}
+
+TEST_F(CallRecorderTest, NestedCallOfTheSameId_IsPartOfTheOuter) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    recorder_->Enter(276, 7, kContext);
+    recorder_->Enter(277, 7, kContext);
+    recorder_->Exit(7, 0);
+    recorder_->Exit(7, 0);
+  });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.calls.size(), 1u);
+  EXPECT_EQ(recorded.calls[0].callback_id, 276u);
+}
+
+TEST_F(CallRecorderTest, FailedCall_SaysSo) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    recorder_->Enter(kLaunch, 9, kContext);
+    recorder_->Exit(9, 700);
+  });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.outcomes.size(), 1u);
+  EXPECT_EQ(recorded.outcomes[0].header.correlation, 9u);
+  EXPECT_EQ(recorded.outcomes[0].header.flags, static_cast<uint8_t>(format::CallOutcome::kFailed));
+  EXPECT_EQ(recorded.outcomes[0].detail, 700u);
+}
+
+TEST_F(CallRecorderTest, NodeInsideACall_MarksItCaptured) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    recorder_->Captured(1);  // outside of any call: an explicitly built graph
+    recorder_->Enter(kLaunch, 9, kContext);
+    recorder_->Captured(77);
+    recorder_->Exit(9, 0);
+    recorder_->Captured(2);
+  });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.outcomes.size(), 1u);
+  EXPECT_EQ(recorded.outcomes[0].header.flags, static_cast<uint8_t>(format::CallOutcome::kCaptured));
+  EXPECT_EQ(recorded.outcomes[0].detail, 77u);
+}
+
+TEST_F(CallRecorderTest, FullRing_CountsEveryCallItDrops) {
+  Start(1 << 12, 256);
+  constexpr uint32_t kCalls = 1000;
+  OnThread([&] {
+    for (uint32_t i = 1; i <= kCalls; ++i) {
+      recorder_->Enter(kLaunch, i, kContext);
+      recorder_->Exit(i, 1);
+    }
+  });
+  const Recorded recorded = Drain();
+  EXPECT_GT(Dropped(), 0u);
+  EXPECT_EQ(recorded.calls.size() + Dropped(), kCalls);
+  EXPECT_LE(recorded.outcomes.size(), recorded.calls.size()) << "no outcome without its call";
+}
+
+TEST_F(CallRecorderTest, WithoutStacks_CallsSayTheyHaveNone) {
+  Start(1 << 16, 0);
+  OnThread([&] { recorder_->Enter(kLaunch, 5, kContext); });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.calls.size(), 1u);
+  EXPECT_TRUE(recorded.stacks.empty());
+  EXPECT_EQ(recorded.calls[0].header.flags, format::kCallStackMissing);
+}
+
+TEST_F(CallRecorderTest, DepthLimit_MarksTheStackTruncated) {
+  Start(1 << 16, 2);
+  OnThread([&] { recorder_->Enter(kLaunch, 5, kContext); });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.stacks.size(), 1u);
+  EXPECT_EQ(recorded.stacks[0].size(), 2u);
+  EXPECT_EQ(recorded.calls[0].header.flags, format::kCallStackTruncated);
+}
+
+TEST_F(CallRecorderTest, EndedThread_GivesItsSlotBackOnceDrained) {
+  Start(1 << 16, 0);
+  size_t slots = 0;
+  for (int thread = 0; thread < 20; ++thread) {
+    OnThread([&] { recorder_->Enter(kLaunch, 5, kContext); });
+    slots = 0;
+    slots_->ForEach([&](ThreadSlot* slot) {
+      ++slots;
+      const bool retired = slot->state.load() == ThreadSlot::State::kRetired;
+      slot->ring.Drain([](const RingRecordHeader*) {});
+      if (retired) slot->state.store(ThreadSlot::State::kFree);
+    });
+  }
+  EXPECT_EQ(slots, 1u);
+}
+
+TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
+  Start(1 << 12, 0);
+  constexpr size_t kThreads = ThreadSlots::kMaxSlots + 5;
+  for (size_t i = 0; i < kThreads; ++i) {
+    OnThread([&] {
+      recorder_->Enter(kLaunch, 5, kContext);
+      recorder_->Exit(5, 0);
+      recorder_->Enter(kLaunch, 6, kContext);
+    });  // nobody drains, so no slot is free again
+  }
+  EXPECT_EQ(recorder_->untracked(kDevice), 2u * 5u);
+  EXPECT_EQ(Drain().calls.size(), 2 * ThreadSlots::kMaxSlots);
+}
+
+}  // namespace
+}  // namespace migprof::record

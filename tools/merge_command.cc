@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/merge_command.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "libmigprof/analyze/analysis.h"
+#include "libmigprof/mig/identify.h"
+#include "libmigprof/render/call_tree.h"
+#include "libmigprof/render/flamegraph_svg.h"
+#include "libmigprof/render/folded.h"
+#include "libmigprof/render/slice_table.h"
+#include "libmigprof/render/summary_json.h"
+
+namespace migprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "[#####     ]  52 %  1.2 GB" on a terminal, nothing elsewhere.
+class ProgressBar {
+ public:
+  explicit ProgressBar(bool wanted) : shown_(wanted && isatty(STDERR_FILENO) != 0) {}
+  ~ProgressBar() {
+    if (drawn_) std::fputs("\r\033[K", stderr);
+  }
+
+  void Update(uint64_t done, uint64_t total) {
+    if (!shown_ || total == 0) return;
+    constexpr int kWidth = 40;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    std::string bar(static_cast<size_t>(share * kWidth), '#');
+    bar.resize(kWidth, ' ');
+    std::fputs(absl::StrFormat("\r[%s] %3.0f %%  %.1f of %.1f MB", bar, share * 100, static_cast<double>(done) / 1e6,
+                               static_cast<double>(total) / 1e6)
+                   .c_str(),
+               stderr);
+    std::fflush(stderr);
+    drawn_ = true;
+  }
+
+ private:
+  bool shown_;
+  bool drawn_ = false;
+};
+
+size_t TerminalWidth() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 120;
+}
+
+bool IsUtf8Locale() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string lower = absl::AsciiStrToLower(value);
+    return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
+  }
+  return false;
+}
+
+std::string FileNamePart(std::string text) {
+  for (char& c : text) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '_';
+  }
+  return text.substr(0, 100);
+}
+
+// A file name per slice, the same for the same slices, never twice: "host.1g.10gb-3f2a9c1e.svg".
+std::vector<std::string> SliceFileNames(const analyze::Profile& profile) {
+  std::vector<std::string> names;
+  std::set<std::string> taken = {"all"};
+  for (const analyze::SliceProfile& slice : profile.slices) {
+    const std::string base = absl::StrCat(FileNamePart(slice.host), ".", FileNamePart(mig::SliceLabel(slice.identity)));
+    std::string name = base;
+    for (int copy = 2; !taken.insert(name).second; ++copy) name = absl::StrCat(base, "-", copy);
+    names.push_back(name);
+  }
+  return names;
+}
+
+// Writes one output at a time and remembers what was written.
+class OutputFolder {
+ public:
+  explicit OutputFolder(fs::path folder) : folder_(std::move(folder)) {}
+
+  void Write(const fs::path& name, const std::function<void(std::ostream&)>& body) {
+    const fs::path path = folder_ / name;
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    if (out) body(out);
+    out.close();
+    if (!out) {
+      std::cerr << "migprof-merge: " << path.string() << ": cannot be written\n";
+      failed_ = true;
+    } else {
+      written_.push_back(path.string());
+    }
+  }
+
+  bool failed() const { return failed_; }
+  const std::vector<std::string>& written() const { return written_; }
+
+ private:
+  fs::path folder_;
+  std::vector<std::string> written_;
+  bool failed_ = false;
+};
+
+void WriteFlamegraphs(const analyze::Profile& profile, OutputFolder* output) {
+  const std::vector<std::string> names = SliceFileNames(profile);
+  for (size_t i = 0; i < names.size(); ++i) {
+    output->Write(fs::path("flamegraphs") / (names[i] + ".svg"),
+                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, i, out); });
+  }
+  output->Write(fs::path("flamegraphs") / "all.svg",
+                [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, std::nullopt, out); });
+}
+
+void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
+  const auto wants = [&](const char* format) {
+    return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
+  };
+  if (wants("svg")) WriteFlamegraphs(profile, output);
+  if (wants("folded")) {
+    output->Write("folded.txt", [&](std::ostream& out) { render::WriteFolded(render::BuildCallTree(profile), out); });
+  }
+  if (wants("json")) {
+    output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
+    output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
+  }
+}
+
+void PrintProblems(const std::vector<analyze::Problem>& problems) {
+  // A file torn to pieces could fill the terminal.
+  constexpr size_t kShown = 20;
+  for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
+    const analyze::Problem& problem = problems[i];
+    std::cerr << "migprof-merge: " << problem.path;
+    if (problem.bytes != 0) std::cerr << ": " << problem.bytes << " bytes at offset " << problem.offset << " skipped";
+    std::cerr << ": " << problem.what << "\n";
+  }
+  if (problems.size() > kShown) std::cerr << "migprof-merge: … and " << problems.size() - kShown << " more\n";
+}
+
+}  // namespace
+
+const std::vector<std::string>& KnownFormats() {
+  static const auto* const kFormats = new std::vector<std::string>{"svg", "folded", "json"};
+  return *kFormats;
+}
+
+int Merge(const MergeOptions& options) {
+  analyze::AnalysisOptions analysis_options;
+  analysis_options.view.show_internals = options.show_internals;
+  analysis_options.threads = options.threads;
+  analyze::Analysis analysis;
+  {
+    ProgressBar bar(!options.quiet);
+    analysis_options.progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total); };
+    analysis = analyze::AnalyzeTraces(options.inputs, analysis_options);
+  }
+  PrintProblems(analysis.problems);
+  if (analysis.files_read == 0) {
+    std::cerr << "migprof-merge: no trace could be read"
+              << (analysis.problems.empty() ? ": no *.migtrace file found" : "") << "\n";
+    return 1;
+  }
+  OutputFolder output(options.output);
+  WriteOutputs(analysis.profile, options, &output);
+  if (options.table) {
+    render::WriteSliceTable(analysis.profile, {.width = TerminalWidth(), .ascii = !IsUtf8Locale()}, std::cout);
+  }
+  if (!options.quiet) {
+    for (const std::string& path : output.written()) std::cout << "wrote " << path << "\n";
+  }
+  std::cout.flush();
+  if (output.failed()) return 1;
+  const bool any_loss =
+      !analysis.problems.empty() || std::any_of(analysis.profile.slices.begin(), analysis.profile.slices.end(),
+                                                [](const auto& slice) { return analyze::HasLoss(slice.health); });
+  return options.strict && any_loss ? 2 : 0;
+}
+
+}  // namespace migprof::tools

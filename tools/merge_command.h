@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What migprof-merge does, and `migprof run` after the program has ended.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace migprof::tools {
+
+struct MergeOptions {
+  std::vector<std::string> inputs;
+  std::string output = "migprof-report";
+  std::vector<std::string> formats = {"svg"};
+  bool show_internals = false;
+  bool strict = false;
+  bool table = true;
+  bool quiet = false;  // no progress, no list of files
+  int threads = 0;
+};
+
+// The names that MergeOptions::formats may hold.
+const std::vector<std::string>& KnownFormats();
+
+// Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
+// `strict` and any loss.
+int Merge(const MergeOptions& options);
+
+}  // namespace migprof::tools

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// migprof: the front door.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+
+#include "libmigprof/base/options.h"
+#include "tools/run_command.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "A profiler for NVIDIA MIG slices: what each slice spent its time on, down to the line that launched it."};
+  app.name("migprof");
+  app.set_version_flag("--version", MIGPROF_VERSION);
+  app.require_subcommand(1);
+
+  migprof::tools::RunOptions run_options;
+  CLI::App* run = app.add_subcommand("run",
+                                     "run a program under the recorder, then merge and show what was "
+                                     "recorded:\nmigprof run [OPTIONS] -- COMMAND [ARGUMENT ...]");
+  run->prefix_command();
+  run->add_option("-o,--output", run_options.merge_options.output, "folder for the merged results")
+      ->capture_default_str();
+  run->add_option("--traces", run_options.traces,
+                  "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
+  run->add_option("--format", run_options.merge_options.formats, "what to write: a comma list of svg, folded, json")
+      ->delimiter(',')
+      ->check(CLI::IsMember(migprof::tools::KnownFormats()))
+      ->capture_default_str();
+  run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");
+  run->add_flag("--show-internals", run_options.merge_options.show_internals,
+                "also show how CUDA's libraries, start-up code and launch stubs call each other");
+  run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
+  run->footer("Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started.");
+
+  CLI::App* options = app.add_subcommand("options", "list the MIGPROF_* environment variables that the recorder obeys");
+  // What follows "--" is the command's own, whatever it looks like.
+  char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
+  run_options.command.assign(separator == argv + argc ? separator : separator + 1, argv + argc);
+  CLI11_PARSE(app, static_cast<int>(separator - argv), argv);
+
+  if (options->parsed()) {
+    std::cout << migprof::OptionTableMarkdown();
+    return 0;
+  }
+  if (run_options.command.empty()) run_options.command = run->remaining();
+  if (run_options.command.empty()) {
+    std::cerr << "migprof run: no command given\n" << run->help();
+    return 2;
+  }
+  return migprof::tools::Run(run_options);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// migprof-dump: a trace file as text.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "libmigprof/analyze/trace_dump.h"
+
+int main(int argc, char** argv) {
+  std::vector<std::string> files;
+  migprof::analyze::DumpOptions options;
+  CLI::App app{"Prints migprof trace files as text: one line per record, in file order."};
+  app.name("migprof-dump");
+  app.set_version_flag("--version", MIGPROF_VERSION);
+  app.add_option("FILE", files, "trace files")->required();
+  app.add_flag("--chunks", options.chunks_only, "one line per chunk instead of one per record");
+  app.footer(
+      "Exit status: 0, also for damaged files (their damage is printed); 1 when a file could not be read at all.");
+  CLI11_PARSE(app, argc, argv);
+  std::ios::sync_with_stdio(false);
+  int status = 0;
+  for (const std::string& file : files) {
+    if (const absl::Status result = migprof::analyze::DumpTrace(file, options, std::cout); !result.ok()) {
+      std::cout.flush();
+      std::cerr << "migprof-dump: " << file << ": " << result.message() << "\n";
+      status = 1;
+    }
+  }
+  std::cout.flush();
+  return status;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// migprof-merge: trace files in, pictures and numbers out.
+#include <CLI/CLI.hpp>
+
+#include "tools/merge_command.h"
+
+int main(int argc, char** argv) {
+  migprof::tools::MergeOptions options;
+  CLI::App app{
+      "Merges migprof traces of any number of processes, slices and hosts into flamegraphs and numbers per slice."};
+  app.name("migprof-merge");
+  app.set_version_flag("--version", MIGPROF_VERSION);
+  app.add_option("INPUT", options.inputs, "trace files, or folders that hold *.migtrace files")->required();
+  app.add_option("-o,--output", options.output, "folder for the results")->capture_default_str();
+  app.add_option("--format", options.formats, "what to write: a comma list of svg, folded, json")
+      ->delimiter(',')
+      ->check(CLI::IsMember(migprof::tools::KnownFormats()))
+      ->capture_default_str();
+  app.add_flag("--show-internals", options.show_internals,
+               "also show how CUDA's libraries, start-up code and launch stubs call each other");
+  app.add_flag("--strict", options.strict, "exit with 2 if anything was lost, unmatched or damaged");
+  app.add_flag("-q,--quiet", options.quiet, "no progress bar, no list of files");
+  app.add_flag("!--no-table", options.table, "no table on stdout");
+  app.add_option("-j,--threads", options.threads, "threads to use; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.footer(
+      "Exit status: 0, also when parts of the input are damaged (they are reported); 1 when no input is readable or "
+      "the\n"
+      "output cannot be written; 2 with --strict and any loss.");
+  CLI11_PARSE(app, argc, argv);
+  return migprof::tools::Merge(options);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/run_command.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/analysis.h"
+#include "libmigprof/base/options.h"
+
+extern char** environ;
+
+namespace migprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kCannotStart = 127;
+constexpr int kNoLibrary = 125;
+
+volatile sig_atomic_t g_child = 0;
+
+// The build and the installation have the same shape: bin/migprof beside lib/libmigprof.so.
+std::string FindLibrary(const std::string& wanted) {
+  std::error_code error;
+  if (!wanted.empty()) return fs::exists(wanted, error) ? fs::absolute(wanted).string() : "";
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  for (const char* folder : {"../lib", "../lib64", "."}) {
+    const fs::path candidate = self.parent_path() / folder / "libmigprof.so";
+    if (fs::exists(candidate, error)) return fs::canonical(candidate, error).string();
+  }
+  return "";
+}
+
+std::set<std::string> TracesIn(const std::string& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return {};
+  std::vector<analyze::Problem> ignored;
+  const std::vector<std::string> files = analyze::FindTraces({folder}, &ignored);
+  return {files.begin(), files.end()};
+}
+
+void SetUpEnvironment(const std::string& library, const std::string& traces) {
+  const char* preload = std::getenv("LD_PRELOAD");
+  const std::string all = preload != nullptr && *preload != '\0' ? absl::StrCat(library, ":", preload) : library;
+  setenv("LD_PRELOAD", all.c_str(), 1);
+  setenv("CUDA_INJECTION64_PATH", library.c_str(), 1);
+  setenv("MIGPROF_OUTPUT", traces.c_str(), 1);
+}
+
+// Interrupts from the terminal reach the program by themselves, being in the same process group; this process must
+// outlive them to merge what was recorded. What is sent to this process alone is passed on.
+void ForwardSignals() {
+  signal(SIGINT, SIG_IGN);
+  signal(SIGQUIT, SIG_IGN);
+  for (const int number : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+    struct sigaction action {};
+    action.sa_handler = [](int received) {
+      if (g_child > 0) kill(g_child, received);
+    };
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, nullptr);
+  }
+}
+
+int StatusOf(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+// Runs the command to its end; returns its exit status in the way of shells.
+int Execute(const RunOptions& options, const std::string& library, const std::string& traces) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : options.command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t child = fork();
+  if (child < 0) {
+    std::cerr << "migprof: cannot fork: " << std::strerror(errno) << "\n";
+    return kCannotStart;
+  }
+  if (child == 0) {
+    SetUpEnvironment(library, traces);
+    execvp(arguments[0], arguments.data());
+    std::fprintf(stderr, "migprof: %s: %s\n", arguments[0], std::strerror(errno));
+    _exit(kCannotStart);
+  }
+  g_child = child;
+  ForwardSignals();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  g_child = 0;
+  return StatusOf(status);
+}
+
+void ExplainMissingTrace() {
+  std::cerr << "migprof: no trace was written: ";
+  if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) {
+    std::cerr << "there is no NVIDIA driver here (libcuda.so.1 is not found)\n";
+  } else {
+    std::cerr << "the program made no CUDA context, or recording did not start (see above)\n";
+  }
+}
+
+}  // namespace
+
+int Run(const RunOptions& options) {
+  const std::string library = FindLibrary(options.library);
+  if (library.empty()) {
+    std::cerr
+        << "migprof: libmigprof.so is not where it belongs, in ../lib beside this program; name it with --library\n";
+    return kNoLibrary;
+  }
+  std::string traces = options.traces;
+  if (traces.empty()) traces = ReadOptions(environ, nullptr).output.data();
+  std::error_code error;
+  traces = fs::absolute(traces, error).string();
+  const std::set<std::string> before = TracesIn(traces);
+  const int status = Execute(options, library, traces);
+  if (status == kCannotStart) return status;
+
+  std::vector<std::string> fresh;
+  for (const std::string& path : TracesIn(traces)) {
+    if (before.find(path) == before.end()) fresh.push_back(path);
+  }
+  if (fresh.empty()) {
+    ExplainMissingTrace();
+  } else if (options.merge) {
+    MergeOptions merge = options.merge_options;
+    merge.inputs = fresh;
+    Merge(merge);
+  } else {
+    std::cerr << "migprof: " << fresh.size() << " trace file(s) in " << traces << "\n";
+  }
+  return status;
+}
+
+}  // namespace migprof::tools
