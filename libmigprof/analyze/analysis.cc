@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/analysis.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -93,7 +96,14 @@ std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std:
     if (error) problems->push_back({input, 0, 0, error.message()});
   }
   std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
+  // One file may be named in several ways.
+  std::set<std::pair<uint64_t, uint64_t>> seen;
+  std::set<std::string> missing;
+  std::erase_if(files, [&](const std::string& file) {
+    struct stat status;
+    if (stat(file.c_str(), &status) != 0) return !missing.insert(file).second;
+    return !seen.emplace(status.st_dev, status.st_ino).second;
+  });
   return files;
 }
 

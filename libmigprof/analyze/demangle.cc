@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -19,13 +20,18 @@ constexpr size_t kLongestDemangled = 64 * 1024;
 constexpr size_t kShownArguments = 24;
 
 bool IsOpening(char c) { return c == '<' || c == '(' || c == '[' || c == '{'; }
+bool IsIdentifier(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 bool IsClosing(char c) { return c == '>' || c == ')' || c == ']' || c == '}'; }
 
 // True when the '<' or '>' at `i` is part of an operator name or an arrow and not a bracket.
 bool IsOperatorSign(absl::string_view text, size_t i) {
   if (text[i] == '>' && i > 0 && text[i - 1] == '-') return true;
   size_t start = i;
-  while (start > 0 && (text[start - 1] == '<' || text[start - 1] == '>' || text[start - 1] == '=')) --start;
+  const size_t longest = 3;  // "<=>", "<<=", ">>="
+  while (start > 0 && i - start < longest &&
+         (text[start - 1] == '<' || text[start - 1] == '>' || text[start - 1] == '=')) {
+    --start;
+  }
   return absl::EndsWith(text.substr(0, start), "operator");
 }
 
@@ -45,7 +51,7 @@ size_t Closing(absl::string_view text, size_t open) {
 // "(anonymous namespace)" or "operator()".
 size_t ParameterList(absl::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '<' && !IsOperatorSign(text, i)) {
+    if (text[i] == '{' || (text[i] == '<' && !IsOperatorSign(text, i))) {
       const size_t end = Closing(text, i);
       if (end == absl::string_view::npos) return end;
       i = end;
@@ -74,8 +80,8 @@ size_t NameStart(absl::string_view text) {
       const size_t end = Closing(text, i);
       if (end == absl::string_view::npos) return start;
       i = end;
-    } else if (absl::StartsWith(text.substr(i), "operator ")) {
-      return start;  // a conversion operator: the rest is its name
+    } else if (absl::StartsWith(text.substr(i), "operator") && (i == 0 || !IsIdentifier(text[i - 1]))) {
+      return start;  // "operator bool", "operator< <int>": blanks from here on are part of the name
     } else if (text[i] == ' ') {
       start = i + 1;
     }

@@ -107,6 +107,7 @@ std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string
     called = stack[i - 1].name;
     path.push_back(stack[i - 1].id);
   }
+  if (view_.show_internals && !stack.empty()) called = stack.front().name;
   // The call that was recorded, unless that is the entry point itself ("cuMemAlloc_v2" is cuMemAlloc).
   if (!api.empty() && called != api && called != api + "_v2" && called != api + "_ptsz" && called != api + "_ptds") {
     path.push_back(table_->Intern({.name = api, .full_name = api, .module = "", .kind = FrameKind::kCudaApi}));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/launch_join.h"
 
+#include <algorithm>
+
 namespace migprof::analyze {
 
 void LaunchJoin::AddCall(uint32_t correlation, CallSiteId site) {
@@ -10,7 +12,7 @@ void LaunchJoin::AddCall(uint32_t correlation, CallSiteId site) {
     Settle(entry->second);
     entry->second = call;
   }
-  if (counts_.launches % kSweepEvery == 0) Sweep();
+  if (counts_.launches >= next_sweep_) Sweep();
 }
 
 void LaunchJoin::AddOutcome(uint32_t correlation, format::CallOutcome outcome) {
@@ -40,6 +42,8 @@ void LaunchJoin::Sweep() {
     Settle(call);
     return true;
   });
+  // The more waits, the rarer: a sweep then costs a fixed part of the calls between two of them.
+  next_sweep_ = counts_.launches + std::max<uint64_t>(kSweepEvery, calls_.size() / 2);
 }
 
 const LaunchJoin::Counts& LaunchJoin::Finish() {

@@ -68,6 +68,7 @@ class LaunchJoin {
 
   absl::flat_hash_map<uint32_t, Call> calls_;
   Counts counts_;
+  uint64_t next_sweep_ = kSweepEvery;
 };
 
 }  // namespace migprof::analyze

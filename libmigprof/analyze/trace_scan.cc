@@ -2,6 +2,7 @@
 #include "libmigprof/analyze/trace_scan.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -35,9 +36,15 @@ bool ForEachKey(const format::Chunk& chunk, Visitor&& visit) {
 }
 
 template <typename Number>
-Number ToNumber(const std::string& text) {
+std::optional<Number> ToOptional(const std::string& text) {
   Number number = 0;
-  return absl::SimpleAtoi(text, &number) ? number : 0;
+  if (!absl::SimpleAtoi(text, &number)) return std::nullopt;
+  return number;
+}
+
+template <typename Number>
+Number ToNumber(const std::string& text) {
+  return ToOptional<Number>(text).value_or(0);
 }
 
 void SetProcessFact(const std::string& key, const std::string& text, TraceProcess* process) {
@@ -59,8 +66,8 @@ void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIde
   if (key == "gpu_name") slice->gpu_name = text;
   if (key == "profile") slice->profile = text;
   if (key == "pci_bus_id") slice->pci_bus_id = text;
-  if (key == "gpu_instance_id") slice->gpu_instance_id = ToNumber<uint32_t>(text);
-  if (key == "compute_instance_id") slice->compute_instance_id = ToNumber<uint32_t>(text);
+  if (key == "gpu_instance_id") slice->gpu_instance_id = ToOptional<uint32_t>(text);
+  if (key == "compute_instance_id") slice->compute_instance_id = ToOptional<uint32_t>(text);
   if (key == "sm_count") slice->sm_count = ToNumber<uint32_t>(text);
   if (key == "memory_bytes") slice->memory_bytes = ToNumber<uint64_t>(text);
   if (key == "compute_major") slice->compute_major = ToNumber<uint32_t>(text);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trace files made by hand, through the format's own writer but without the recorder.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libmigprof/format/chunk_writer.h"
+
+namespace migprof::testing_support {
+
+struct CallRow {
+  uint64_t correlation = 0;
+  uint64_t time_ns = 0;
+  uint64_t stack_node = 0;
+  uint64_t api = 0;
+  format::CallClass call_class = format::CallClass::kKernelLaunch;
+  uint64_t flags = 0;
+};
+
+struct KernelRow {
+  uint64_t correlation = 0;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
+  uint64_t shape = 0;
+  uint64_t flags = 0;
+};
+
+struct TransferRow {
+  uint64_t correlation = 0;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
+  uint64_t bytes = 0;
+  uint64_t what = 1;
+  uint64_t flags = 0;
+};
+
+// Rows wait until Flush, which writes definitions before events. Failures to write end the test program.
+class TraceBuilder {
+ public:
+  explicit TraceBuilder(const std::string& path);
+
+  // `changes` replace or add to plausible facts.
+  void Process(const std::map<std::string, std::string>& changes = {});
+  void Slice(const std::map<std::string, std::string>& changes = {});
+
+  uint64_t String(const std::string& text);
+  uint64_t Module(const std::string& path, uint64_t bias = 0);
+  // A frame at `address` in function `symbol`; an empty symbol stays unknown.
+  uint64_t Frame(const std::string& symbol, uint64_t module, uint64_t address);
+  // Outermost first. Returns the innermost node.
+  uint64_t Stack(const std::vector<uint64_t>& frames);
+  uint64_t Shape(const std::string& kernel);
+
+  void Call(const CallRow& row) { calls_.push_back(row); }
+  void Kernel(const KernelRow& row) { kernels_.push_back(row); }
+  void Transfer(const TransferRow& row) { transfers_.push_back(row); }
+  void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
+  void Lost(uint64_t calls) { lost_ += calls; }
+
+  void Flush();
+  // Flushes, and ends the file as a process that ends well does.
+  void Close();
+
+ private:
+  class Sink : public format::ByteSink {
+   public:
+    explicit Sink(const std::string& path) : out_(path, std::ios::binary) {}
+    Error Append(std::span<const uint8_t> bytes) override;
+
+   private:
+    std::ofstream out_;
+  };
+
+  using Rows = std::vector<std::vector<uint64_t>>;
+
+  void WriteText(format::ChunkKind kind, const std::map<std::string, std::string>& facts);
+  void WriteStrings();
+  format::ChunkBuilder Table(format::ChunkKind kind, const std::vector<uint16_t>& columns, Rows* rows);
+
+  Sink sink_;
+  format::ChunkWriter writer_{&sink_};
+  std::map<std::string, uint64_t> strings_;
+  std::vector<std::pair<uint64_t, std::string>> new_strings_;
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
+  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_;
+  uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1;
+  std::vector<CallRow> calls_;
+  std::vector<KernelRow> kernels_;
+  std::vector<TransferRow> transfers_;
+  std::vector<std::pair<uint64_t, format::CallOutcome>> outcomes_;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace migprof::testing_support
