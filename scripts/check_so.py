@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks what the built libmigprof.so shows to the process it is loaded into. usage: scripts/check_so.py LIBMIGPROF.SO"""
+
+import re
+import subprocess
+import sys
+
+EXPORTS = {"InitializeInjection", "migprof_version"}
+NEEDED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libpthread.so.0", "libdl.so.2"}
+# The initial thread-local block of a process has little room for libraries that are loaded later.
+MOST_TLS_BYTES = 256
+# Calls that would end or change the host.
+FORBIDDEN_IMPORTS = {"exit", "_exit", "quick_exit", "signal", "sigaction", "setlocale", "setrlimit", "raise", "system", "fork"}
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def main():
+    library = sys.argv[1]
+    wrong = []
+
+    exported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    exported = {name for name in exported if not name.startswith("MIGPROF_")}  # the version node itself
+    if exported != EXPORTS:
+        wrong.append(f"exports {sorted(exported)}, expected {sorted(EXPORTS)}")
+
+    needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "-dW", library)))
+    if needed - NEEDED:
+        wrong.append(f"needs {sorted(needed - NEEDED)}: only libc's family is allowed")
+
+    segments = run("readelf", "-lW", library)
+    match = re.search(r"^\s*TLS\s+\S+\s+\S+\s+\S+\s+\S+\s+(0x[0-9a-f]+)", segments, re.M)
+    tls_bytes = int(match.group(1), 16) if match else 0
+    if tls_bytes > MOST_TLS_BYTES:
+        wrong.append(f"{tls_bytes} bytes of thread-local storage, at most {MOST_TLS_BYTES} allowed")
+    if re.search(r"GNU_STACK.*RWE", segments):
+        wrong.append("asks for an executable stack")
+
+    flags = run("readelf", "-dW", library)
+    for flag in ("NODELETE", "NOW"):
+        if flag not in flags:
+            wrong.append(f"is not linked with -z {flag.lower()}")
+    if "TEXTREL" in flags:
+        wrong.append("has text relocations")
+
+    imported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--undefined-only", library).splitlines()}
+    if imported & FORBIDDEN_IMPORTS:
+        wrong.append(f"imports {sorted(imported & FORBIDDEN_IMPORTS)}")
+    if any(name.startswith(("cu", "nvml")) for name in imported):
+        wrong.append("is linked to CUDA")
+
+    for line in wrong:
+        print(f"{library} {line}")
+    print(f"{len(exported)} exports, needs {', '.join(sorted(needed))}, {tls_bytes} bytes of TLS")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
