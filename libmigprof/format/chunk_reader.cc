@@ -76,7 +76,9 @@ ChunkReader::HeaderState ChunkReader::ReadHeader(uint64_t offset, ChunkRef* ref)
   if (HashBytes(buffer_.data(), header.header_bytes) != checksum) return HeaderState::kNotAHeader;
   ref->offset = offset;
   ref->directory.resize(header.column_count);
-  std::memcpy(ref->directory.data(), buffer_.data() + sizeof(header), header.column_count * sizeof(ColumnEntry));
+  for (size_t i = 0; i < ref->directory.size(); ++i) {
+    std::memcpy(&ref->directory[i], buffer_.data() + sizeof(header) + i * sizeof(ColumnEntry), sizeof(ColumnEntry));
+  }
   return HeaderState::kSound;
 }
 

@@ -72,7 +72,7 @@ Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   header.lost = chunk.lost_;
   header.header_bytes = static_cast<uint32_t>(header_bytes);
   std::memcpy(bytes_.data(), &header, sizeof(header));
-  std::memcpy(bytes_.data() + sizeof(header), chunk.directory_.data(), directory_bytes);
+  if (directory_bytes != 0) std::memcpy(bytes_.data() + sizeof(header), chunk.directory_.data(), directory_bytes);
   header.checksum = HashBytes(bytes_.data(), header_bytes);
   std::memcpy(bytes_.data(), &header, sizeof(header));
   return sink_->Append({bytes_.data(), header_bytes + stored});

@@ -54,6 +54,8 @@ class TraceBuilder {
   uint64_t Frame(const std::string& symbol, uint64_t module, uint64_t address);
   // Outermost first. Returns the innermost node.
   uint64_t Stack(const std::vector<uint64_t>& frames);
+  // A node as it is, sense or not.
+  void StackNode(uint64_t id, uint64_t parent, uint64_t frame) { stack_nodes_.push_back({id, parent, frame}); }
   uint64_t Shape(const std::string& kernel);
 
   void Call(const CallRow& row) { calls_.push_back(row); }

@@ -322,6 +322,23 @@ TEST_F(AnalysisTest, DefinitionsThatContradictThemselves_DoNoHarm) {
   EXPECT_EQ(analysis.profile.slices.at(0).kernels.count, 2u);
 }
 
+TEST_F(AnalysisTest, StackNodeThatIsItsOwnParent_DoesNotTurnForever) {
+  const std::string path = Path("a");
+  {
+    TraceBuilder trace(path);
+    trace.Process();
+    trace.Slice();
+    trace.StackNode(0, 0, 1);
+    trace.StackNode(5, 5, 1);
+    trace.StackNode(6, 7, 1);
+    trace.StackNode(7, 6, 1);
+    for (uint64_t node : {0, 5, 6, 7}) trace.Call({.correlation = node + 1, .time_ns = 10, .stack_node = node});
+    for (uint64_t node : {0, 5, 6, 7}) trace.Kernel({.correlation = node + 1, .start_ns = 20, .duration_ns = 5});
+    trace.Close();
+  }
+  EXPECT_EQ(Analyze().profile.slices.at(0).health.matched, 4u);
+}
+
 TEST_F(AnalysisTest, Progress_EndsAtTheTotal) {
   WriteSimple("a");
   uint64_t done = 0;

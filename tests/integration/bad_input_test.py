@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""migprof-merge on files that are no good: a clear message with file and offset, no crash, and the rest is merged."""
+
+import random
+import unittest
+
+import harness
+
+
+class BadInput(unittest.TestCase):
+    def setUp(self):
+        self.run_ = harness.Run(self)
+        self.run_.run("training_loop", "--steps", "3")
+        self.good = self.run_.trace_files()[0]
+        self.bytes = self.good.read_bytes()
+        self.run_.merge("--format", "json", inputs=[self.good])
+        self.good_kernels = self.run_.summary()["slices"][0]["kernels"]["count"]
+
+    def merge_with(self, content, name="bad.migtrace"):
+        bad = self.run_.folder / name
+        bad.write_bytes(content)
+        result = self.run_.merge("--format", "json,folded,svg", inputs=[self.good, bad], expect=None)
+        self.assertIn(result.returncode, (0,), result.stderr)
+        total = sum(entry["kernels"]["count"] for entry in self.run_.summary()["slices"])
+        self.assertGreaterEqual(total, self.good_kernels)
+        return result, bad
+
+    def test_each_kind_of_badness_is_named(self):
+        cases = {"empty": (b"", "empty"), "foreign": (b"#!/bin/sh\necho hello\n" * 500, "not a migprof trace"),
+                 "newer": (self.bytes[:10] + b"\x63\x00" + self.bytes[12:], "version 99"),
+                 "truncated": (self.bytes[:len(self.bytes) * 2 // 3], r"offset \d+"),
+                 "flipped": (self.bytes[:3000] + bytes([self.bytes[3000] ^ 0x55]) + self.bytes[3001:], r"offset \d+"),
+                 "garbage inside": (self.bytes[:2000] + random.Random(1).randbytes(5000) + self.bytes[2000:], r"offset \d+")}
+        for name, (content, message) in cases.items():
+            with self.subTest(name):
+                result, bad = self.merge_with(content)
+                lines = [line for line in result.stderr.splitlines() if str(bad) in line]
+                self.assertTrue(lines, result.stderr)
+                self.assertRegex(lines[0], message)
+
+    def test_nothing_readable_is_an_error(self):
+        bad = self.run_.folder / "empty.migtrace"
+        bad.write_bytes(b"")
+        self.assertIn("no trace could be read", self.run_.merge(inputs=[bad], expect=1).stderr)
+        empty = self.run_.folder / "empty"
+        empty.mkdir()
+        self.assertIn("no *.migtrace", self.run_.merge(inputs=[empty], expect=1).stderr)
+        self.assertIn("No such file", self.run_.merge(inputs=["/nonexistent"], expect=1).stderr)
+
+    def test_strict_reports_damage_in_its_status(self):
+        self.run_.merge("--strict", "--format", "json", inputs=[self.good], expect=0)
+        bad = self.run_.folder / "bad.migtrace"
+        bad.write_bytes(self.bytes[:-100])
+        self.run_.merge("--strict", "--format", "json", inputs=[self.good, bad], expect=2)
+
+    def test_random_damage_never_crashes(self):
+        chance = random.Random(7)
+        for _ in range(40):
+            content = bytearray(self.bytes)
+            for _ in range(chance.randrange(1, 6)):
+                kind = chance.randrange(3)
+                at = chance.randrange(len(content))
+                if kind == 0:
+                    content[at] = chance.randrange(256)
+                elif kind == 1:
+                    del content[at:at + chance.randrange(1, 2000)]
+                else:
+                    content[at:at] = chance.randbytes(chance.randrange(1, 500))
+            self.merge_with(bytes(content))
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        import subprocess
+        command = [str(harness.BIN / "migprof-merge"), "-o", "/proc/nowhere", str(self.good)]
+        result = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot be written", result.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands, as a user meets them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+
+
+class MigprofRun(unittest.TestCase):
+    def migprof(self, run, *arguments, **extra):
+        env = run.environment(way=harness.PLAIN, **extra)
+        return subprocess.run([str(harness.BIN / "migprof"), *map(str, arguments)], env=env, cwd=run.folder,
+                              capture_output=True, text=True, timeout=120)
+
+    @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
+    def test_run_records_merges_and_shows(self):
+        run = harness.Run(self)
+        result = self.migprof(run, "run", "--format", "svg,json", "-o", "out", "--", harness.BIN / "copies", "--rounds", "2")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 rounds of copies", result.stdout)
+        self.assertRegex(result.stdout, r"1g\.10gb")
+        self.assertRegex(result.stdout, r"(?i)simulated")
+        self.assertTrue((run.folder / "out" / "flamegraphs" / "all.svg").exists())
+        self.assertTrue((run.folder / "out" / "summary.json").exists())
+
+    @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
+    def test_second_run_shows_only_its_own_traces(self):
+        run = harness.Run(self)
+        for rounds in (2, 3):
+            result = self.migprof(run, "run", "--format", "json", "-o", "out", "--", harness.BIN / "copies", "--rounds", rounds)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            entry = json.loads((run.folder / "out" / "summary.json").read_text())["slices"][0]
+            self.assertEqual(len(entry["processes"]), 1)
+            self.assertEqual(entry["memcpys"]["count"], rounds * 5)
+        self.assertEqual(len(run.trace_files()), 2)
+
+    def test_status_of_the_program_is_kept(self):
+        run = harness.Run(self)
+        self.assertEqual(self.migprof(run, "run", "--", "sh", "-c", "exit 42").returncode, 42)
+        self.assertEqual(self.migprof(run, "run", "sh", "-c", "exit 43").returncode, 43)
+        self.assertEqual(self.migprof(run, "run", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + signal.SIGTERM)
+        missing = self.migprof(run, "run", "--", "/nonexistent")
+        self.assertEqual(missing.returncode, 127)
+        self.assertIn("/nonexistent", missing.stderr)
+
+    def test_termination_reaches_the_program(self):
+        run = harness.Run(self)
+        script = "trap 'echo got it; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+        process = subprocess.Popen([str(harness.BIN / "migprof"), "run", "--", "sh", "-c", script],
+                                   env=run.environment(way=harness.PLAIN), cwd=run.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+        self.assertEqual(out, "got it\n")
+        self.assertEqual(process.returncode, 5)
+
+    def test_wrong_use_is_explained(self):
+        run = harness.Run(self)
+        for arguments in ([], ["run"], ["run", "--no-such-option", "--", "true"], ["no-such-command"]):
+            result = self.migprof(run, *arguments)
+            self.assertNotEqual(result.returncode, 0, arguments)
+            self.assertTrue(result.stderr, arguments)
+
+    def test_readme_shows_the_option_table(self):
+        run = harness.Run(self)
+        table = self.migprof(run, "options").stdout.strip()
+        self.assertIn(table, (harness.SOURCE / "README.md").read_text())
+
+
+class MigprofDump(unittest.TestCase):
+    def test_dump_names_what_is_in_a_trace(self):
+        run = harness.Run(self)
+        run.run("copies", "--rounds", "1")
+        dump = harness.Dump(run.trace_files()[0])
+        self.assertEqual(dump.facts("process")["simulated"], "1")
+        self.assertEqual(dump.facts("process")["process_name"], "copies")
+        self.assertEqual(dump.facts("slice")["profile"], "1g.10gb")
+        for kind in ("string", "module", "frame", "frame_name", "stack_node", "thread", "call", "transfer", "allocation",
+                     "synchronization", "clock_sample", "counter", "trailer"):
+            self.assertTrue(dump.records[kind], kind)
+        self.assertNotIn("\ndamage ", dump.text)
+        chunks = subprocess.run([str(harness.BIN / "migprof-dump"), "--chunks", str(run.trace_files()[0])],
+                                capture_output=True, text=True, check=True).stdout.splitlines()
+        self.assertTrue(all(line.startswith("chunk ") for line in chunks))
+        self.assertEqual([int(re.search(r"sequence=(\d+)", line).group(1)) for line in chunks], list(range(len(chunks))))
+
+    def test_unreadable_files_are_named(self):
+        result = subprocess.run([str(harness.BIN / "migprof-dump"), "/nonexistent", "/dev/null"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nonexistent", result.stderr)
+        self.assertIn("/dev/null", result.stderr)
+
+
+class Documents(unittest.TestCase):
+    def test_summary_fits_its_published_schema(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("python3-jsonschema is not installed")
+        run = harness.Run(self, "two-gpus.json")
+        run.run("all_devices", "--steps", "2")
+        run.merge("--format", "json")
+        schema = json.loads((run.report / "summary.schema.json").read_text())
+        jsonschema.validate(run.summary(), schema)
+
+
+if __name__ == "__main__":
+    harness.main()

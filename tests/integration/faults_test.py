@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""When recording is not possible the program runs as without migprof, and one line says why."""
+
+import os
+import pathlib
+import subprocess
+import time
+import unittest
+
+import harness
+
+PROGRAM = ("copies", "--rounds", "2")
+
+
+def own_lines(text):
+    return [line for line in text.splitlines() if line.startswith("migprof:")]
+
+
+class CannotRecord(unittest.TestCase):
+    def check(self, reason, program=PROGRAM, expect=0, **extra):
+        """Runs plain and recorded; the only difference may be one line that holds `reason`."""
+        run = harness.Run(self)
+        plain = run.run(*program, way=harness.PLAIN, expect=expect, **extra)
+        recorded = run.run(*program, expect=expect, **extra)
+        self.assertEqual(recorded.stdout, plain.stdout)
+        lines = own_lines(recorded.stderr)
+        self.assertEqual(len(lines), 1, recorded.stderr)
+        self.assertRegex(lines[0], reason)
+        foreign = [line for line in recorded.stderr.splitlines() if line not in lines]
+        self.assertEqual(foreign, plain.stderr.splitlines())
+        self.assertEqual([path for path in run.trace_files() if path.stat().st_size > 0], [])
+        return run
+
+    def test_cupti_is_held_by_another_tool(self):
+        self.check("held by another tool.*Nsight", SIMGPU_FAULTS="other-subscriber=Nsight Systems")
+
+    def test_cupti_refuses(self):
+        self.check(r"CUPTI refused the subscription.*15", SIMGPU_FAULTS="cuptiSubscribe_v2=15,cuptiSubscribe=15")
+        self.check(r"CUPTI refused to record.*35", SIMGPU_FAULTS="cuptiActivityEnable=35")
+        self.check(r"CUPTI refused the activity buffers", SIMGPU_FAULTS="cuptiActivityRegisterCallbacks=1")
+
+    def test_driver_is_too_old_for_cupti(self):
+        self.check(r"CUPTI.*999", SIMGPU_FAULTS="driver-too-old")
+
+    def test_cupti_is_missing(self):
+        run = harness.Run(self)
+        bare = run.folder / "driver-only"
+        bare.mkdir()
+        for library in ("libcuda.so.1", "libnvidia-ml.so.1"):
+            (bare / library).symlink_to(harness.SIMGPU / library)
+        # The toolkit of this machine must not be found either: MIGPROF_CUPTI names the only candidate.
+        result = run.run(*PROGRAM, LD_LIBRARY_PATH=bare, MIGPROF_CUPTI="/nonexistent/libcupti.so")
+        self.assertEqual(len(own_lines(result.stderr)), 1)
+        self.assertIn("MIGPROF_CUPTI", result.stderr)
+
+    def test_there_is_no_gpu(self):
+        run = harness.Run(self)
+        plain = run.run(*PROGRAM, way=harness.PLAIN, expect=1, SIMGPU_FAULTS="no-device")
+        recorded = run.run(*PROGRAM, expect=1, SIMGPU_FAULTS="no-device")
+        self.assertEqual(recorded.stdout, plain.stdout)
+        self.assertLessEqual(len(own_lines(recorded.stderr)), 1)
+        self.assertEqual(run.trace_files(), [])
+
+    def test_there_is_no_driver(self):
+        run = harness.Run(self)
+        command = [str(harness.BIN / "migprof"), "run", "--", "/bin/echo", "hello"]
+        env = run.environment(way=harness.PLAIN, LD_LIBRARY_PATH="/nonexistent")
+        result = subprocess.run(command, env=env, capture_output=True, text=True, cwd=run.folder)
+        self.assertEqual((result.returncode, result.stdout), (0, "hello\n"))
+        self.assertEqual(len(own_lines(result.stderr)), 1)
+        self.assertIn("no NVIDIA driver", result.stderr)
+
+    def test_output_folder_cannot_be_written(self):
+        self.check("output folder", MIGPROF_OUTPUT="/proc/nowhere/traces")
+        run = harness.Run(self)
+        (run.folder / "file").write_text("in the way")
+        result = run.run(*PROGRAM, MIGPROF_OUTPUT=run.folder / "file")
+        self.assertRegex(result.stderr, "output folder")
+
+    def test_disk_is_full(self):
+        run = harness.Run(self)
+        result = run.run("training_loop", "--steps", "3", MIGPROF_OUTPUT="/dev/full/x")
+        self.assertEqual(len(own_lines(result.stderr)), 1)
+
+    def test_options_that_make_no_sense_are_named(self):
+        run = harness.Run(self)
+        result = run.run(*PROGRAM, MIGPROF_FLUSH_MS="soon")
+        self.assertEqual(len(own_lines(result.stderr)), 1)
+        self.assertIn("MIGPROF_FLUSH_MS=soon", result.stderr)
+        self.assertEqual(len(run.trace_files()), 1)
+
+
+class RecordingSuffers(unittest.TestCase):
+    def test_a_flush_that_never_returns_delays_the_end_only_so_long(self):
+        run = harness.Run(self)
+        start = time.monotonic()
+        result = run.run(*PROGRAM, SIMGPU_FAULTS="flush-hang=60000", MIGPROF_EXIT_TIMEOUT_MS="500", timeout=30)
+        self.assertLess(time.monotonic() - start, 15)
+        self.assertIn("MIGPROF_EXIT_TIMEOUT_MS", result.stderr)
+
+    def test_unusable_times_are_counted_and_have_no_width(self):
+        for fault in ("zero-stamps=7", "end-before-start=7"):
+            with self.subTest(fault=fault):
+                run = harness.Run(self)
+                run.run("training_loop", "--steps", "3", SIMGPU_FAULTS=fault)
+                run.merge("--format", "folded,json")
+                entry = run.summary()["slices"][0]
+                kernels = sum(row["kind"] == "kernel" for row in run.ledger())
+                self.assertEqual(entry["kernels"]["count"], kernels)
+                self.assertEqual(entry["health"]["untimed"], kernels // 7)
+                self.assertEqual(entry["health"]["unmatched"], 0)
+
+    def test_dropped_records_are_counted(self):
+        run = harness.Run(self)
+        run.run("training_loop", "--steps", "3", SIMGPU_FAULTS="drop-records=5")
+        run.merge("--format", "json")
+        health = run.summary()["slices"][0]["health"]
+        self.assertGreater(health["dropped"], 0)
+        self.assertGreater(health["unmatched"], 0)
+        self.assertEqual(run.merge("--strict", "--format", "json", expect=2).returncode, 2)
+
+    def test_slices_are_known_without_nvml(self):
+        for fault in ("nvmlInit_v2=4", "nvml-missing=nvmlDeviceGetHandleByUUID", "nvmlDeviceGetHandleByUUID=15"):
+            with self.subTest(fault=fault):
+                run = harness.Run(self)
+                uuid = harness.slices_of(run.topology)[1]
+                result = run.run(*PROGRAM, CUDA_VISIBLE_DEVICES=uuid, SIMGPU_FAULTS=fault)
+                self.assertEqual(own_lines(result.stderr), [])
+                run.merge("--format", "json")
+                entry = run.summary()["slices"][0]
+                self.assertEqual(entry["mig_uuid"], uuid)
+                self.assertEqual(entry["profile"], "2g.20gb")
+                self.assertEqual(entry["sm_count"], 32)
+                # CUPTI's own device record fills in what NVML would have said.
+                self.assertIsNotNone(entry["gpu_instance_id"])
+
+    def test_killed_process_leaves_a_readable_trace(self):
+        run = harness.Run(self)
+        process = run.start("inference_server", "--requests", "100000", MIGPROF_FLUSH_MS="50", SIMGPU_LEDGER_SYNC="1")
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            time.sleep(0.2)
+            files = run.trace_files()
+            if files and files[0].stat().st_size > 100_000:
+                break
+        process.kill()
+        process.communicate()
+        result = run.merge("--format", "folded,json")
+        entry = run.summary()["slices"][0]
+        self.assertTrue(entry["health"]["killed"])
+        self.assertGreater(entry["kernels"]["count"], 1000)
+        executed = {(row["correlation_id"], row["start_ns"]) for row in run.ledger() if row["kind"] == "kernel"}
+        for kernel in harness.Dump(run.trace_files()[0]).records["kernel"]:
+            self.assertIn((kernel["correlation"], kernel["start"]), executed)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/render/headline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/render/sample_profiles.h"
+
+namespace migprof::render {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(MakeHeadline, OneSlice_IsNamedWithHostAndGpu) {
+  const Headline headline = MakeHeadline(SampleProfile(), 0);
+  EXPECT_THAT(headline.Title(), HasSubstr("migprof — node-a17 / GPU NVIDIA H100 80GB HBM3 (GPU-1a2b3c4d)"));
+  EXPECT_THAT(headline.Title(), HasSubstr(" / MIG 1g.10gb GI 7 CI 0 (MIG-89abcdef)"));
+  EXPECT_EQ(headline.figures[0].value, "3.32 s");
+  EXPECT_EQ(headline.figures[2].value, "72.1%");
+  EXPECT_TRUE(headline.simulated);
+  EXPECT_FALSE(headline.loss);
+  EXPECT_EQ(headline.verdict, "✓ Trace complete");
+}
+
+TEST(MakeHeadline, AllSlices_AreCounted) {
+  const Headline headline = MakeHeadline(SampleProfile());
+  EXPECT_EQ(headline.Title(), "migprof — 3 hosts / 3 GPUs / 4 slices");
+  EXPECT_TRUE(headline.loss);
+  EXPECT_EQ(headline.verdict, "⚠ Trace incomplete");
+}
+
+TEST(MakeHeadline, SlicesOfOneGpu_NameItsHostAndIt) {
+  analyze::Profile profile = SampleProfile();
+  profile.slices.resize(2);
+  EXPECT_THAT(MakeHeadline(profile).Title(), HasSubstr("node-a17 / GPU NVIDIA H100"));
+  EXPECT_THAT(MakeHeadline(profile).Title(), HasSubstr(" / 2 slices"));
+}
+
+TEST(MakeHeadline, RealSliceAmongSimulatedOnes_BearsNoBadge) {
+  analyze::Profile profile = SampleProfile();
+  profile.slices[0].simulated = false;
+  EXPECT_FALSE(MakeHeadline(profile, 0).simulated);
+  EXPECT_TRUE(MakeHeadline(profile).simulated);
+}
+
+TEST(MakeHeadline, NoSlices_SaySo) {
+  const Headline headline = MakeHeadline(analyze::Profile());
+  EXPECT_EQ(headline.Title(), "migprof — no GPU activity recorded");
+  EXPECT_EQ(headline.verdict, "Nothing recorded");
+}
+
+TEST(DescribeHealth, TheFiveLosses_AreAlwaysNamed) {
+  EXPECT_EQ(DescribeHealth({}, 0), "0 launches · 0 matched · 0 unmatched · 0 dropped · 0 untimed · 0 bytes damaged");
+}
+
+TEST(DescribeHealth, TheRest_IsNamedWhereItHappened) {
+  analyze::Health health = {.launches = 1,
+                            .matched = 1,
+                            .captured = 2,
+                            .failed = 3,
+                            .orphaned = 4,
+                            .stackless = 5,
+                            .truncated = 6,
+                            .damaged_bytes = 1};
+  EXPECT_THAT(DescribeHealth(health, 2),
+              HasSubstr("1 launch · 1 matched · 0 unmatched · 0 dropped · 0 untimed · 1 byte damaged · "
+                        "2 captured into graphs · 3 failed · 4 without their launch · 5 without a stack · "
+                        "6 with a truncated stack · 2 processes killed"));
+}
+
+TEST(HasLoss, EveryLoss_Counts) {
+  using analyze::Health;
+  EXPECT_FALSE(HasLoss({.launches = 9, .matched = 5, .captured = 3, .failed = 1}));
+  for (const Health& health :
+       {Health{.unmatched = 1}, Health{.dropped = 1}, Health{.untimed = 1}, Health{.orphaned = 1},
+        Health{.stackless = 1}, Health{.truncated = 1}, Health{.damaged_bytes = 1}, Health{.killed = true}}) {
+    EXPECT_TRUE(HasLoss(health));
+  }
+}
+
+}  // namespace
+}  // namespace migprof::render

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/render/slice_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "libmigprof/render/clean_text.h"
+#include "tests/unit/render/golden.h"
+#include "tests/unit/render/sample_profiles.h"
+
+namespace migprof::render {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string Table(const analyze::Profile& profile, const SliceTableOptions& options = {}) {
+  std::ostringstream out;
+  WriteSliceTable(profile, options, out);
+  return out.str();
+}
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::istringstream lines(text);
+  std::vector<std::string> result;
+  for (std::string line; std::getline(lines, line);) result.push_back(line);
+  return result;
+}
+
+TEST(WriteSliceTable, SampleProfile_IsAsItEverWas) { ExpectGolden("sample.table.txt", Table(SampleProfile())); }
+
+TEST(WriteSliceTable, HostileNames_AreAsTheyEverWere) { ExpectGolden("hostile.table.txt", Table(HostileProfile())); }
+
+TEST(WriteSliceTable, Ascii_HasNoOtherByte) {
+  const std::string table =
+      Table(HostileProfile(), {.width = 120, .ascii = true}) + Table(SampleProfile(), {.width = 120, .ascii = true});
+  for (const char c : table) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c < 0x7F)) << table;
+  ExpectGolden("sample.ascii_table.txt", Table(SampleProfile(), {.width = 120, .ascii = true}));
+}
+
+TEST(WriteSliceTable, EveryRow_FitsAndIsAligned) {
+  analyze::Profile profile = SampleProfile();
+  profile.slices[0].host = "a-very-long-host-name-with-a-domain.cluster.example.org";
+  profile.slices[1].host = "日本語のとても長いホスト名.example.jp";
+  profile.slices[2].kernels.count = 123'456'789'012;
+  profile.slices[3].identity.gpu_name = "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition";
+  for (const size_t width : {110u, 120u, 160u}) {
+    const std::vector<std::string> lines = Lines(Table(profile, {.width = width}));
+    const size_t end_of_health = DisplayCells(lines[2]);
+    for (size_t i = 1; i < 7; ++i) {
+      EXPECT_LE(DisplayCells(lines[i]), width) << lines[i];
+      // The last column begins below its head.
+      if (i > 2) {
+        EXPECT_GE(DisplayCells(lines[i]), end_of_health - 4) << lines[i];
+      }
+    }
+  }
+}
+
+TEST(WriteSliceTable, SimulatedGpu_IsSaidFirst) {
+  EXPECT_THAT(Lines(Table(SampleProfile()))[0], HasSubstr("SIMULATED GPU: no hardware ran this"));
+  analyze::Profile profile = SampleProfile();
+  profile.slices[0].simulated = false;
+  EXPECT_THAT(Table(profile), HasSubstr("the slices marked [sim]"));
+  profile.simulated = false;
+  for (analyze::SliceProfile& slice : profile.slices) slice.simulated = false;
+  EXPECT_THAT(Table(profile), Not(HasSubstr("SIMULATED")));
+}
+
+TEST(WriteSliceTable, GpusOfOneNameOnOneHost_AreToldApart) {
+  analyze::Profile profile = SampleProfile();
+  EXPECT_THAT(Table(profile), Not(HasSubstr("1a2b3c4d")));
+  profile.slices[1].identity.gpu_uuid = "GPU-55667788-0000-0000-0000-000000000000";
+  EXPECT_THAT(Table(profile, {.width = 140}), HasSubstr("H100 80GB HBM3 1a2b3c4d"));
+  EXPECT_THAT(Table(profile, {.width = 140}), HasSubstr("H100 80GB HBM3 55667788"));
+}
+
+TEST(WriteSliceTable, SlicesWithLosses_AreListedBelow) {
+  const std::vector<std::string> lines = Lines(Table(SampleProfile()));
+  EXPECT_THAT(lines.back(), HasSubstr("node-b03"));
+  EXPECT_THAT(lines.back(), HasSubstr("31 unmatched · 1,204 dropped"));
+  EXPECT_THAT(lines.back(), HasSubstr("1 process killed"));
+}
+
+TEST(WriteSliceTable, NoSlices_GiveASentence) {
+  EXPECT_THAT(Table(analyze::Profile()), HasSubstr("No GPU activity was recorded"));
+}
+
+}  // namespace
+}  // namespace migprof::render
