@@ -18,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "libmigprof/analyze/analysis.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
@@ -161,9 +162,15 @@ void PrintProblems(const std::vector<analyze::Problem>& problems) {
 
 }  // namespace
 
-const std::vector<std::string>& KnownFormats() {
-  static const auto* const kFormats = new std::vector<std::string>{"svg", "folded", "json"};
-  return *kFormats;
+std::vector<std::string> SplitFormats(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
+
+std::string CheckFormats(const std::string& text) {
+  for (const std::string& format : SplitFormats(text)) {
+    if (format != "svg" && format != "folded" && format != "json") {
+      return absl::StrCat("there is no format '", format, "'; there are svg, folded and json");
+    }
+  }
+  return "";
 }
 
 int Merge(const MergeOptions& options) {

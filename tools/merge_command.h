@@ -18,8 +18,11 @@ struct MergeOptions {
   int threads = 0;
 };
 
-// The names that MergeOptions::formats may hold.
-const std::vector<std::string>& KnownFormats();
+// "svg,json" -> {"svg", "json"}.
+std::vector<std::string> SplitFormats(const std::string& text);
+
+// For the command line: empty when every name in the comma list is known, else a sentence.
+std::string CheckFormats(const std::string& text);
 
 // Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
 // `strict` and any loss.

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
 
   migprof::tools::RunOptions run_options;
+  std::string formats = "svg";
   CLI::App* run = app.add_subcommand("run",
                                      "run a program under the recorder, then merge and show what was "
                                      "recorded:\nmigprof run [OPTIONS] -- COMMAND [ARGUMENT ...]");
@@ -23,9 +24,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_option("--format", run_options.merge_options.formats, "what to write: a comma list of svg, folded, json")
-      ->delimiter(',')
-      ->check(CLI::IsMember(migprof::tools::KnownFormats()))
+  run->add_option("--format", formats, "what to write: a comma list of svg, folded, json")
+      ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");
   run->add_flag("--show-internals", run_options.merge_options.show_internals,
@@ -43,10 +43,17 @@ int main(int argc, char** argv) {
     std::cout << migprof::OptionTableMarkdown();
     return 0;
   }
-  if (run_options.command.empty()) run_options.command = run->remaining();
+  // Without "--" the command begins at the first word that is no option; nothing may be left over before "--".
+  const std::vector<std::string> rest = run->remaining();
+  if (!rest.empty() && (!run_options.command.empty() || rest.front().starts_with('-'))) {
+    std::cerr << "migprof run: '" << rest.front() << "' is not an option of migprof run\n";
+    return 2;
+  }
+  if (run_options.command.empty()) run_options.command = rest;
   if (run_options.command.empty()) {
     std::cerr << "migprof run: no command given\n" << run->help();
     return 2;
   }
+  run_options.merge_options.formats = migprof::tools::SplitFormats(formats);
   return migprof::tools::Run(run_options);
 }

@@ -6,15 +6,15 @@
 
 int main(int argc, char** argv) {
   migprof::tools::MergeOptions options;
+  std::string formats = "svg";
   CLI::App app{
       "Merges migprof traces of any number of processes, slices and hosts into flamegraphs and numbers per slice."};
   app.name("migprof-merge");
   app.set_version_flag("--version", MIGPROF_VERSION);
   app.add_option("INPUT", options.inputs, "trace files, or folders that hold *.migtrace files")->required();
   app.add_option("-o,--output", options.output, "folder for the results")->capture_default_str();
-  app.add_option("--format", options.formats, "what to write: a comma list of svg, folded, json")
-      ->delimiter(',')
-      ->check(CLI::IsMember(migprof::tools::KnownFormats()))
+  app.add_option("--format", formats, "what to write: a comma list of svg, folded, json")
+      ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   app.add_flag("--show-internals", options.show_internals,
                "also show how CUDA's libraries, start-up code and launch stubs call each other");
@@ -29,5 +29,6 @@ int main(int argc, char** argv) {
       "the\n"
       "output cannot be written; 2 with --strict and any loss.");
   CLI11_PARSE(app, argc, argv);
+  options.formats = migprof::tools::SplitFormats(formats);
   return migprof::tools::Merge(options);
 }

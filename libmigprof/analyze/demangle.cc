@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace migprof::analyze {
 namespace {
@@ -132,7 +133,7 @@ std::string ShortName(absl::string_view demangled) {
     name = name.substr(NameStart(name));
   }
   if (name.empty()) return std::string(demangled);
-  return ShortenArguments(name);
+  return absl::StrReplaceAll(ShortenArguments(name), {{"(anonymous namespace)::", ""}});
 }
 
 }  // namespace migprof::analyze

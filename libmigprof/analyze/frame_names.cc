@@ -30,17 +30,25 @@ bool IsApiEntry(const std::string& name) {
   return (absl::StartsWith(name, "cu") && name.size() > 2) || absl::StartsWith(name, "__cudaLaunch");
 }
 
-// Code that runs before main and below a thread's function.
-bool IsStartUp(const std::string& name) {
-  for (const char* known : {"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "clone",
-                            "__clone", "clone3", "__clone3", "start_thread", "__clone_internal"}) {
-    if (name == known) return true;
+// What calls main and the functions of threads, when it stands at the outer end of a stack. Distributions strip these
+// libraries, so the library counts and not the function.
+bool IsRuntimeLibrary(const std::string& file) {
+  for (const char* start : {"libc.so", "libc-", "libpthread", "ld-linux", "libstdc++.so"}) {
+    if (absl::StartsWith(file, start)) return true;
   }
   return false;
 }
 
 // Made by nvcc for every kernel: the body of the <<<>>>.
 bool IsLaunchStub(const std::string& name) { return absl::StartsWith(name, "__device_stub__"); }
+
+// "cuMemcpyHtoD_v2_ptds" is what a program that calls cuMemcpyHtoD is linked to.
+std::string WithoutVersion(std::string name) {
+  for (const absl::string_view suffix : {"_ptsz", "_ptds", "_v2", "_v3", "_v4"}) {
+    if (absl::EndsWith(name, suffix)) name.resize(name.size() - suffix.size());
+  }
+  return name;
+}
 
 const char* CopyName(uint64_t what) {
   constexpr const char* kNames[] = {"memcpy",      "memcpy HtoD", "memcpy DtoH", "memcpy HtoA",
@@ -68,7 +76,9 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
     named.name = shown = "[unknown code]";
   }
   named.is_cuda = IsCudaLibrary(file) || IsStaticRuntime(named.name);
-  named.is_internal = IsStartUp(named.name) || IsLaunchStub(named.name);
+  if (named.is_cuda && IsApiEntry(named.name)) named.name = shown = WithoutVersion(named.name);
+  named.is_start_up = IsRuntimeLibrary(file) || named.name == "_start";
+  named.is_stub = IsLaunchStub(named.name);
   const FrameKind kind = named.is_cuda ? FrameKind::kCudaApi : FrameKind::kNative;
   named.id = table_->Intern({.name = shown, .full_name = named.name, .module = file, .kind = kind});
   return named;
@@ -97,10 +107,13 @@ std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string
   if (!view_.show_internals) {
     while (inner < stack.size() && stack[inner].is_cuda) ++inner;
   }
-  for (size_t i = stack.size(); i > inner; --i) {
-    const Named& frame = stack[i - 1];
-    if (frame.is_internal && !view_.show_internals) continue;
-    path.push_back(frame.id);
+  size_t outer = stack.size();
+  if (!view_.show_internals) {
+    while (outer > inner && stack[outer - 1].is_start_up) --outer;
+  }
+  for (size_t i = outer; i > inner; --i) {
+    if (stack[i - 1].is_stub && !view_.show_internals) continue;
+    path.push_back(stack[i - 1].id);
   }
   for (size_t i = inner; i > 0 && called.empty(); --i) {
     if (!IsApiEntry(stack[i - 1].name)) continue;
@@ -108,8 +121,8 @@ std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string
     path.push_back(stack[i - 1].id);
   }
   if (view_.show_internals && !stack.empty()) called = stack.front().name;
-  // The call that was recorded, unless that is the entry point itself ("cuMemAlloc_v2" is cuMemAlloc).
-  if (!api.empty() && called != api && called != api + "_v2" && called != api + "_ptsz" && called != api + "_ptds") {
+  // The call that was recorded, unless that is the entry point itself.
+  if (!api.empty() && called != api) {
     path.push_back(table_->Intern({.name = api, .full_name = api, .module = "", .kind = FrameKind::kCudaApi}));
   }
   return path;

@@ -36,7 +36,8 @@ class FrameNames {
   struct Named {
     FrameId id;
     bool is_cuda;      // of CUDA's own libraries
-    bool is_internal;  // hidden unless asked for
+    bool is_start_up;  // of the C runtime: hidden at the outer end of a stack
+    bool is_stub;      // made by the compiler: hidden
     std::string name;  // full
   };
 

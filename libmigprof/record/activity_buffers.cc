@@ -8,9 +8,10 @@
 
 namespace migprof::record {
 
-void ActivityBuffers::Init(size_t buffer_bytes, size_t most) {
+void ActivityBuffers::Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes) {
   buffer_bytes_ = buffer_bytes;
   most_ = most;
+  most_waiting_bytes_ = most_waiting_bytes;
 }
 
 ActivityBuffer* ActivityBuffers::Map() noexcept {
@@ -29,6 +30,10 @@ ActivityBuffer* ActivityBuffers::Map() noexcept {
 }
 
 ActivityBuffer* ActivityBuffers::Take() noexcept {
+  if (waiting_bytes_.load(std::memory_order_relaxed) > most_waiting_bytes_) [[unlikely]] {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
   for (std::atomic<ActivityBuffer*>& cell : stock_) {
     if (cell.load(std::memory_order_relaxed) == nullptr) continue;
     if (ActivityBuffer* buffer = cell.exchange(nullptr, std::memory_order_acquire)) return buffer;
@@ -41,6 +46,7 @@ ActivityBuffer* ActivityBuffers::Take() noexcept {
 
 void ActivityBuffers::Complete(ActivityBuffer* buffer, size_t valid_bytes) noexcept {
   buffer->valid = valid_bytes;
+  waiting_bytes_.fetch_add(valid_bytes, std::memory_order_relaxed);
   ActivityBuffer* head = completed_.load(std::memory_order_relaxed);
   do {
     buffer->next = head;
@@ -60,6 +66,7 @@ ActivityBuffer* ActivityBuffers::TakeCompleted() noexcept {
 }
 
 void ActivityBuffers::Recycle(ActivityBuffer* buffer) noexcept {
+  waiting_bytes_.fetch_sub(buffer->valid, std::memory_order_relaxed);
   std::memset(buffer->data(), 0, buffer->valid);  // CUPTI was told that buffers come zeroed
   buffer->valid = 0;
   buffer->next = nullptr;

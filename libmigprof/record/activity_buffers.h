@@ -26,10 +26,11 @@ static_assert(sizeof(ActivityBuffer) <= ActivityBuffer::kControlBytes);
 // while the stock lasts; Restock, TakeCompleted and Recycle belong to the drain thread.
 class ActivityBuffers {
  public:
-  // `buffer_bytes` per buffer; at most `most` exist at once. Before any other call.
-  void Init(size_t buffer_bytes, size_t most);
+  // `buffer_bytes` per buffer, `most` buffers at once, `most_waiting_bytes` of records that wait for the drain thread. A buffer
+  // takes memory only as far as it was written to, and CUPTI 13 keeps one per thread, so `most` may be large. Before any other call.
+  void Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes);
 
-  // An empty, zeroed buffer, or null when `most` are in use or there is no memory.
+  // An empty, zeroed buffer, or null beyond those limits or without memory.
   ActivityBuffer* Take() noexcept;
 
   // A buffer that CUPTI is done with.
@@ -55,7 +56,9 @@ class ActivityBuffers {
 
   size_t buffer_bytes_ = 0;
   size_t most_ = 0;
+  size_t most_waiting_bytes_ = 0;
   std::atomic<size_t> existing_{0};
+  std::atomic<size_t> waiting_bytes_{0};
   std::atomic<uint64_t> refused_{0};
   // A few cells that are each taken or filled with one exchange: no list, so no ABA problem.
   std::array<std::atomic<ActivityBuffer*>, kStockSlots> stock_{};

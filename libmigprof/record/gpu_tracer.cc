@@ -44,11 +44,12 @@ void GpuTracer::Abandon() {
 }
 
 Error GpuTracer::Subscribe() {
-  CUptiResult result;
+  CUptiResult result = CUPTI_ERROR_NOT_SUPPORTED;
   if (parts_.cupti->subscribe_v2 != nullptr) {
     CuptiSubscriberParams params{sizeof(CuptiSubscriberParams), "migprof", holder_, sizeof(holder_) - 1};
     result = parts_.cupti->subscribe_v2(&subscriber_, &GpuTracer::OnCallback, this, &params);
-  } else {
+  }
+  if (result == CUPTI_ERROR_NOT_SUPPORTED) {
     result = parts_.cupti->subscribe(&subscriber_, &GpuTracer::OnCallback, this);
   }
   if (result == CUPTI_SUCCESS) return Error::None();

@@ -25,8 +25,9 @@ namespace {
 std::atomic<SessionState> g_state{SessionState::kOff};
 std::atomic<bool> g_recording{false};  // what the callbacks look at
 
-// Unfinished buffers that CUPTI may hold at once.
-constexpr size_t kMostBuffers = 64;
+// Activity buffers at once, and bytes in those that CUPTI has filled and the drain thread has not read yet.
+constexpr size_t kMostBuffers = 4096;
+constexpr size_t kMostWaitingBytes = 64 << 20;
 
 // Everything a recording consists of. Made once, never destroyed: callbacks may come until the very end of the process.
 struct Session final : DrainWork {
@@ -139,7 +140,7 @@ Error Build(Session* session) {
   if (Error error = session->slots.Init(std::bit_ceil(uint64_t{session->options.ring_kb} * 1024)); !error.ok()) {
     return error;
   }
-  session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers);
+  session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers, kMostWaitingBytes);
   session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
                                     session->options.stacks ? session->options.max_depth : 0);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;

@@ -81,7 +81,7 @@ class ZoomTest(BrowserTest):
     def test_narrow_frames_are_a_crumb_that_explains_and_zooms(self):
         crumb = self.browser.run("return document.querySelector('.mp-crumbs')")
         self.assertEqual(self.browser.run("return arguments[0].getAttribute('d')", crumb), "")
-        self.browser.open("medium.svg")
+        self.browser.open("large.svg")  # crumbs wide enough to hit
         x, y = self.browser.run(
             """
             const path = document.querySelector('.mp-crumbs');

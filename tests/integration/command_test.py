@@ -25,7 +25,7 @@ class MigprofRun(unittest.TestCase):
         result = self.migprof(run, "run", "--format", "svg,json", "-o", "out", "--", harness.BIN / "copies", "--rounds", "2")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 rounds of copies", result.stdout)
-        self.assertRegex(result.stdout, r"1g\.10gb")
+        self.assertRegex(result.stdout, r"4g\.40gb")
         self.assertRegex(result.stdout, r"(?i)simulated")
         self.assertTrue((run.folder / "out" / "flamegraphs" / "all.svg").exists())
         self.assertTrue((run.folder / "out" / "summary.json").exists())
@@ -82,7 +82,7 @@ class MigprofDump(unittest.TestCase):
         dump = harness.Dump(run.trace_files()[0])
         self.assertEqual(dump.facts("process")["simulated"], "1")
         self.assertEqual(dump.facts("process")["process_name"], "copies")
-        self.assertEqual(dump.facts("slice")["profile"], "1g.10gb")
+        self.assertEqual(dump.facts("slice")["profile"], "4g.40gb")
         for kind in ("string", "module", "frame", "frame_name", "stack_node", "thread", "call", "transfer", "allocation",
                      "synchronization", "clock_sample", "counter", "trailer"):
             self.assertTrue(dump.records[kind], kind)

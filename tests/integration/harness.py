@@ -12,8 +12,8 @@ import sys
 import tempfile
 import unittest
 
-BUILD = pathlib.Path(os.environ["MIGPROF_BUILD"])
-SOURCE = pathlib.Path(os.environ["MIGPROF_SOURCE"])
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("MIGPROF_BUILD", SOURCE / "build" / "release"))
 BIN = BUILD / "bin"
 LIBRARY = BUILD / "lib" / "libmigprof.so"
 SIMGPU = BUILD / "lib" / "simgpu"

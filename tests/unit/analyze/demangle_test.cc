@@ -28,7 +28,7 @@ TEST(ShortName, KeepsWhatTellsFunctionsApart) {
        "at::native::elementwise_kernel<128, 4, …>"},
       {"void cutlass::Kernel<cutlass_80_tensorop_s16816gemm_bf16_256x128_32x3_nn_align8>(Params)",
        "cutlass::Kernel<…>"},
-      {"(anonymous namespace)::Worker::Serve(std::vector<int>)", "(anonymous namespace)::Worker::Serve"},
+      {"(anonymous namespace)::Worker::Serve(std::vector<int>)", "Worker::Serve"},
       {"main::{lambda()#1}::operator()() const", "main::{lambda()#1}::operator()"},
       {"run(int)::{lambda(int)#2}::operator()(int) const", "run(int)::{lambda(int)#2}::operator()"},
       {"bool operator< <int>(A<int> const&, A<int> const&)", "operator< <int>"},

@@ -18,7 +18,7 @@ bool IsZeroed(ActivityBuffer* buffer) {
 
 TEST(ActivityBuffers, TakenBuffer_IsZeroedAndAligned) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 8);
+  buffers.Init(kBytes, 8, SIZE_MAX);
   buffers.Restock();
   ActivityBuffer* buffer = buffers.Take();
   ASSERT_NE(buffer, nullptr);
@@ -30,7 +30,7 @@ TEST(ActivityBuffers, TakenBuffer_IsZeroedAndAligned) {
 
 TEST(ActivityBuffers, RecycledBuffer_IsZeroedAgain) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 1);
+  buffers.Init(kBytes, 1, SIZE_MAX);
   for (int round = 0; round < 3; ++round) {
     ActivityBuffer* buffer = buffers.Take();
     ASSERT_NE(buffer, nullptr);
@@ -43,7 +43,7 @@ TEST(ActivityBuffers, RecycledBuffer_IsZeroedAgain) {
 
 TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 3);
+  buffers.Init(kBytes, 3, SIZE_MAX);
   std::vector<ActivityBuffer*> taken;
   for (int i = 0; i < 3; ++i) taken.push_back(buffers.Take());
   EXPECT_EQ(std::count(taken.begin(), taken.end(), nullptr), 0);
@@ -55,9 +55,23 @@ TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {
   EXPECT_NE(buffers.Take(), nullptr);
 }
 
+TEST(ActivityBuffers, TooMuchWaiting_IsRefusedUntilItIsRead) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 100, 1000);
+  for (int i = 0; i < 3; ++i) {
+    ActivityBuffer* buffer = buffers.Take();
+    ASSERT_NE(buffer, nullptr);
+    buffers.Complete(buffer, 400);
+  }
+  EXPECT_EQ(buffers.Take(), nullptr);
+  ActivityBuffer* oldest = buffers.TakeCompleted();
+  buffers.Recycle(oldest);
+  EXPECT_NE(buffers.Take(), nullptr);
+}
+
 TEST(ActivityBuffers, Completed_ComeOldestFirst) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 8);
+  buffers.Init(kBytes, 8, SIZE_MAX);
   for (size_t i = 1; i <= 5; ++i) buffers.Complete(buffers.Take(), i * 8);
   ActivityBuffer* buffer = buffers.TakeCompleted();
   for (size_t i = 1; i <= 5; ++i, buffer = buffer->next) {
@@ -70,7 +84,7 @@ TEST(ActivityBuffers, Completed_ComeOldestFirst) {
 
 TEST(ActivityBuffers, ManyThreads_NeverShareABuffer) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 64);
+  buffers.Init(kBytes, 64, SIZE_MAX);
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> completed{0};
   std::vector<std::thread> producers;

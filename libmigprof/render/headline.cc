@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/render/headline.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <utility>
+
+#include "libmigprof/render/clean_text.h"
+#include "libmigprof/render/human_units.h"
+
+namespace migprof::render {
+namespace {
+
+using analyze::Health;
+using analyze::Profile;
+using analyze::SliceProfile;
+using analyze::Totals;
+
+struct Sum {
+  uint64_t window_ns = 0;
+  uint64_t busy_ns = 0;
+  Totals kernels;
+  Totals memcpys;
+  Totals memsets;
+  Health health;
+  size_t killed = 0;
+};
+
+void AddTotals(const Totals& totals, Totals* sum) {
+  sum->count += totals.count;
+  sum->total_ns += totals.total_ns;
+  sum->bytes += totals.bytes;
+}
+
+void AddSlice(const SliceProfile& slice, Sum* sum) {
+  sum->window_ns += slice.window_ns;
+  sum->busy_ns += slice.busy_ns;
+  AddTotals(slice.kernels, &sum->kernels);
+  AddTotals(slice.memcpys, &sum->memcpys);
+  AddTotals(slice.memsets, &sum->memsets);
+  AddHealth(slice.health, &sum->health);
+  sum->killed += KilledProcesses(slice);
+}
+
+std::vector<std::string> PlaceOf(const std::vector<const SliceProfile*>& slices) {
+  if (slices.empty()) return {"no GPU activity recorded"};
+  std::vector<std::string> place;
+  if (slices.size() == 1) {
+    for (const analyze::Frame& frame : analyze::SlicePath(*slices[0])) {
+      place.push_back(CleanText(frame.name));
+    }
+    return place;
+  }
+  std::set<std::string> hosts;
+  std::set<std::pair<std::string, std::string>> gpus;  // with their host
+  for (const SliceProfile* slice : slices) {
+    const std::vector<analyze::Frame> path = analyze::SlicePath(*slice);
+    if (path.size() < 2) continue;
+    hosts.insert(CleanText(path[0].name));
+    gpus.emplace(path[0].name, CleanText(path[1].name));
+  }
+  place.push_back(hosts.size() == 1 ? *hosts.begin() : CountOf(hosts.size(), "host", "hosts"));
+  place.push_back(gpus.size() == 1 ? gpus.begin()->second : CountOf(gpus.size(), "GPU", "GPUs"));
+  place.push_back(CountOf(slices.size(), "slice", "slices"));
+  return place;
+}
+
+std::string CountAndTime(const Totals& totals) {
+  std::string text = HumanCount(totals.count);
+  if (totals.count != 0) text += " (" + HumanTime(totals.total_ns);
+  if (totals.bytes != 0) text += ", " + HumanBytes(totals.bytes);
+  return totals.count != 0 ? text + ')' : text;
+}
+
+void AppendPart(const std::string& part, std::string* text) { text->append(" · ").append(part); }
+
+}  // namespace
+
+std::string Headline::Title() const {
+  std::string title = "migprof — ";
+  for (size_t i = 0; i < place.size(); ++i) title += (i == 0 ? "" : " / ") + place[i];
+  return title;
+}
+
+Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
+  std::vector<const SliceProfile*> slices;
+  Sum sum;
+  for (size_t i = 0; i < profile.slices.size(); ++i) {
+    if (slice.has_value() && *slice != i) continue;
+    slices.push_back(&profile.slices[i]);
+    AddSlice(profile.slices[i], &sum);
+  }
+  Headline headline;
+  headline.place = PlaceOf(slices);
+  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns;
+  headline.figures = {
+      {"GPU time", HumanTime(gpu_ns)},
+      {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
+      {"busy", Percent(sum.busy_ns, sum.window_ns)},
+      {"kernels", CountAndTime(sum.kernels)},
+      {"copies", CountAndTime(sum.memcpys)},
+  };
+  if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
+  headline.health = DescribeHealth(sum.health, sum.killed);
+  headline.loss = HasLoss(sum.health) || sum.killed != 0;
+  headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
+  headline.simulated = std::any_of(slices.begin(), slices.end(), [](const SliceProfile* s) { return s->simulated; }) ||
+                       (!slice.has_value() && profile.simulated);
+  return headline;
+}
+
+void AddHealth(const Health& health, Health* sum) {
+  sum->launches += health.launches;
+  sum->matched += health.matched;
+  sum->unmatched += health.unmatched;
+  sum->captured += health.captured;
+  sum->failed += health.failed;
+  sum->dropped += health.dropped;
+  sum->untimed += health.untimed;
+  sum->orphaned += health.orphaned;
+  sum->stackless += health.stackless;
+  sum->truncated += health.truncated;
+  sum->damaged_bytes += health.damaged_bytes;
+  sum->killed = sum->killed || health.killed;
+}
+
+bool HasLoss(const Health& health) {
+  return health.unmatched != 0 || health.dropped != 0 || health.untimed != 0 || health.orphaned != 0 ||
+         health.stackless != 0 || health.truncated != 0 || health.damaged_bytes != 0 || health.killed;
+}
+
+std::string DescribeHealth(const Health& health, size_t killed) {
+  std::string text = CountOf(health.launches, "launch", "launches");
+  AppendPart(HumanCount(health.matched) + " matched", &text);
+  AppendPart(HumanCount(health.unmatched) + " unmatched", &text);
+  AppendPart(HumanCount(health.dropped) + " dropped", &text);
+  AppendPart(HumanCount(health.untimed) + " untimed", &text);
+  AppendPart(CountOf(health.damaged_bytes, "byte", "bytes") + " damaged", &text);
+  const auto append_if_any = [&text](uint64_t count, const char* what) {
+    if (count != 0) AppendPart(HumanCount(count) + ' ' + what, &text);
+  };
+  append_if_any(health.captured, "captured into graphs");
+  append_if_any(health.failed, "failed");
+  append_if_any(health.orphaned, "without their launch");
+  append_if_any(health.stackless, "without a stack");
+  append_if_any(health.truncated, "with a truncated stack");
+  if (health.killed && killed == 0) killed = 1;
+  if (killed != 0) AppendPart(CountOf(killed, "process", "processes") + " killed", &text);
+  return text;
+}
+
+size_t KilledProcesses(const SliceProfile& slice) {
+  const auto killed = std::count_if(slice.processes.begin(), slice.processes.end(),
+                                    [](const analyze::ProcessInfo& p) { return p.health.killed; });
+  return std::max<size_t>(static_cast<size_t>(killed), slice.health.killed ? 1 : 0);
+}
+
+}  // namespace migprof::render

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands above every picture of a profile, and beside every row of a table: where it ran, how
+// much it did, and how far to trust it. In plain words, the same in every output.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libmigprof/analyze/profile.h"
+
+namespace migprof::render {
+
+struct Figure {
+  std::string label;  // "busy"
+  std::string value;  // "71.2%"
+};
+
+struct Headline {
+  std::vector<std::string> place;  // host, GPU, slice; or how many of each
+  std::vector<Figure> figures;     // GPU time, window, busy, kernels, copies, memsets
+  std::string verdict;             // "✓ Trace complete", "⚠ Trace incomplete", "Nothing recorded"
+  std::string health;              // DescribeHealth
+  bool loss = false;               // something was lost: pictures show `health` as a warning
+  bool simulated = false;
+
+  // "migprof — host / GPU / slice".
+  std::string Title() const;
+};
+
+// Of all slices, or of one.
+Headline MakeHeadline(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt);
+
+// The health of several slices or processes as one.
+void AddHealth(const analyze::Health& health, analyze::Health* sum);
+
+// Whether anything is missing from the picture. Calls that failed or were captured into a graph are
+// not losses.
+bool HasLoss(const analyze::Health& health);
+
+// "1,204 launches · 1,190 matched · 10 unmatched · 4 dropped · 3 untimed · 0 bytes damaged", then
+// what else is not zero. `killed` is the number of processes that never closed their file.
+std::string DescribeHealth(const analyze::Health& health, size_t killed);
+
+// Processes of the slice whose file was never closed.
+size_t KilledProcesses(const analyze::SliceProfile& slice);
+
+}  // namespace migprof::render

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/render/summary_json.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "libmigprof/render/headline.h"
+#include "libmigprof/render/viewer_assets.h"
+
+namespace migprof::render {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json OrNull(uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
+Json OrNull(std::optional<uint32_t> id) { return id.has_value() ? Json(*id) : Json(nullptr); }
+
+Json ToJson(const analyze::Totals& totals, bool with_bytes) {
+  Json json = {{"count", totals.count}, {"total_ns", totals.total_ns}};
+  if (with_bytes) json["bytes"] = totals.bytes;
+  return json;
+}
+
+Json ToJson(const analyze::Health& health) {
+  return {{"launches", health.launches},
+          {"matched", health.matched},
+          {"unmatched", health.unmatched},
+          {"captured", health.captured},
+          {"failed", health.failed},
+          {"dropped", health.dropped},
+          {"untimed", health.untimed},
+          {"orphaned", health.orphaned},
+          {"stackless", health.stackless},
+          {"truncated", health.truncated},
+          {"damaged_bytes", health.damaged_bytes},
+          {"killed", health.killed}};
+}
+
+Json ToJson(const analyze::ProcessInfo& process) {
+  return {{"pid", process.pid},
+          {"name", OrNull(process.name)},
+          {"window_ns", process.window_ns},
+          {"gpu_ns", process.gpu_ns},
+          {"health", ToJson(process.health)}};
+}
+
+Json ToJson(const analyze::SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  Json json = {
+      {"host", slice.host},
+      {"simulated", slice.simulated},
+      {"boot_id", OrNull(slice.boot_id)},
+      {"gpu_uuid", OrNull(identity.gpu_uuid)},
+      {"gpu_name", OrNull(identity.gpu_name)},
+      {"pci_bus_id", OrNull(identity.pci_bus_id)},
+      {"mig_uuid", OrNull(identity.mig_uuid)},
+      {"gpu_instance_id", OrNull(identity.gpu_instance_id)},
+      {"compute_instance_id", OrNull(identity.compute_instance_id)},
+      {"profile", OrNull(identity.profile)},
+      {"sm_count", OrNull(uint64_t{identity.sm_count})},
+      {"memory_bytes", OrNull(identity.memory_bytes)},
+      {"first_ns", slice.first_ns},
+      {"window_ns", slice.window_ns},
+      {"busy_ns", slice.busy_ns},
+      {"kernels", ToJson(slice.kernels, false)},
+      {"memcpys", ToJson(slice.memcpys, true)},
+      {"memsets", ToJson(slice.memsets, true)},
+      {"graph_launches", slice.graph_launches},
+      {"synchronize_ns", slice.synchronize_ns},
+      {"allocated_bytes", slice.allocated_bytes},
+      {"health", ToJson(slice.health)},
+      {"loss", HasLoss(slice.health) || KilledProcesses(slice) != 0},
+      {"processes", Json::array()},
+  };
+  for (const analyze::ProcessInfo& process : slice.processes) {
+    json["processes"].push_back(ToJson(process));
+  }
+  return json;
+}
+
+}  // namespace
+
+void WriteSummaryJson(const analyze::Profile& profile, std::ostream& out) {
+  Json json = {{"schema", "migprof.summary/1"}, {"simulated", profile.simulated}, {"slices", Json::array()}};
+  for (const analyze::SliceProfile& slice : profile.slices) {
+    json["slices"].push_back(ToJson(slice));
+  }
+  // Bytes that are not UTF-8 become U+FFFD; without the handler dump() would throw.
+  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+void WriteSummarySchema(std::ostream& out) { out << kSummarySchema; }
+
+}  // namespace migprof::render
