@@ -11,8 +11,7 @@ namespace migprof::bench {
 
 void BenchDraw(Figures* figures) {
   std::printf("\n== draw: the flamegraph of 200 000 unique stacks, 40 frames deep\n");
-  const analyze::Profile profile =
-      render::LargeProfile(200'000, 40, render::CallGraph::kSparse);
+  const analyze::Profile profile = render::LargeProfile(200'000, 40, render::CallGraph::kSparse);
   std::vector<double> times;
   size_t bytes = 0;
   for (int round = 0; round < 5; ++round) {

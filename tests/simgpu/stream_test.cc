@@ -162,10 +162,10 @@ TEST(Event, ElapsedTimeIsThatOfTheWorkBetween) {
     EXPECT_CUDA(cuEventQuery(end));
     EXPECT_CUDA(cuEventElapsedTime(&milliseconds, start, end));
     // The kernel, and the gap before it.
-    EXPECT_NEAR(milliseconds, 0.590, 0.002);
+    EXPECT_NEAR(milliseconds, 0.5908, 0.0001);
   });
   ASSERT_EQ(work.size(), 2u);
-  EXPECT_EQ(work[1].end_ns - work[0].end_ns, 589800u);
+  EXPECT_EQ(work[1].end_ns - work[0].end_ns, 590800u);
 }
 
 TEST(Event, MisuseHasItsOwnErrors) {
