@@ -37,6 +37,21 @@ void Complete(CUcontext, uint32_t, uint8_t* buffer, size_t size, size_t valid) {
 
 }  // namespace
 
+std::vector<RecordStep> Walk(const RecordedBuffer& buffer, decltype(&cuptiActivityGetNextRecord) next) {
+  std::vector<RecordStep> steps;
+  uint8_t* const bytes = const_cast<uint8_t*>(buffer.bytes.data());
+  const uint8_t* previous = nullptr;
+  CUpti_Activity* record = nullptr;
+  while (next(bytes, buffer.bytes.size(), &record) == CUPTI_SUCCESS) {
+    const uint8_t* const position = reinterpret_cast<uint8_t*>(record);
+    if (previous != nullptr) steps.back().bytes = static_cast<size_t>(position - previous);
+    steps.push_back({static_cast<uint32_t>(record->kind), 0});
+    previous = position;
+  }
+  if (previous != nullptr) steps.back().bytes = static_cast<size_t>(bytes + buffer.bytes.size() - previous);
+  return steps;
+}
+
 ActivityRecorder::ActivityRecorder(size_t buffer_bytes) {
   TheState().buffer_bytes = buffer_bytes;
   EXPECT_CUPTI(cuptiActivityRegisterCallbacks(&Request, &Complete));

@@ -19,6 +19,17 @@ struct RecordedBuffer {
   std::thread::id thread;  // that handed it back
 };
 
+// A record as an iterator steps over it.
+struct RecordStep {
+  uint32_t kind = 0;
+  size_t bytes = 0;
+
+  bool operator==(const RecordStep&) const = default;
+};
+
+// What `next` finds in a buffer; the default is the simulated library's own.
+std::vector<RecordStep> Walk(const RecordedBuffer& buffer, decltype(&cuptiActivityGetNextRecord) next = &cuptiActivityGetNextRecord);
+
 class ActivityRecorder {
  public:
   // Registers callbacks; buffers have `buffer_bytes`, or are refused when that is 0. One recorder per process.

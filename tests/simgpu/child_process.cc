@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 namespace simgpu::test {
 namespace {
@@ -23,6 +24,19 @@ void SetEnvironment(const Environment& environment) {
   for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
 }
 
+std::string g_temporary_folder;
+
+// The folder of temporary files, there for as long as tests run.
+class TemporaryFolder : public testing::Environment {
+ public:
+  void SetUp() override {
+    g_temporary_folder = testing::TempDir() + "simgpu_test.XXXXXX";
+    ASSERT_NE(mkdtemp(g_temporary_folder.data()), nullptr);
+  }
+  void TearDown() override { std::filesystem::remove_all(g_temporary_folder); }
+};
+[[maybe_unused]] const testing::Environment* const g_environment = testing::AddGlobalTestEnvironment(new TemporaryFolder);
+
 std::string ReadAll(int file) {
   std::string text;
   char buffer[4096];
@@ -30,18 +44,27 @@ std::string ReadAll(int file) {
   return text;
 }
 
+// Expectations of the test in progress that have failed so far.
+int Failures() {
+  const testing::TestResult& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
+  int failures = 0;
+  for (int i = 0; i < result.total_part_count(); ++i) failures += result.GetTestPartResult(i).failed() ? 1 : 0;
+  return failures;
+}
+
 // Forks a child whose stderr (and stdout, where `output` is not null) go into files, so that no pipe can fill up.
 ChildResult Fork(const std::function<void()>& in_child, std::string* output) {
   std::fflush(nullptr);
   const std::string errors_file = TemporaryFile(".stderr");
   const std::string output_file = TemporaryFile(".stdout");
+  const int failures_before = Failures();
   const pid_t pid = fork();
   if (pid == 0) {
     dup2(open(errors_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
     if (output != nullptr) dup2(open(output_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
     in_child();
     std::fflush(nullptr);
-    std::exit(testing::Test::HasFailure() ? 1 : 0);
+    std::exit(Failures() > failures_before ? 1 : 0);
   }
   int status = 0;
   waitpid(pid, &status, 0);
@@ -99,7 +122,7 @@ void InChild(const std::function<void()>& body) { InChild({}, body); }
 
 std::string TemporaryFile(const std::string& suffix) {
   static std::atomic<int> next{0};
-  return testing::TempDir() + "simgpu_test." + std::to_string(getpid()) + "." + std::to_string(next++) + suffix;
+  return g_temporary_folder + "/" + std::to_string(getpid()) + "." + std::to_string(next++) + suffix;
 }
 
 std::string LibraryFolder() { return SIMGPU_TEST_LIBRARIES; }

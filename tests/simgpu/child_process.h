@@ -29,7 +29,7 @@ ChildResult RunProgram(const Environment& environment, const std::vector<std::st
 void InChild(const Environment& environment, const std::function<void()>& body);
 void InChild(const std::function<void()>& body);
 
-// A file name in the folder of temporary files, different for each call; nothing is there.
+// A file name, different for each call; nothing is there. What is there after the tests is removed.
 std::string TemporaryFile(const std::string& suffix);
 
 // Where the simulated libraries of this build are.

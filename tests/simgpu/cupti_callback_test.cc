@@ -3,9 +3,9 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <cupti.h>
-#include <generated_cuda_meta.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -20,8 +20,8 @@ namespace {
 
 // A callback, with copies of what its data pointed to.
 struct Call {
-  CUpti_CallbackDomain domain;
-  CUpti_CallbackId id;
+  CUpti_CallbackDomain domain = CUPTI_CB_DOMAIN_INVALID;
+  CUpti_CallbackId id = 0;
   bool enter = false;
   std::string function;
   std::string symbol;
@@ -61,7 +61,9 @@ void RecordApi(const CUpti_CallbackData& data, Call* call) {
 void RecordResource(const CUpti_ResourceData& data, Call* call) {
   if (call->id >= CUPTI_CBID_RESOURCE_GRAPH_CREATED && call->id != CUPTI_CBID_RESOURCE_STREAM_ATTRIBUTE_CHANGED) {
     call->graph = *static_cast<CUpti_GraphData*>(data.resourceDescriptor);
-    if (call->graph.node != nullptr) EXPECT_CUPTI(cuptiGetGraphNodeId(call->graph.node, &call->node_id));
+    if (call->graph.node != nullptr) {
+      EXPECT_CUPTI(cuptiGetGraphNodeId(call->graph.node, &call->node_id));
+    }
     if (call->graph.originalNode != nullptr) {
       EXPECT_CUPTI(cuptiGetGraphNodeId(call->graph.originalNode, &call->original_node_id));
     }
@@ -75,7 +77,9 @@ void RecordResource(const CUpti_ResourceData& data, Call* call) {
 
 void Callback(void* userdata, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
   EXPECT_EQ(userdata, &Calls());
-  Call call{domain, id};
+  Call call;
+  call.domain = domain;
+  call.id = id;
   const bool is_api = domain == CUPTI_CB_DOMAIN_DRIVER_API || domain == CUPTI_CB_DOMAIN_RUNTIME_API;
   if (is_api) RecordApi(*static_cast<const CUpti_CallbackData*>(data), &call);
   if (domain == CUPTI_CB_DOMAIN_RESOURCE) RecordResource(*static_cast<const CUpti_ResourceData*>(data), &call);

@@ -194,10 +194,17 @@ TEST(CuptiFlush, FinalizeDetachesAndDeliversTheRest) {
   InChild([] {
     const ActivityRecorder recorder;
     EnableKernels();
+    const auto callback = [](void* calls, CUpti_CallbackDomain, CUpti_CallbackId, const void*) { ++*static_cast<int*>(calls); };
+    int calls = 0;
+    CUpti_SubscriberHandle subscriber = nullptr;
+    EXPECT_CUPTI(cuptiSubscribe(&subscriber, callback, &calls));
+    EXPECT_CUPTI(cuptiEnableAllDomains(1, subscriber));
     const GpuProgram gpu;
     EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
     EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
     EXPECT_CUPTI(cuptiFinalize());
+    EXPECT_NE(calls, 0);
+    calls = 0;
     EXPECT_EQ(Kernels(recorder).size(), 1u);
     EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
     EXPECT_CUPTI(cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED));
@@ -206,6 +213,8 @@ TEST(CuptiFlush, FinalizeDetachesAndDeliversTheRest) {
     EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
     EXPECT_CUPTI(cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED));
     EXPECT_EQ(Kernels(recorder).size(), 2u) << "it can be attached again";
+    EXPECT_EQ(calls, 0) << "but the subscription is over";
+    EXPECT_CUPTI(cuptiSubscribe(&subscriber, callback, &calls));
   });
 }
 

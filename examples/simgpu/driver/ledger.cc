@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/ledger.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/complain.h"
+
+namespace simgpu::driver {
+namespace {
+
+constexpr size_t kBlockBytes = 16 * 1024;  // some 60 lines: one system call for all of them
+
+void AppendNumber(std::string* line, uint64_t number) {
+  char digits[20];
+  const std::to_chars_result result = std::to_chars(digits, digits + sizeof(digits), number);
+  line->append(digits, result.ptr);
+}
+
+void AppendMember(std::string* line, std::string_view key, uint64_t number) {
+  *line += ",\"";
+  *line += key;
+  *line += "\":";
+  AppendNumber(line, number);
+}
+
+void AppendString(std::string* line, std::string_view text) {
+  *line += '"';
+  for (const char character : text) {
+    if (character == '"' || character == '\\') *line += '\\';
+    *line += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
+  }
+  *line += '"';
+}
+
+std::string_view KindName(WorkKind kind) {
+  switch (kind) {
+    case WorkKind::kKernel:
+      return "kernel";
+    case WorkKind::kMemcpy:
+      return "memcpy";
+    case WorkKind::kMemset:
+      return "memset";
+  }
+  return "";
+}
+
+Ledger* Open() {
+  const char* path = std::getenv("SIMGPU_LEDGER");
+  if (path == nullptr || *path == '\0') return nullptr;
+  // Mapping needs read access as well; a pipe or terminal may refuse it.
+  int file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  const bool can_map = file >= 0;
+  if (!can_map) file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file < 0) {
+    Complain("SIMGPU_LEDGER %s: %s", path, std::strerror(errno));
+    return nullptr;
+  }
+  const char* sync = std::getenv("SIMGPU_LEDGER_SYNC");
+  return new Ledger(file, !can_map || (sync != nullptr && std::strcmp(sync, "1") == 0));
+}
+
+}  // namespace
+
+Ledger* Ledger::ForProcess() {
+  static Ledger* const ledger = Open();  // for the life of the process
+  return ledger;
+}
+
+void Ledger::Append(std::string_view slice, const Work& work) {
+  const std::lock_guard lock(mutex_);
+  line_.clear();
+  line_ += "{\"slice\":";
+  AppendString(&line_, slice);
+  AppendMember(&line_, "pid", static_cast<uint64_t>(getpid()));
+  line_ += ",\"kind\":\"";
+  line_ += KindName(work.kind);
+  line_ += "\",\"name\":";
+  AppendString(&line_, work.name);
+  AppendMember(&line_, "start_ns", work.start_ns);
+  AppendMember(&line_, "end_ns", work.end_ns);
+  AppendMember(&line_, "correlation_id", work.correlation_id);
+  AppendMember(&line_, "stream", work.stream_id);
+  AppendMember(&line_, "bytes", work.bytes);
+  AppendMember(&line_, "graph_node_id", work.graph_node_id);
+  line_ += '}';
+  WriteLine(line_);
+}
+
+void Ledger::WriteLine(std::string_view line) {
+  if (next_ != nullptr && next_ + 1 + line.size() <= block_end_) {
+    // In this order a process killed here leaves one incomplete last line, and no other damaged.
+    *next_ = '\n';
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    std::memcpy(next_ + 1, line.data(), line.size());
+    next_ += 1 + line.size();
+    return;
+  }
+  if (!write_through_ && line.size() < kBlockBytes) return StartBlock(line);
+  line_ += '\n';
+  Write(line_);
+}
+
+void Ledger::StartBlock(std::string_view line) {
+  if (mapping_ != nullptr) munmap(mapping_, mapping_bytes_);
+  mapping_ = next_ = block_end_ = nullptr;
+
+  std::string block(kBlockBytes, ' ');
+  block.replace(0, line.size(), line);
+  block.back() = '\n';
+  Write(block);
+  // The position after an appending write is the end of what it wrote, whoever else appends.
+  const off_t end = lseek(file_, 0, SEEK_CUR);
+  const off_t page = sysconf(_SC_PAGESIZE);
+  if (end < static_cast<off_t>(kBlockBytes)) {
+    write_through_ = true;
+    return;
+  }
+  const off_t start = end - static_cast<off_t>(kBlockBytes);
+  const off_t mapped_from = start / page * page;
+  mapping_bytes_ = static_cast<size_t>(end - mapped_from);
+  void* const mapping = mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_, mapped_from);
+  if (mapping == MAP_FAILED) {
+    write_through_ = true;
+    return;
+  }
+  mapping_ = static_cast<char*>(mapping);
+  next_ = mapping_ + (start - mapped_from) + line.size();
+  block_end_ = mapping_ + mapping_bytes_ - 1;
+}
+
+void Ledger::Write(std::string_view bytes) {
+  ssize_t written;
+  do {
+    written = write(file_, bytes.data(), bytes.size());
+  } while (written < 0 && errno == EINTR);
+  if (written != static_cast<ssize_t>(bytes.size())) {
+    static std::atomic<bool> said{false};
+    if (!said.exchange(true)) Complain("the ledger is incomplete: %s", written < 0 ? std::strerror(errno) : "short write");
+  }
+}
+
+}  // namespace simgpu::driver

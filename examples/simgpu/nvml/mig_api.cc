@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked about MIG.
+#include <algorithm>
+#include <cstdio>
+
+#include "nvml/handles.h"
+
+using simgpu::ComputeInstance;
+using simgpu::GpuInstance;
+using simgpu::nvml::ComputeInstanceHandle;
+using simgpu::nvml::DeviceHandle;
+using simgpu::nvml::GpuInstanceHandle;
+using simgpu::nvml::HandleOf;
+using simgpu::nvml::IsPrivileged;
+using simgpu::nvml::Refusal;
+using simgpu::nvml::TheInventory;
+
+namespace {
+
+constexpr unsigned kMostMigDevices = 7;
+constexpr uint64_t kMebibyte = 1024 * 1024;
+// One past the last index of a GPU instance profile in NVML's enumeration.
+constexpr unsigned kProfileIndexEnd = 0x12;
+
+// The slices of a profile by its index in that enumeration; 0 for variants no topology has.
+unsigned SlicesOfProfileIndex(unsigned index) {
+  constexpr unsigned kSlices[] = {1, 2, 3, 4, 7, 8, 6};
+  return index < std::size(kSlices) ? kSlices[index] : 0;
+}
+
+// The first GPU instance of a profile on a GPU: what is not in use is not known here.
+const GpuInstance* InstanceOfProfile(const DeviceHandle& gpu, unsigned profile_index) {
+  for (const GpuInstance& instance : gpu.ref.gpu->instances) {
+    if (instance.slices == SlicesOfProfileIndex(profile_index)) return &instance;
+  }
+  return nullptr;
+}
+
+unsigned CountOfSlices(const DeviceHandle& gpu, unsigned slices) {
+  const auto& all = gpu.ref.gpu->instances;
+  return static_cast<unsigned>(std::count_if(all.begin(), all.end(), [&](const GpuInstance& i) { return i.slices == slices; }));
+}
+
+nvmlReturn_t FindProfile(const char* function, nvmlDevice_t device, unsigned index, const DeviceHandle** gpu,
+                         const GpuInstance** instance) {
+  if (const auto refusal = Refusal(function, device, gpu)) return *refusal;
+  if ((*gpu)->ref.is_mig() || index >= kProfileIndexEnd) return NVML_ERROR_INVALID_ARGUMENT;
+  *instance = InstanceOfProfile(**gpu, index);
+  return *instance != nullptr ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
+}
+
+// The handle behind `instance`; null when it is none of ours.
+const GpuInstanceHandle* Find(nvmlGpuInstance_t instance) {
+  for (const GpuInstanceHandle& handle : TheInventory()->gpu_instances) {
+    if (static_cast<const void*>(&handle) == static_cast<const void*>(instance)) return &handle;
+  }
+  return nullptr;
+}
+
+template <class Handle, class Owned>
+Handle Give(const Owned& handle) {
+  return reinterpret_cast<Handle>(const_cast<Owned*>(&handle));
+}
+
+}  // namespace
+
+extern "C" {
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned* current, unsigned* pending) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetMigMode", device, &handle)) return *refusal;
+  if (current == nullptr || pending == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (handle->ref.is_mig()) return NVML_ERROR_NOT_SUPPORTED;
+  *current = *pending = handle->ref.gpu->mig ? 1 : 0;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned* count) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetMaxMigDeviceCount", device, &handle)) return *refusal;
+  if (count == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  *count = handle->ref.gpu->mig ? kMostMigDevices : 0;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index, nvmlDevice_t* mig_device) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetMigDeviceHandleByIndex", device, &handle)) return *refusal;
+  if (mig_device == nullptr || index >= kMostMigDevices) return NVML_ERROR_INVALID_ARGUMENT;
+  for (const DeviceHandle& mig : TheInventory()->mig_devices) {
+    if (mig.ref.gpu_index == handle->index && mig.index == index) return *mig_device = HandleOf(mig), NVML_SUCCESS;
+  }
+  return NVML_ERROR_NOT_FOUND;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned* is_mig) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceIsMigDeviceHandle", device, &handle)) return *refusal;
+  if (is_mig == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  *is_mig = handle->ref.is_mig() ? 1 : 0;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceId(nvmlDevice_t device, unsigned* id) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetGpuInstanceId", device, &handle)) return *refusal;
+  if (id == nullptr || !handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
+  *id = handle->ref.instance->id;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned* id) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetComputeInstanceId", device, &handle)) return *refusal;
+  if (id == nullptr || !handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
+  *id = handle->ref.compute->id;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetDeviceHandleFromMigDeviceHandle(nvmlDevice_t mig_device, nvmlDevice_t* device) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", mig_device, &handle)) return *refusal;
+  if (device == nullptr || !handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
+  *device = HandleOf(TheInventory()->gpus[handle->ref.gpu_index]);
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttributes_t* attributes) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetAttributes_v2", device, &handle)) return *refusal;
+  if (attributes == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!handle->ref.is_mig()) return NVML_ERROR_NOT_SUPPORTED;
+  *attributes = {};
+  attributes->multiprocessorCount = handle->ref.compute->sm_count;
+  attributes->sharedCopyEngineCount = handle->ref.instance->copy_engines;
+  attributes->sharedDecoderCount = handle->ref.instance->decoders;
+  attributes->gpuInstanceSliceCount = handle->ref.instance->slices;
+  attributes->computeInstanceSliceCount = handle->ref.compute->slices;
+  attributes->memorySizeMB = handle->ref.memory_bytes() / kMebibyte;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetAttributes(nvmlDevice_t device, nvmlDeviceAttributes_t* attributes) {
+  return nvmlDeviceGetAttributes_v2(device, attributes);
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfo(nvmlDevice_t device, unsigned profile,
+                                                               nvmlGpuInstanceProfileInfo_t* info) {
+  const DeviceHandle* gpu = nullptr;
+  const GpuInstance* instance = nullptr;
+  if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  const nvmlReturn_t result = FindProfile("nvmlDeviceGetGpuInstanceProfileInfo", device, profile, &gpu, &instance);
+  if (result != NVML_SUCCESS) return result;
+  *info = {};
+  info->id = instance->profile_id;
+  info->sliceCount = instance->slices;
+  info->instanceCount = CountOfSlices(*gpu, instance->slices);
+  info->copyEngineCount = instance->copy_engines;
+  info->decoderCount = instance->decoders;
+  info->memorySizeMB = instance->memory_bytes / kMebibyte;
+  for (const ComputeInstance& compute : instance->compute_instances) info->multiprocessorCount += compute.sm_count;
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoV(nvmlDevice_t device, unsigned profile,
+                                                                nvmlGpuInstanceProfileInfo_v2_t* info) {
+  if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (info->version != kNvmlGpuInstanceProfileInfoV2) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  nvmlGpuInstanceProfileInfo_t old;
+  const nvmlReturn_t result = nvmlDeviceGetGpuInstanceProfileInfo(device, profile, &old);
+  if (result != NVML_SUCCESS) return result;
+  *info = {kNvmlGpuInstanceProfileInfoV2, old.id,           old.isP2pSupported, old.sliceCount,   old.instanceCount,
+           old.multiprocessorCount,       old.copyEngineCount, old.decoderCount,   old.encoderCount, old.jpegCount,
+           old.ofaCount,                  old.memorySizeMB, {}};
+  const DeviceHandle* gpu = reinterpret_cast<const DeviceHandle*>(device);
+  std::snprintf(info->name, sizeof(info->name), "MIG %s", InstanceOfProfile(*gpu, profile)->profile.c_str());
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceById(nvmlDevice_t device, unsigned id, nvmlGpuInstance_t* instance) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetGpuInstanceById", device, &handle)) return *refusal;
+  if (instance == nullptr || handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
+  for (const GpuInstanceHandle& known : TheInventory()->gpu_instances) {
+    if (known.gpu == handle && known.instance->id == id) return *instance = Give<nvmlGpuInstance_t>(known), NVML_SUCCESS;
+  }
+  return NVML_ERROR_NOT_FOUND;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned profile_id, nvmlGpuInstance_t* instances,
+                                                     unsigned* count) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetGpuInstances", device, &handle)) return *refusal;
+  if (instances == nullptr || count == nullptr || handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
+  *count = 0;
+  for (const GpuInstanceHandle& known : TheInventory()->gpu_instances) {
+    if (known.gpu == handle && known.instance->profile_id == profile_id) instances[(*count)++] = Give<nvmlGpuInstance_t>(known);
+  }
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlGpuInstanceGetInfo(nvmlGpuInstance_t instance, nvmlGpuInstanceInfo_t* info) {
+  if (const auto refusal = Refusal("nvmlGpuInstanceGetInfo")) return *refusal;
+  const GpuInstanceHandle* const handle = Find(instance);
+  if (handle == nullptr || info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  *info = {HandleOf(*handle->gpu), handle->instance->id, handle->instance->profile_id,
+           {handle->instance->placement_start, handle->instance->placement_size}};
+  return NVML_SUCCESS;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlGpuInstanceGetComputeInstanceById(nvmlGpuInstance_t instance, unsigned id,
+                                                                 nvmlComputeInstance_t* compute) {
+  if (const auto refusal = Refusal("nvmlGpuInstanceGetComputeInstanceById")) return *refusal;
+  const GpuInstanceHandle* const handle = Find(instance);
+  if (handle == nullptr || compute == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
+  for (const ComputeInstanceHandle& known : TheInventory()->compute_instances) {
+    const bool matches = known.gpu_instance == handle && known.compute->id == id;
+    if (matches) return *compute = Give<nvmlComputeInstance_t>(known), NVML_SUCCESS;
+  }
+  return NVML_ERROR_NOT_FOUND;
+}
+
+SIMGPU_EXPORT nvmlReturn_t nvmlComputeInstanceGetInfo_v2(nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t* info) {
+  if (const auto refusal = Refusal("nvmlComputeInstanceGetInfo_v2")) return *refusal;
+  if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  for (const ComputeInstanceHandle& known : TheInventory()->compute_instances) {
+    if (static_cast<const void*>(&known) != static_cast<const void*>(compute)) continue;
+    *info = {HandleOf(*known.gpu_instance->gpu), Give<nvmlGpuInstance_t>(*known.gpu_instance), known.compute->id,
+             known.compute->profile_id, {known.compute->placement_start, known.compute->slices}};
+    return NVML_SUCCESS;
+  }
+  return NVML_ERROR_INVALID_ARGUMENT;
+}
+
+}  // extern "C"
