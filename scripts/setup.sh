@@ -35,6 +35,6 @@ if ((${#missing[@]})); then
 fi
 
 # Without the CUDA headers the recorder is not built, and nothing needs the unwinder.
-if scripts/find_cuda.sh >/dev/null; then
+if scripts/find_cuda.sh >/dev/null 2>&1; then
   scripts/build_libunwind.sh
 fi

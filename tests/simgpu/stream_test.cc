@@ -198,6 +198,12 @@ TEST(Stream, DestroyedHandleIsRecognised) {
     EXPECT_EQ(cuStreamDestroy(stream), CUDA_ERROR_INVALID_HANDLE);
     EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_INVALID_HANDLE);
     EXPECT_EQ(gpu.Launch(gpu.alpha, stream), CUDA_ERROR_INVALID_HANDLE);
+    // Neither is anything else taken for one, readable memory or not.
+    CUevent event;
+    EXPECT_CUDA(cuEventCreate(&event, CU_EVENT_DEFAULT));
+    for (const uintptr_t garbage : {uintptr_t{0x10000}, reinterpret_cast<uintptr_t>(event), reinterpret_cast<uintptr_t>(&gpu)}) {
+      EXPECT_EQ(cuStreamSynchronize(reinterpret_cast<CUstream>(garbage)), CUDA_ERROR_INVALID_HANDLE);
+    }
   });
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
+#include <vector>
 
 #include "base/faults.h"
 #include "base/visible_devices.h"
@@ -25,8 +27,13 @@ void StealRequest(uint8_t** buffer, size_t* size, size_t* max_records) {
   *max_records = 0;
 }
 
-// Buffers of the first client come here as well, and are lost to it.
-void StealComplete(CUcontext, uint32_t, uint8_t*, size_t, size_t) {}
+// Buffers of the first client come here as well. They are not ours to free, and so kept.
+void StealComplete(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t) {
+  static std::mutex& mutex = *new std::mutex;
+  static std::vector<uint8_t*>& loot = *new std::vector<uint8_t*>;
+  const std::lock_guard lock(mutex);
+  loot.push_back(buffer);
+}
 
 void StealBuffersIfAsked() {
   static const uint64_t after = FaultNumber("steal-buffers");

@@ -2,16 +2,16 @@
 // Memory for the objects behind CUDA handles.
 //
 // A handle is a pointer that the program may keep after it destroyed the object, so the memory of a destroyed object is only ever
-// used for another one of the same type: a stale handle can be looked at and is recognised. As in a real driver, a new object is
-// likely to get the address of the last one destroyed.
+// used for another one of the same type: a stale handle is recognised, and so is any other pointer. As in a real driver, a new object
+// is likely to get the address of the last one destroyed.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
-#include <vector>
 
 namespace simgpu::driver {
 
@@ -20,67 +20,70 @@ class HandlePool {
  public:
   template <class... Arguments>
   static T* New(Arguments&&... arguments) {
-    Slot* const slot = Instance().Take();
+    Slot* const slot = Take();
     T* const object = new (slot->bytes) T(std::forward<Arguments>(arguments)...);
-    slot->live.store(kLive, std::memory_order_release);
+    slot->live.store(true, std::memory_order_release);
     return object;
   }
 
   static void Delete(T* object) {
-    Slot* const slot = SlotOf(object);
-    slot->live.store(0, std::memory_order_release);
+    Slot* const slot = reinterpret_cast<Slot*>(reinterpret_cast<unsigned char*>(object) - offsetof(Slot, bytes));
+    slot->live.store(false, std::memory_order_release);
     object->~T();
-    Instance().Return(slot);
+    const std::lock_guard lock(mutex_);
+    slot->next_free = free_;
+    free_ = slot;
   }
 
-  // The object of a handle; null when it is none, or no longer one. A pointer that never was a handle of any kind must at least be
-  // readable memory, as with the real driver.
+  // The object of a handle; null when it is none, or no longer one. Looks at no memory but its own.
   static T* Find(const void* handle) {
     const uintptr_t address = reinterpret_cast<uintptr_t>(handle);
-    if (address < 4096 || address % alignof(Slot) != offsetof(Slot, bytes) % alignof(Slot)) return nullptr;
-    Slot* const slot = SlotOf(const_cast<void*>(handle));
-    return slot->live.load(std::memory_order_acquire) == kLive ? reinterpret_cast<T*>(slot->bytes) : nullptr;
+    for (size_t i = block_count_.load(std::memory_order_acquire); i-- > 0;) {
+      const uintptr_t offset = address - reinterpret_cast<uintptr_t>(blocks_[i].load(std::memory_order_relaxed));
+      if (offset >= SlotsOfBlock(i) * sizeof(Slot)) continue;
+      Slot* const slot = blocks_[i].load(std::memory_order_relaxed) + offset / sizeof(Slot);
+      const bool is_object = offset % sizeof(Slot) == offsetof(Slot, bytes) && slot->live.load(std::memory_order_acquire);
+      return is_object ? reinterpret_cast<T*>(slot->bytes) : nullptr;
+    }
+    return nullptr;
   }
 
  private:
-  static constexpr size_t kSlotsPerBlock = 64;
-  // Tells this type from others: the address is unique to the type.
-  inline static char type_marker_;
-  inline static const uintptr_t kLive = reinterpret_cast<uintptr_t>(&type_marker_);
-
   struct Slot {
-    std::atomic<uintptr_t> live{0};
+    std::atomic<bool> live{false};
+    Slot* next_free = nullptr;
     alignas(16) unsigned char bytes[sizeof(T)];
   };
 
-  static Slot* SlotOf(void* object) {
-    return reinterpret_cast<Slot*>(static_cast<unsigned char*>(object) - offsetof(Slot, bytes));
-  }
+  // Each block has twice the slots of the one before, so that a search has few to go through.
+  static constexpr size_t kMaxBlocks = 32;
+  static constexpr size_t SlotsOfBlock(size_t index) { return size_t{64} << index; }
 
-  static HandlePool& Instance() {
-    static HandlePool& pool = *new HandlePool;  // for the life of the process
-    return pool;
-  }
-
-  Slot* Take() {
+  static Slot* Take() {
     const std::lock_guard lock(mutex_);
-    if (free_.empty()) {
-      blocks_.push_back(std::make_unique<Slot[]>(kSlotsPerBlock));
-      for (size_t i = kSlotsPerBlock; i-- > 0;) free_.push_back(&blocks_.back()[i]);
-    }
-    Slot* const slot = free_.back();
-    free_.pop_back();
+    if (free_ == nullptr) AddBlock();
+    Slot* const slot = free_;
+    free_ = slot->next_free;
     return slot;
   }
 
-  void Return(Slot* slot) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(slot);
+  static void AddBlock() {
+    const size_t index = block_count_.load(std::memory_order_relaxed);
+    if (index == kMaxBlocks) throw std::bad_alloc();
+    Slot* const slots = new Slot[SlotsOfBlock(index)];  // for the life of the process
+    for (size_t i = SlotsOfBlock(index); i-- > 0;) {
+      slots[i].next_free = free_;
+      free_ = &slots[i];
+    }
+    blocks_[index].store(slots, std::memory_order_relaxed);
+    block_count_.store(index + 1, std::memory_order_release);
   }
 
-  std::mutex mutex_;
-  std::vector<Slot*> free_;
-  std::vector<std::unique_ptr<Slot[]>> blocks_;
+  // Nothing of this is destroyed at exit: threads may still be running.
+  inline static constinit std::mutex mutex_;
+  inline static constinit Slot* free_ = nullptr;
+  inline static constinit std::atomic<size_t> block_count_{0};
+  inline static constinit std::atomic<Slot*> blocks_[kMaxBlocks] = {};
 };
 
 }  // namespace simgpu::driver
