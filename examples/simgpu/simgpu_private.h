@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one interface among the simulated libraries. libcuda.so.1 owns the GPUs and the clock and exports `simgpu_driver`; libcupti
-// attaches a Tool to it; libcudart shares the correlation id of the call in progress; libnvidia-ml asks what this process uses.
-// All of them come from one build, so plain C++ classes may cross the border.
+// The one interface among the simulated libraries. libcuda.so.1 owns the GPUs and the clock and exports
+// `simgpu_driver`; libcupti attaches a Tool to it; libcudart shares the correlation id of the call in progress;
+// libnvidia-ml asks what this process uses. All of them come from one build, so plain C++ classes may cross the border.
 #pragma once
 
 #include <cuda.h>
@@ -173,7 +173,8 @@ struct InterestTable {
   std::atomic<uint8_t> runtime[kMaxCallbackIds] = {};
 };
 
-// libcupti, as seen by the libraries it watches. Called on the thread the event happens on, with none of their locks held.
+// libcupti, as seen by the libraries it watches. Called on the thread the event happens on, with none of their locks
+// held.
 class Tool {
  public:
   InterestTable interest;
@@ -252,6 +253,7 @@ extern "C" {
 __attribute__((visibility("default"))) simgpu::Driver* simgpu_driver(uint32_t interface_version);
 // The version of the simulator; its presence tells a profiler that no real GPU is behind the driver.
 __attribute__((visibility("default"))) const char* simgpu_version(void);
-// Lets `ns` pass on the host: a workload calls it, when it finds it with dlsym, instead of really computing for that long.
+// Lets `ns` pass on the host: a workload calls it, when it finds it with dlsym, instead of really computing for that
+// long.
 __attribute__((visibility("default"))) void simgpu_host_work_ns(uint64_t ns);
 }

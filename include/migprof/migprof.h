@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The C API of migprof, for programs that want to know of the recorder in their process. Header only: nothing is linked, and every
- * function is a no-op when the program does not run under migprof. Needs dlopen (-ldl before glibc 2.34). */
+/* The C API of migprof, for programs that want to know of the recorder in their process. Header only: nothing is
+ * linked, and every function is a no-op when the program does not run under migprof. Needs dlopen (-ldl before
+ * glibc 2.34). */
 #ifndef MIGPROF_MIGPROF_H_
 #define MIGPROF_MIGPROF_H_
 
@@ -11,8 +12,8 @@
 extern "C" {
 #endif
 
-/* The version of the recorder in this process, e.g. "0.1.0", or NULL when there is none. Static text. Any thread; the first calls
- * may take microseconds, and no call should be made from a signal handler. */
+/* The version of the recorder in this process, e.g. "0.1.0", or NULL when there is none. Static text. Any thread; the
+ * first calls may take microseconds, and no call should be made from a signal handler. */
 static inline const char* migprof_recorder_version(void) {
   typedef const char* (*version_function)(void);
   version_function version = NULL;

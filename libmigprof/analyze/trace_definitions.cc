@@ -112,7 +112,8 @@ bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk) {
     return false;
   }
   for (size_t row = 0; row < ids.size(); ++row) {
-    // A parent must be there before its child, an id is defined once, and 0 never: so no chain of nodes can be a circle.
+    // A parent must be there before its child, an id is defined once, and 0 never: so no chain of nodes can be a
+    // circle.
     if (ids[row] == 0) return false;
     const StackNodeDefinition* parent = StackNode(parents[row]);
     const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;

@@ -26,8 +26,9 @@ static_assert(sizeof(ActivityBuffer) <= ActivityBuffer::kControlBytes);
 // while the stock lasts; Restock, TakeCompleted and Recycle belong to the drain thread.
 class ActivityBuffers {
  public:
-  // `buffer_bytes` per buffer, `most` buffers at once, `most_waiting_bytes` of records that wait for the drain thread. A buffer
-  // takes memory only as far as it was written to, and CUPTI 13 keeps one per thread, so `most` may be large. Before any other call.
+  // `buffer_bytes` per buffer, `most` buffers at once, `most_waiting_bytes` of records that wait for the drain thread.
+  // A buffer takes memory only as far as it was written to, and CUPTI 13 keeps one per thread, so `most` may be large.
+  // Before any other call.
   void Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes);
 
   // An empty, zeroed buffer, or null beyond those limits or without memory.

@@ -87,7 +87,9 @@ TEST(AbiOracle, SizesOfAllKindsAgree) {
 
 #else
 
-TEST(AbiOracle, NvidiasIteratorSeesTheSameRecords) { GTEST_SKIP() << "NO ORACLE: the toolkit's libcupti.so.13 was not found"; }
+TEST(AbiOracle, NvidiasIteratorSeesTheSameRecords) {
+  GTEST_SKIP() << "NO ORACLE: the toolkit's libcupti.so.13 was not found";
+}
 
 #endif
 

@@ -28,7 +28,8 @@ struct RecordStep {
 };
 
 // What `next` finds in a buffer; the default is the simulated library's own.
-std::vector<RecordStep> Walk(const RecordedBuffer& buffer, decltype(&cuptiActivityGetNextRecord) next = &cuptiActivityGetNextRecord);
+std::vector<RecordStep> Walk(const RecordedBuffer& buffer,
+                             decltype(&cuptiActivityGetNextRecord) next = &cuptiActivityGetNextRecord);
 
 class ActivityRecorder {
  public:

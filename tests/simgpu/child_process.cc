@@ -11,16 +11,17 @@
 #include <cstdlib>
 #include <filesystem>
 
-// Read by ThreadSanitizer where the tests are built with it, which otherwise lets every child sleep for a second at its end.
+// Read by ThreadSanitizer where the tests are built with it, which otherwise lets every child sleep for a second at its
+// end.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() { return "atexit_sleep_ms=0"; }
 
 namespace simgpu::test {
 namespace {
 
 // Variables of the simulated GPU that the caller's own environment may hold.
-constexpr const char* kVariables[] = {"SIMGPU_TOPOLOGY", "SIMGPU_LEDGER", "SIMGPU_LEDGER_SYNC", "SIMGPU_CLOCK",
-                                      "SIMGPU_FAULTS", "SIMGPU_KERNELS", "SIMGPU_CUPTI_API", "CUDA_VISIBLE_DEVICES",
-                                      "CUDA_INJECTION64_PATH"};
+constexpr const char* kVariables[] = {"SIMGPU_TOPOLOGY",  "SIMGPU_LEDGER",        "SIMGPU_LEDGER_SYNC",
+                                      "SIMGPU_CLOCK",     "SIMGPU_FAULTS",        "SIMGPU_KERNELS",
+                                      "SIMGPU_CUPTI_API", "CUDA_VISIBLE_DEVICES", "CUDA_INJECTION64_PATH"};
 
 void SetEnvironment(const Environment& environment) {
   for (const char* const variable : kVariables) unsetenv(variable);
@@ -38,12 +39,14 @@ class TemporaryFolder : public testing::Environment {
   }
   void TearDown() override { std::filesystem::remove_all(g_temporary_folder); }
 };
-[[maybe_unused]] const testing::Environment* const g_environment = testing::AddGlobalTestEnvironment(new TemporaryFolder);
+[[maybe_unused]] const testing::Environment* const g_environment =
+    testing::AddGlobalTestEnvironment(new TemporaryFolder);
 
 std::string ReadAll(int file) {
   std::string text;
   char buffer[4096];
-  for (ssize_t bytes; (bytes = read(file, buffer, sizeof(buffer))) > 0;) text.append(buffer, static_cast<size_t>(bytes));
+  for (ssize_t bytes; (bytes = read(file, buffer, sizeof(buffer))) > 0;)
+    text.append(buffer, static_cast<size_t>(bytes));
   return text;
 }
 

@@ -33,11 +33,13 @@ struct Fact {
 };
 
 template <class Record>
-void AppendFacts(const ActivityRecorder& recorder, CUpti_ActivityKind kind, const char* name, std::vector<Fact>* facts) {
+void AppendFacts(const ActivityRecorder& recorder, CUpti_ActivityKind kind, const char* name,
+                 std::vector<Fact>* facts) {
   for (const Record& record : recorder.Records<Record>(kind)) {
     uint64_t bytes = 0;
     if constexpr (requires { record.bytes; }) bytes = record.bytes;
-    facts->push_back({name, record.start, record.end, record.correlationId, record.streamId, bytes, record.graphNodeId});
+    facts->push_back(
+        {name, record.start, record.end, record.correlationId, record.streamId, bytes, record.graphNodeId});
   }
 }
 
@@ -48,7 +50,8 @@ void ExpectRecordsEqualLedger(const ActivityRecorder& recorder, const std::strin
   AppendFacts<CUpti_ActivityMemcpyPtoP4>(recorder, CUPTI_ACTIVITY_KIND_MEMCPY2, "memcpy", &recorded);
   AppendFacts<CUpti_ActivityMemset4>(recorder, CUPTI_ACTIVITY_KIND_MEMSET, "memset", &recorded);
   for (const LedgerLine& line : ReadLedger(ledger)) {
-    executed.push_back({line.kind, line.start_ns, line.end_ns, line.correlation_id, line.stream, line.bytes, line.graph_node_id});
+    executed.push_back(
+        {line.kind, line.start_ns, line.end_ns, line.correlation_id, line.stream, line.bytes, line.graph_node_id});
   }
   std::sort(recorded.begin(), recorded.end());
   std::sort(executed.begin(), executed.end());
@@ -205,8 +208,10 @@ TEST(CuptiActivity, ApiRecordsAndWhatPrecedesThem) {
     EXPECT_CUPTI(cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM2, &last));
     EXPECT_EQ(last, 77u);
     EXPECT_CUPTI(cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM2, &last));
-    EXPECT_EQ(cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM2, &last), CUPTI_ERROR_QUEUE_EMPTY);
-    EXPECT_EQ(cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_INVALID, 1), CUPTI_ERROR_INVALID_PARAMETER);
+    EXPECT_EQ(cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM2, &last),
+              CUPTI_ERROR_QUEUE_EMPTY);
+    EXPECT_EQ(cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_INVALID, 1),
+              CUPTI_ERROR_INVALID_PARAMETER);
     EXPECT_CUPTI(cuptiActivityDisable(CUPTI_ACTIVITY_KIND_DRIVER));
     EXPECT_CUPTI(cuptiActivityDisable(CUPTI_ACTIVITY_KIND_RUNTIME));
     EXPECT_EQ(cudaMemset(memory, 0, 64), cudaSuccess);
@@ -387,7 +392,8 @@ TEST(CuptiActivity, KindsThatCannotBeEnabled) {
   InChild([] {
     const ActivityRecorder recorder;
     for (const int kind : {14, 15, 16, 24, 29, 30, 31, 32}) {
-      EXPECT_EQ(cuptiActivityEnable(static_cast<CUpti_ActivityKind>(kind)), CUPTI_ERROR_LEGACY_PROFILER_NOT_SUPPORTED) << kind;
+      EXPECT_EQ(cuptiActivityEnable(static_cast<CUpti_ActivityKind>(kind)), CUPTI_ERROR_LEGACY_PROFILER_NOT_SUPPORTED)
+          << kind;
     }
     for (const int kind : {6, 7, 21, 23, 27, 28}) {
       EXPECT_EQ(cuptiActivityEnable(static_cast<CUpti_ActivityKind>(kind)), CUPTI_ERROR_NOT_COMPATIBLE) << kind;
@@ -419,8 +425,10 @@ TEST(CuptiActivity, AttributesHaveTheirRealSizes) {
               CUPTI_ERROR_PARAMETER_SIZE_NOT_SUFFICIENT);
     EXPECT_CUPTI(cuptiActivityGetAttribute(CUPTI_ACTIVITY_ATTR_PER_THREAD_ACTIVITY_BUFFER, &size, &flag));
     EXPECT_EQ(flag, 1);
-    EXPECT_EQ(cuptiActivityGetAttribute(static_cast<CUpti_ActivityAttribute>(99), &size, &flag), CUPTI_ERROR_INVALID_PARAMETER);
-    EXPECT_EQ(cuptiActivitySetAttribute(CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE, nullptr, &number), CUPTI_ERROR_INVALID_PARAMETER);
+    EXPECT_EQ(cuptiActivityGetAttribute(static_cast<CUpti_ActivityAttribute>(99), &size, &flag),
+              CUPTI_ERROR_INVALID_PARAMETER);
+    EXPECT_EQ(cuptiActivitySetAttribute(CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE, nullptr, &number),
+              CUPTI_ERROR_INVALID_PARAMETER);
   });
 }
 

@@ -103,7 +103,8 @@ std::vector<uint32_t> ResourceIds() {
 TEST(CuptiCallback, EntryAndExitOfALaunch) {
   InChild([] {
     const CUpti_SubscriberHandle subscriber = Subscribe();
-    EXPECT_CUPTI(cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel));
+    EXPECT_CUPTI(
+        cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel));
     const GpuProgram gpu;
     EXPECT_CUDA(gpu.Launch(gpu.beta, gpu.stream, 5));
     EXPECT_EQ(gpu.Launch(gpu.beta, gpu.stream, 5, 129), CUDA_ERROR_INVALID_VALUE);
@@ -231,7 +232,8 @@ TEST(CuptiCallback, ContextsStreamsAndModules) {
     EXPECT_EQ(ResourceIds(),
               (std::vector<uint32_t>{CUPTI_CBID_RESOURCE_CU_INIT_FINISHED, CUPTI_CBID_RESOURCE_CONTEXT_CREATED,
                                      CUPTI_CBID_RESOURCE_MODULE_LOADED, CUPTI_CBID_RESOURCE_STREAM_CREATED,
-                                     CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING,
+                                     CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING,
+                                     CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING,
                                      CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING}));
     EXPECT_EQ(Calls()[2].module_bytes, std::strlen(kKernelsPtx));
     EXPECT_EQ(Calls()[4].domain, CUPTI_CB_DOMAIN_SYNCHRONIZE);
@@ -254,14 +256,14 @@ TEST(CuptiCallback, GraphFromCaptureToDestruction) {
     EXPECT_CUDA(cuGraphInstantiate(&exec, graph, 0));
     EXPECT_CUDA(cuGraphLaunch(exec, gpu.stream));
     EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
-    EXPECT_EQ(ResourceIds(),
-              (std::vector<uint32_t>{
-                  CUPTI_CBID_RESOURCE_GRAPH_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATE_STARTING,
-                  CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATE_STARTING,
-                  CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_DEPENDENCY_CREATED,
-                  CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATE_STARTING, CUPTI_CBID_RESOURCE_GRAPH_CLONED,
-                  CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED, CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED,
-                  CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATED}))
+    EXPECT_EQ(
+        ResourceIds(),
+        (std::vector<uint32_t>{CUPTI_CBID_RESOURCE_GRAPH_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATE_STARTING,
+                               CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATE_STARTING,
+                               CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_DEPENDENCY_CREATED,
+                               CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATE_STARTING, CUPTI_CBID_RESOURCE_GRAPH_CLONED,
+                               CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED, CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED,
+                               CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATED}))
         << "and nothing during the launch";
     const Call& created = Calls()[4];
     EXPECT_EQ(created.graph.graph, graph);

@@ -25,7 +25,8 @@ std::vector<CUpti_ActivityKernel10> Kernels(const ActivityRecorder& recorder) {
 
 // Waits, in real time, until `count` buffers have come back.
 bool WaitForBuffers(const ActivityRecorder& recorder, size_t count) {
-  for (int i = 0; i < 2000 && recorder.Buffers().size() < count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 2000 && recorder.Buffers().size() < count; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return recorder.Buffers().size() >= count;
 }
 
@@ -83,7 +84,8 @@ TEST(CuptiFlush, AskedOnTheApplicationThread_HandedBackOnAWorker) {
     }
     for (const std::thread::id& thread : recorder.RequestThreads()) EXPECT_EQ(thread, std::this_thread::get_id());
     EXPECT_CUPTI(cuptiActivityFlushAll(0));
-    EXPECT_EQ(recorder.Buffers().back().thread, std::this_thread::get_id()) << "a flush hands back what it finds itself";
+    EXPECT_EQ(recorder.Buffers().back().thread, std::this_thread::get_id())
+        << "a flush hands back what it finds itself";
     EXPECT_EQ(Kernels(recorder).size(), 7u);
   });
 }
@@ -194,7 +196,9 @@ TEST(CuptiFlush, FinalizeDetachesAndDeliversTheRest) {
   InChild([] {
     const ActivityRecorder recorder;
     EnableKernels();
-    const auto callback = [](void* calls, CUpti_CallbackDomain, CUpti_CallbackId, const void*) { ++*static_cast<int*>(calls); };
+    const auto callback = [](void* calls, CUpti_CallbackDomain, CUpti_CallbackId, const void*) {
+      ++*static_cast<int*>(calls);
+    };
     int calls = 0;
     CUpti_SubscriberHandle subscriber = nullptr;
     EXPECT_CUPTI(cuptiSubscribe(&subscriber, callback, &calls));

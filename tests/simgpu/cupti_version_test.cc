@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 
 #include "tests/simgpu/activity_recorder.h"
@@ -20,9 +21,10 @@ using Sizes = std::map<uint32_t, size_t>;
 Sizes Chosen(const Sizes& all) {
   Sizes chosen;
   for (const uint32_t kind :
-       {CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_KERNEL, CUPTI_ACTIVITY_KIND_DEVICE,
-        CUPTI_ACTIVITY_KIND_CONTEXT, CUPTI_ACTIVITY_KIND_OVERHEAD, CUPTI_ACTIVITY_KIND_MEMORY2, CUPTI_ACTIVITY_KIND_MEMORY_POOL,
-        CUPTI_ACTIVITY_KIND_CUDA_EVENT, CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, CUPTI_ACTIVITY_KIND_GRAPH_TRACE}) {
+       {CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_KERNEL,
+        CUPTI_ACTIVITY_KIND_DEVICE, CUPTI_ACTIVITY_KIND_CONTEXT, CUPTI_ACTIVITY_KIND_OVERHEAD,
+        CUPTI_ACTIVITY_KIND_MEMORY2, CUPTI_ACTIVITY_KIND_MEMORY_POOL, CUPTI_ACTIVITY_KIND_CUDA_EVENT,
+        CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, CUPTI_ACTIVITY_KIND_GRAPH_TRACE}) {
     if (all.contains(kind)) chosen[kind] = all.at(kind);
   }
   return chosen;
@@ -41,11 +43,13 @@ Sizes SizesIn(const ActivityRecorder& recorder) {
 
 Sizes ExpectedSizes(const std::string& api) {
   if (api == "18") {
-    return {{1, 88}, {10, 200}, {3, 200}, {8, 176}, {9, 16}, {17, 40}, {49, 120}, {50, 72}, {36, 24}, {38, 40}, {51, 48}};
+    return {{1, 88},   {10, 200}, {3, 200}, {8, 176}, {9, 16}, {17, 40},
+            {49, 120}, {50, 72},  {36, 24}, {38, 40}, {51, 48}};
   }
   const size_t context = api == "22" ? 24 : 32;
   if (api != "130001") {
-    return {{1, 88}, {10, 208}, {3, 208}, {8, 184}, {9, context}, {17, 56}, {49, 120}, {50, 72}, {36, 24}, {38, 40}, {51, 56}};
+    return {{1, 88},   {10, 208}, {3, 208}, {8, 184}, {9, context}, {17, 56},
+            {49, 120}, {50, 72},  {36, 24}, {38, 40}, {51, 56}};
   }
   return {{1, 96}, {10, 216}, {3, 216}, {8, 184}, {9, 32}, {17, 56}, {49, 128}, {50, 80}, {36, 56}, {38, 56}, {51, 56}};
 }
@@ -106,7 +110,8 @@ struct OldLibrary {
 };
 
 TEST(CuptiVersion, OldLibrariesHaveTheirOwnNamesAndExports) {
-  for (const OldLibrary& old : {OldLibrary{"cupti-12.4/libcupti.so.12", 22, true}, OldLibrary{"cupti-11.8/libcupti.so.11.8", 18, false}}) {
+  for (const OldLibrary& old :
+       {OldLibrary{"cupti-12.4/libcupti.so.12", 22, true}, OldLibrary{"cupti-11.8/libcupti.so.11.8", 18, false}}) {
     InChild([&] {
       void* const library = dlopen((LibraryFolder() + "/" + old.file).c_str(), RTLD_NOW | RTLD_LOCAL);
       ASSERT_NE(library, nullptr) << dlerror();
@@ -125,15 +130,22 @@ TEST(CuptiVersion, OldLibrariesHaveTheirOwnNamesAndExports) {
 TEST(CuptiVersion, WithoutAGpuTheyFailEachInItsWay) {
   // A driver that finds no GPU: 15. A driver too old for the library: 999 since 13.0.
   for (const std::string api : {"22", "130001"}) {
-    InChild({{"SIMGPU_CUPTI_API", api}, {"SIMGPU_TOPOLOGY", "/nowhere"}}, [] {
-      EXPECT_EQ(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), CUPTI_ERROR_NOT_INITIALIZED);
-      const ActivityRecorder recorder;  // registering needs no driver
-    });
+    const std::string no_gpu = TemporaryFile(".json");
+    std::ofstream(no_gpu) << R"({"driver": {"version": "580.159.03", "cuda": 13000}, "gpus": []})";
+    for (const std::string& topology : {no_gpu, std::string("/nowhere")}) {
+      InChild({{"SIMGPU_CUPTI_API", api}, {"SIMGPU_TOPOLOGY", topology}}, [] {
+        EXPECT_EQ(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), CUPTI_ERROR_NOT_INITIALIZED);
+        EXPECT_EQ(cuInit(0), CUDA_ERROR_NO_DEVICE);
+        const ActivityRecorder recorder;  // registering needs no driver
+      });
+    }
     InChild({{"SIMGPU_CUPTI_API", api}, {"SIMGPU_FAULTS", "old-driver"}}, [&] {
       const ActivityRecorder recorder;
       CUpti_SubscriberHandle subscriber = nullptr;
       const CUptiResult expected = api == "22" ? CUPTI_ERROR_NOT_INITIALIZED : CUPTI_ERROR_UNKNOWN;
-      EXPECT_EQ(cuptiSubscribe(&subscriber, [](void*, CUpti_CallbackDomain, CUpti_CallbackId, const void*) {}, nullptr), expected);
+      EXPECT_EQ(cuptiSubscribe(
+                    &subscriber, [](void*, CUpti_CallbackDomain, CUpti_CallbackId, const void*) {}, nullptr),
+                expected);
       EXPECT_EQ(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), expected);
       uint64_t now = 0;
       EXPECT_CUPTI(cuptiGetTimestamp(&now));

@@ -170,11 +170,12 @@ TEST(Device, BadTopology_OneLineNamesFileAndProblem) {
     EXPECT_EQ(cuInit(0), CUDA_ERROR_NO_DEVICE);
   });
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_NE(result.errors.find("simgpu: topology " + file + ": \"gpus\" is missing"), std::string::npos) << result.errors;
+  EXPECT_NE(result.errors.find("simgpu: topology " + file + ": \"gpus\" is missing"), std::string::npos)
+      << result.errors;
   EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
 
-  const ChildResult missing = RunInChild({{"SIMGPU_TOPOLOGY", "/nowhere.json"}},
-                                         [] { EXPECT_EQ(cuInit(0), CUDA_ERROR_NO_DEVICE); });
+  const ChildResult missing =
+      RunInChild({{"SIMGPU_TOPOLOGY", "/nowhere.json"}}, [] { EXPECT_EQ(cuInit(0), CUDA_ERROR_NO_DEVICE); });
   EXPECT_NE(missing.errors.find("/nowhere.json: cannot be opened"), std::string::npos) << missing.errors;
 }
 

@@ -36,11 +36,11 @@ TEST(EntryPoint, EveryVersionCanBeLookedUp) {
       int version;
       const char* exported;
     };
-    for (const Lookup& lookup : {Lookup{"cuMemAlloc", 2000, "cuMemAlloc"}, Lookup{"cuMemAlloc", 13000, "cuMemAlloc_v2"},
-                                 Lookup{"cuCtxCreate", 11040, "cuCtxCreate_v3"}, Lookup{"cuCtxCreate", 12050, "cuCtxCreate_v4"},
-                                 Lookup{"cuDeviceGetUuid", 9020, "cuDeviceGetUuid"},
-                                 Lookup{"cuDeviceGetUuid", 12000, "cuDeviceGetUuid_v2"},
-                                 Lookup{"cuGetProcAddress", 12000, "cuGetProcAddress_v2"}}) {
+    for (const Lookup& lookup :
+         {Lookup{"cuMemAlloc", 2000, "cuMemAlloc"}, Lookup{"cuMemAlloc", 13000, "cuMemAlloc_v2"},
+          Lookup{"cuCtxCreate", 11040, "cuCtxCreate_v3"}, Lookup{"cuCtxCreate", 12050, "cuCtxCreate_v4"},
+          Lookup{"cuDeviceGetUuid", 9020, "cuDeviceGetUuid"}, Lookup{"cuDeviceGetUuid", 12000, "cuDeviceGetUuid_v2"},
+          Lookup{"cuGetProcAddress", 12000, "cuGetProcAddress_v2"}}) {
       void* function = nullptr;
       CUdriverProcAddressQueryResult status;
       EXPECT_CUDA(cuGetProcAddress_v2(lookup.name, &function, lookup.version, CU_GET_PROC_ADDRESS_DEFAULT, &status));

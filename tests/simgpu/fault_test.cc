@@ -18,7 +18,9 @@
 namespace simgpu::test {
 namespace {
 
-void WithFaults(const std::string& faults, const std::function<void()>& body) { InChild({{"SIMGPU_FAULTS", faults}}, body); }
+void WithFaults(const std::string& faults, const std::function<void()>& body) {
+  InChild({{"SIMGPU_FAULTS", faults}}, body);
+}
 
 std::vector<CUpti_ActivityKernel10> Kernels(const ActivityRecorder& recorder) {
   return recorder.Records<CUpti_ActivityKernel10>(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
@@ -47,7 +49,8 @@ TEST(FunctionFault, AnyFunctionAlwaysOnceOrFromSomeCallOn) {
     EXPECT_EQ(cuMemAlloc(&address, 64), CUDA_ERROR_OUT_OF_MEMORY);
     EXPECT_CUDA(cuMemAlloc(&address, 64));
     void* memory = nullptr;
-    for (int i = 1; i <= 4; ++i) EXPECT_EQ(cudaMalloc(&memory, 64), i < 3 ? cudaSuccess : cudaErrorDevicesUnavailable) << i;
+    for (int i = 1; i <= 4; ++i)
+      EXPECT_EQ(cudaMalloc(&memory, 64), i < 3 ? cudaSuccess : cudaErrorDevicesUnavailable) << i;
   });
   WithFaults("cuptiSubscribe=39,cuptiActivityEnable:2=15,cuptiActivityFlushAll:1=999", [] {
     CUpti_SubscriberHandle subscriber = nullptr;
@@ -64,7 +67,8 @@ TEST(FunctionFault, AnyFunctionAlwaysOnceOrFromSomeCallOn) {
     int calls = 0;
     CUpti_SubscriberHandle subscriber = nullptr;
     EXPECT_CUPTI(cuptiSubscribe(&subscriber, &CountCall, &calls));
-    EXPECT_CUPTI(cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel));
+    EXPECT_CUPTI(
+        cuptiEnableCallback(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel));
     const GpuProgram gpu;
     EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
     EXPECT_EQ(gpu.Launch(gpu.alpha, gpu.stream), CUDA_ERROR_LAUNCH_FAILED);
@@ -74,9 +78,8 @@ TEST(FunctionFault, AnyFunctionAlwaysOnceOrFromSomeCallOn) {
 }
 
 TEST(FunctionFault, MistakesAreNamed) {
-  const ChildResult result = RunInChild({{"SIMGPU_FAULTS", "shufle,cuInit=never,cuMemAlloc_v2:0=2,,tiny-buffers"}}, [] {
-    EXPECT_CUDA(cuInit(0));
-  });
+  const ChildResult result = RunInChild({{"SIMGPU_FAULTS", "shufle,cuInit=never,cuMemAlloc_v2:0=2,,tiny-buffers"}},
+                                        [] { EXPECT_CUDA(cuInit(0)); });
   EXPECT_EQ(result.exit_code, 0);
   for (const char* const entry : {"shufle", "cuInit=never", "cuMemAlloc_v2:0=2"}) {
     EXPECT_NE(result.errors.find(entry), std::string::npos) << result.errors;
@@ -89,7 +92,8 @@ TEST(Fault, SecondClient) {
     CUpti_SubscriberHandle subscriber = nullptr;
     char holder[64] = "";
     CUpti_SubscriberParams params = {CUpti_SubscriberParams_STRUCT_SIZE, "Tests", holder, sizeof(holder)};
-    EXPECT_EQ(cuptiSubscribe_v2(&subscriber, &CountCall, nullptr, &params), CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED);
+    EXPECT_EQ(cuptiSubscribe_v2(&subscriber, &CountCall, nullptr, &params),
+              CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED);
     EXPECT_STREQ(holder, "CUPTI for Nsight Systems");
   });
 }
@@ -215,7 +219,8 @@ TEST(Fault, LateWorker) {
     EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
     std::this_thread::sleep_for(std::chrono::milliseconds(60));
     EXPECT_TRUE(recorder.Buffers().empty()) << "full and finished, but nobody came for them";
-    for (int i = 0; i < 500 && recorder.Buffers().size() < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (int i = 0; i < 500 && recorder.Buffers().size() < 2; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     EXPECT_EQ(recorder.Buffers().size(), 2u);
   });
 }

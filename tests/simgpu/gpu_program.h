@@ -14,7 +14,8 @@ namespace simgpu::test {
 #define EXPECT_CUDA(call) EXPECT_EQ(call, CUDA_SUCCESS)
 #define ASSERT_CUDA(call) ASSERT_EQ(call, CUDA_SUCCESS)
 
-// PTX with the kernels `alpha`, `beta` (at most 128 threads, 1 KiB of shared memory) and `gamma`, and the variable `table`.
+// PTX with the kernels `alpha`, `beta` (at most 128 threads, 1 KiB of shared memory) and `gamma`, and the variable
+// `table`.
 extern const char kKernelsPtx[];
 
 // cuInit, a context on device `ordinal`, kKernelsPtx loaded, a stream.

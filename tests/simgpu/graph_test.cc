@@ -308,7 +308,8 @@ TEST(Capture, EverythingAsynchronousCanBeCaptured) {
     EXPECT_CUDA(cuMemcpyDtoDAsync(memory, temporary, 64, gpu.stream));
     EXPECT_CUDA(cuMemFreeAsync(temporary, gpu.stream));
     EXPECT_CUDA(cuMemcpyDtoHAsync(host, memory, 64, gpu.stream));
-    EXPECT_CUDA(cuLaunchHostFunc(gpu.stream, [](void* bytes) { ++static_cast<uint8_t*>(bytes)[0]; }, host));
+    EXPECT_CUDA(cuLaunchHostFunc(
+        gpu.stream, [](void* bytes) { ++static_cast<uint8_t*>(bytes)[0]; }, host));
     EXPECT_CUDA(cuGraphLaunch(inner_exec, gpu.stream));
     EXPECT_CUDA(cuStreamEndCapture(gpu.stream, &graph));
     size_t count = 0;
@@ -347,7 +348,8 @@ TEST(Capture, WhatItForbidsSpoilsIt) {
     EXPECT_EQ(cuCtxSynchronize(), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
     expect_spoilt();
     EXPECT_EQ(cuStreamEndCapture(gpu.stream, &graph), CUDA_ERROR_ILLEGAL_STATE);
-    EXPECT_EQ(cuStreamBeginCapture(CU_STREAM_LEGACY, CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    EXPECT_EQ(cuStreamBeginCapture(CU_STREAM_LEGACY, CU_STREAM_CAPTURE_MODE_GLOBAL),
+              CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
     EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream)) << "all is well again";
   });
 }

@@ -74,7 +74,8 @@ TEST(Injection, HappensEvenWhereThereIsNoDevice) {
 }
 
 TEST(Injection, WhatIsNotThereIsPassedOverInSilence) {
-  for (const std::string& path : {std::string("/nowhere.so"), LibraryFolder() + "/libnvidia-ml.so.1", std::string("a.so:b.so")}) {
+  for (const std::string& path :
+       {std::string("/nowhere.so"), LibraryFolder() + "/libnvidia-ml.so.1", std::string("a.so:b.so")}) {
     const ChildResult result = RunInChild({{"CUDA_INJECTION64_PATH", path}}, [] { EXPECT_CUDA(cuInit(0)); });
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_EQ(result.errors, "") << path;
@@ -100,7 +101,8 @@ TEST(Fork, ChildOfAnInitialisedProcessCanDoNothing) {
     const pid_t pid = fork();
     if (pid == 0) {
       int version = 0;
-      const bool as_expected = cuInit(0) == CUDA_ERROR_NOT_INITIALIZED && cuCtxSynchronize() == CUDA_ERROR_NOT_INITIALIZED &&
+      const bool as_expected = cuInit(0) == CUDA_ERROR_NOT_INITIALIZED &&
+                               cuCtxSynchronize() == CUDA_ERROR_NOT_INITIALIZED &&
                                gpu.Launch(gpu.alpha, gpu.stream) == CUDA_ERROR_NOT_INITIALIZED &&
                                cuDriverGetVersion(&version) == CUDA_SUCCESS;
       _exit(as_expected ? 0 : 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long things take: waves of blocks over SMs, bytes over bandwidths, and what topology and environment change about that.
+// How long things take: waves of blocks over SMs, bytes over bandwidths, and what topology and environment change about
+// that.
 #include <cuda.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,8 @@ std::vector<LedgerLine> Executed(Environment environment, const std::function<vo
 }
 
 // The time of one kernel on device `ordinal`.
-uint64_t KernelNs(CUdevice ordinal, unsigned blocks, unsigned threads, unsigned shared_bytes = 0, Environment environment = {}) {
+uint64_t KernelNs(CUdevice ordinal, unsigned blocks, unsigned threads, unsigned shared_bytes = 0,
+                  Environment environment = {}) {
   const std::vector<LedgerLine> work = Executed(std::move(environment), [=] {
     const GpuProgram gpu(ordinal);
     if (shared_bytes > 48 * 1024) {

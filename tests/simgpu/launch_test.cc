@@ -10,8 +10,8 @@
 namespace simgpu::test {
 namespace {
 
-CUresult LaunchShape(CUfunction kernel, CUstream stream, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                     unsigned shared = 0) {
+CUresult LaunchShape(CUfunction kernel, CUstream stream, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                     unsigned by, unsigned bz, unsigned shared = 0) {
   return cuLaunchKernel(kernel, gx, gy, gz, bx, by, bz, shared, stream, nullptr, nullptr);
 }
 
@@ -38,9 +38,9 @@ TEST(Launch, ShapesAreChecked) {
     EXPECT_CUDA(LaunchShape(gpu.alpha, gpu.stream, 2147483647, 1, 1, 1, 1, 1));
     EXPECT_CUDA(LaunchShape(gpu.alpha, gpu.stream, 1, 65535, 65535, 1, 1, 1));
     EXPECT_CUDA(LaunchShape(gpu.alpha, gpu.stream, 1, 1, 1, 16, 1, 64));
-    const unsigned wrong[][6] = {{0, 1, 1, 1, 1, 1},     {1, 1, 0, 1, 1, 1},    {1, 65536, 1, 1, 1, 1}, {1, 1, 65536, 1, 1, 1},
-                                 {1, 1, 1, 0, 1, 1},     {1, 1, 1, 1025, 1, 1}, {1, 1, 1, 1, 1, 65},    {1, 1, 1, 512, 3, 1},
-                                 {1, 1, 1, 1, 1025, 1}};
+    const unsigned wrong[][6] = {{0, 1, 1, 1, 1, 1},     {1, 1, 0, 1, 1, 1},   {1, 65536, 1, 1, 1, 1},
+                                 {1, 1, 65536, 1, 1, 1}, {1, 1, 1, 0, 1, 1},   {1, 1, 1, 1025, 1, 1},
+                                 {1, 1, 1, 1, 1, 65},    {1, 1, 1, 512, 3, 1}, {1, 1, 1, 1, 1025, 1}};
     for (const auto& w : wrong) {
       EXPECT_EQ(LaunchShape(gpu.alpha, gpu.stream, w[0], w[1], w[2], w[3], w[4], w[5]), CUDA_ERROR_INVALID_VALUE);
     }

@@ -72,7 +72,8 @@ TEST(Memory, MisuseHasItsOwnErrors) {
     EXPECT_EQ(cuMemAlloc(nullptr, 8), CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(cuMemFree(memory + 8), CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(cuMemcpyHtoD(memory + 996, host, 8), CUDA_ERROR_INVALID_VALUE) << "past the end";
-    EXPECT_EQ(cuMemcpyHtoD(reinterpret_cast<CUdeviceptr>(host), host, 8), CUDA_ERROR_INVALID_VALUE) << "not device memory";
+    EXPECT_EQ(cuMemcpyHtoD(reinterpret_cast<CUdeviceptr>(host), host, 8), CUDA_ERROR_INVALID_VALUE)
+        << "not device memory";
     EXPECT_EQ(cuMemsetD32(memory + 2, 0, 1), CUDA_ERROR_INVALID_VALUE) << "not aligned";
     EXPECT_CUDA(cuMemFree(memory));
     EXPECT_EQ(cuMemFree(memory), CUDA_ERROR_INVALID_VALUE);
@@ -177,7 +178,8 @@ TEST(HostMemory, PinnedAndRegistered) {
     void* pinned = nullptr;
     EXPECT_CUDA(cuMemHostAlloc(&pinned, 100, CU_MEMHOSTALLOC_PORTABLE));
     unsigned type = 0;
-    EXPECT_CUDA(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, reinterpret_cast<CUdeviceptr>(pinned) + 50));
+    EXPECT_CUDA(
+        cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, reinterpret_cast<CUdeviceptr>(pinned) + 50));
     EXPECT_EQ(type, unsigned{CU_MEMORYTYPE_HOST});
     CUdeviceptr device_address = 0;
     EXPECT_CUDA(cuMemHostGetDevicePointer(&device_address, pinned, 0));
@@ -211,8 +213,9 @@ TEST(PointerAttributes, TellWhatAnAddressIs) {
     EXPECT_EQ(start, memory);
     EXPECT_EQ(bytes, 4096u);
     int on_stack = 0;
-    EXPECT_EQ(cuPointerGetAttribute(&ordinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, reinterpret_cast<CUdeviceptr>(&on_stack)),
-              CUDA_ERROR_INVALID_VALUE);
+    EXPECT_EQ(
+        cuPointerGetAttribute(&ordinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, reinterpret_cast<CUdeviceptr>(&on_stack)),
+        CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(cuMemGetAddressRange(&start, &bytes, reinterpret_cast<CUdeviceptr>(&on_stack)), CUDA_ERROR_NOT_FOUND);
 
     CUdeviceptr managed = 0;

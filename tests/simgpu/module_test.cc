@@ -145,7 +145,8 @@ TEST(FatBinary, BestMemberOfEveryCompressionIsTaken) {
          {std::tuple{80u, 80u, false}, {90u, 90u, false}, {86u, 80u, false}, {100u, 90u, true}}) {
       const std::vector<uint8_t> bytes = ReadBytes(file);
       image::ModuleImage module;
-      EXPECT_EQ(image::ReadModuleImage(bytes.data(), capability, &module), image::ImageError::kNone) << file << capability;
+      EXPECT_EQ(image::ReadModuleImage(bytes.data(), capability, &module), image::ImageError::kNone)
+          << file << capability;
       EXPECT_EQ(module.architecture, architecture) << file;
       EXPECT_EQ(module.from_ptx, from_ptx) << file;
       EXPECT_GE(module.kernels.size(), 2u) << file;
@@ -174,7 +175,8 @@ TEST(Lz4, DecodesLiteralsAndOverlappingMatches) {
   ASSERT_TRUE(plain);
   EXPECT_EQ(std::string(plain->begin(), plain->end()), "abcabcabcz");
   EXPECT_FALSE(image::DecompressLz4(block, 9));
-  EXPECT_FALSE(image::DecompressLz4(std::vector<uint8_t>{0x32, 'a', 'b', 'c', 9, 0, 0x10, 'z'}, 10)) << "from before the start";
+  EXPECT_FALSE(image::DecompressLz4(std::vector<uint8_t>{0x32, 'a', 'b', 'c', 9, 0, 0x10, 'z'}, 10))
+      << "from before the start";
   EXPECT_FALSE(image::DecompressLz4(std::vector<uint8_t>{0xf0}, 10)) << "the length is missing";
 }
 

@@ -43,7 +43,8 @@ class Nvml {
   nvmlDevice_t Mig(unsigned gpu, unsigned position) const {
     for (unsigned index = 0; index < 7; ++index) {
       nvmlDevice_t device = nullptr;
-      if ((*this)("nvmlDeviceGetMigDeviceHandleByIndex", Gpu(gpu), index, &device) == NVML_SUCCESS && position-- == 0) return device;
+      if ((*this)("nvmlDeviceGetMigDeviceHandleByIndex", Gpu(gpu), index, &device) == NVML_SUCCESS && position-- == 0)
+        return device;
     }
     return nullptr;
   }
@@ -107,7 +108,8 @@ TEST(Nvml, GpusAndTheirNames) {
     EXPECT_EQ(nvml("nvmlSystemGetDriverVersion", &version[0], 3u), NVML_ERROR_INSUFFICIENT_SIZE);
     nvmlDevice_t none = nullptr;
     EXPECT_EQ(nvml("nvmlDeviceGetHandleByIndex_v2", 2u, &none), NVML_ERROR_INVALID_ARGUMENT);
-    EXPECT_EQ(nvml("nvmlDeviceGetName", reinterpret_cast<nvmlDevice_t>(&none), &version[0], 80u), NVML_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(nvml("nvmlDeviceGetName", reinterpret_cast<nvmlDevice_t>(&none), &version[0], 80u),
+              NVML_ERROR_INVALID_ARGUMENT);
   });
 }
 
@@ -166,14 +168,16 @@ TEST(Nvml, UuidsInBothForms) {
     EXPECT_EQ(uuid.substr(0, 4), "MIG-");
     unsigned gpu_instance = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceId", mig, &gpu_instance), NVML_SUCCESS);
-    const std::string old_form = "MIG-" + nvml.Text("nvmlDeviceGetUUID", nvml.Gpu(0)) + "/" + std::to_string(gpu_instance) + "/0";
+    const std::string old_form =
+        "MIG-" + nvml.Text("nvmlDeviceGetUUID", nvml.Gpu(0)) + "/" + std::to_string(gpu_instance) + "/0";
     for (const std::string& name : {uuid, old_form}) {
       nvmlDevice_t found = nullptr;
       EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUID", name.c_str(), &found), NVML_SUCCESS) << name;
       EXPECT_EQ(found, mig) << name;
     }
     nvmlDevice_t none = nullptr;
-    EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUID", "MIG-00000000-0000-0000-0000-000000000000", &none), NVML_ERROR_NOT_FOUND);
+    EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUID", "MIG-00000000-0000-0000-0000-000000000000", &none),
+              NVML_ERROR_NOT_FOUND);
   });
 }
 
@@ -189,12 +193,14 @@ TEST(Nvml, SeesTheSameDevicesAsCuda) {
       char text[64];
       const auto* const b = reinterpret_cast<const unsigned char*>(uuid.bytes);
       std::snprintf(text, sizeof(text), "%s%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                    is_mig ? "MIG-" : "GPU-", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                    b[14], b[15]);
-      EXPECT_EQ(nvml.Text("nvmlDeviceGetUUID", is_mig ? nvml.Mig(0, static_cast<unsigned>(device)) : nvml.Gpu(1)), text);
+                    is_mig ? "MIG-" : "GPU-", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+                    b[12], b[13], b[14], b[15]);
+      EXPECT_EQ(nvml.Text("nvmlDeviceGetUUID", is_mig ? nvml.Mig(0, static_cast<unsigned>(device)) : nvml.Gpu(1)),
+                text);
       char name[128];
       EXPECT_CUDA(cuDeviceGetName(name, sizeof(name), device));
-      EXPECT_EQ(nvml.Text("nvmlDeviceGetName", is_mig ? nvml.Mig(0, static_cast<unsigned>(device)) : nvml.Gpu(1)), name);
+      EXPECT_EQ(nvml.Text("nvmlDeviceGetName", is_mig ? nvml.Mig(0, static_cast<unsigned>(device)) : nvml.Gpu(1)),
+                name);
     }
   });
 }
@@ -228,7 +234,8 @@ TEST(Nvml, MemoryAndProcessesOfTheSlice) {
     EXPECT_EQ(with_version.total, after.total);
 
     count = 0;
-    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", mig, &count, processes.data()), NVML_ERROR_INSUFFICIENT_SIZE);
+    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", mig, &count, processes.data()),
+              NVML_ERROR_INSUFFICIENT_SIZE);
     EXPECT_EQ(count, 1u);
     EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", mig, &count, processes.data()), NVML_SUCCESS);
     EXPECT_EQ(processes[0].pid, static_cast<unsigned>(getpid()));
@@ -268,7 +275,8 @@ TEST(NvmlFault, NoPermission) {
     EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo", nvml.Gpu(0), &memory), NVML_ERROR_NO_PERMISSION);
     EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo", nvml.Mig(0, 0), &memory), NVML_SUCCESS) << "one's own slice is no secret";
     unsigned count = 0;
-    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", nvml.Gpu(0), &count, static_cast<nvmlProcessInfo_v2_t*>(nullptr)),
+    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", nvml.Gpu(0), &count,
+                   static_cast<nvmlProcessInfo_v2_t*>(nullptr)),
               NVML_ERROR_NO_PERMISSION);
     nvmlGpuInstance_t instance = nullptr;
     EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceById", nvml.Gpu(0), 5u, &instance), NVML_ERROR_NO_PERMISSION);
@@ -280,7 +288,8 @@ TEST(NvmlFault, GpuLost) {
     char name[96];
     const nvmlDevice_t gpu = nvml.Gpu(0);
     for (int call = 1; call <= 5; ++call) {
-      EXPECT_EQ(nvml("nvmlDeviceGetName", gpu, &name[0], 96u), call < 3 ? NVML_SUCCESS : NVML_ERROR_GPU_IS_LOST) << call;
+      EXPECT_EQ(nvml("nvmlDeviceGetName", gpu, &name[0], 96u), call < 3 ? NVML_SUCCESS : NVML_ERROR_GPU_IS_LOST)
+          << call;
     }
   });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program as people write them, compiled by nvcc against the shared runtime. It prints "ok" and its device's name, or what failed.
+// A program as people write them, compiled by nvcc against the shared runtime. It prints "ok" and its device's name, or
+// what failed.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -7,20 +8,20 @@
 #include <cstring>
 #include <vector>
 
-#define CHECK(call)                                                                               \
-  do {                                                                                            \
-    const cudaError_t error = (call);                                                             \
-    if (error != cudaSuccess) {                                                                   \
-      std::printf("line %d: %s: %s\n", __LINE__, #call, cudaGetErrorName(error));                 \
-      std::exit(1);                                                                               \
-    }                                                                                             \
+#define CHECK(call)                                                               \
+  do {                                                                            \
+    const cudaError_t error = (call);                                             \
+    if (error != cudaSuccess) {                                                   \
+      std::printf("line %d: %s: %s\n", __LINE__, #call, cudaGetErrorName(error)); \
+      std::exit(1);                                                               \
+    }                                                                             \
   } while (false)
-#define REQUIRE(condition)                                        \
-  do {                                                            \
-    if (!(condition)) {                                           \
-      std::printf("line %d: not %s\n", __LINE__, #condition);     \
-      std::exit(1);                                               \
-    }                                                             \
+#define REQUIRE(condition)                                    \
+  do {                                                        \
+    if (!(condition)) {                                       \
+      std::printf("line %d: not %s\n", __LINE__, #condition); \
+      std::exit(1);                                           \
+    }                                                         \
   } while (false)
 
 __device__ int device_values[64];

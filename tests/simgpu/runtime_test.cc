@@ -220,7 +220,9 @@ TEST(NvccProgram, EndsCleanlyWhereThereIsNoGpu) {
 
 #else
 
-TEST(NvccProgram, RunsUnmodified) { GTEST_SKIP() << "NO PROGRAM: there is no nvcc, or this is a build for a sanitizer"; }
+TEST(NvccProgram, RunsUnmodified) {
+  GTEST_SKIP() << "NO PROGRAM: there is no nvcc, or this is a build for a sanitizer";
+}
 
 #endif
 

@@ -120,7 +120,8 @@ TEST(Stream, PerThreadDoorsTakeNullForTheThreadsOwnStream) {
     constexpr cuuint64_t kPerThread = CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
     EXPECT_CUDA(cuGetProcAddress_v2("cuLaunchKernel", &launch, 13000, kPerThread, nullptr));
     EXPECT_CUDA(cuGetProcAddress_v2("cuMemcpyHtoD", &copy, 13000, kPerThread, nullptr));
-    EXPECT_CUDA(reinterpret_cast<decltype(&cuLaunchKernel)>(launch)(gpu.alpha, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, nullptr));
+    EXPECT_CUDA(reinterpret_cast<decltype(&cuLaunchKernel)>(launch)(gpu.alpha, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr,
+                                                                    nullptr));
     EXPECT_CUDA(reinterpret_cast<decltype(&cuMemcpyHtoD)>(copy)(memory, bytes, sizeof(bytes)));
     EXPECT_CUDA(cuMemcpyHtoD(memory, bytes, sizeof(bytes)));
   });
@@ -201,7 +202,8 @@ TEST(Stream, DestroyedHandleIsRecognised) {
     // Neither is anything else taken for one, readable memory or not.
     CUevent event;
     EXPECT_CUDA(cuEventCreate(&event, CU_EVENT_DEFAULT));
-    for (const uintptr_t garbage : {uintptr_t{0x10000}, reinterpret_cast<uintptr_t>(event), reinterpret_cast<uintptr_t>(&gpu)}) {
+    for (const uintptr_t garbage :
+         {uintptr_t{0x10000}, reinterpret_cast<uintptr_t>(event), reinterpret_cast<uintptr_t>(&gpu)}) {
       EXPECT_EQ(cuStreamSynchronize(reinterpret_cast<CUstream>(garbage)), CUDA_ERROR_INVALID_HANDLE);
     }
   });
@@ -285,8 +287,10 @@ TEST(HostFunction, HoldsBackEventsOtherStreamsAndTheDefaultStream) {
     EXPECT_CUDA(cuEventRecord(event, gpu.stream));
     EXPECT_CUDA(cuStreamWaitEvent(other, event, 0));
     static int seen_by_other = 0, seen_by_default = 0;
-    EXPECT_CUDA(cuLaunchHostFunc(other, [](void*) { seen_by_other = step.load(); }, nullptr));
-    EXPECT_CUDA(cuLaunchHostFunc(CU_STREAM_LEGACY, [](void*) { seen_by_default = step.load(); }, nullptr));
+    EXPECT_CUDA(cuLaunchHostFunc(
+        other, [](void*) { seen_by_other = step.load(); }, nullptr));
+    EXPECT_CUDA(cuLaunchHostFunc(
+        CU_STREAM_LEGACY, [](void*) { seen_by_default = step.load(); }, nullptr));
     EXPECT_EQ(cuEventQuery(event), CUDA_ERROR_NOT_READY);
     step.store(1);
     EXPECT_CUDA(cuCtxSynchronize());

@@ -38,7 +38,8 @@ void WorkOfThread(const GpuProgram& gpu, int rounds) {
     EXPECT_CUDA(cuEventRecord(event, stream));
     EXPECT_CUDA(cuStreamWaitEvent(gpu.stream, event, 0));
     EXPECT_CUDA(gpu.Launch(gpu.beta, i % 4 == 0 ? nullptr : gpu.stream));
-    EXPECT_CUDA(cuLaunchHostFunc(stream, [](void*) { ++g_host_functions; }, nullptr));
+    EXPECT_CUDA(cuLaunchHostFunc(
+        stream, [](void*) { ++g_host_functions; }, nullptr));
     if (i % 3 == 0) {
       EXPECT_CUDA(cuStreamSynchronize(stream));
     }

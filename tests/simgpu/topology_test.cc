@@ -56,9 +56,9 @@ TEST(TopologyFile, EveryShippedFileIsReadable) {
 
 TEST(TopologyFile, SharedGpuInstance_NamesSayHowManySlices) {
   const simgpu::Topology topology = Read("shared-gi");
-  EXPECT_EQ(Names(AllDevices(topology)), (std::vector<std::string>{"NVIDIA A100-SXM4-80GB MIG 1c.3g.40gb",
-                                                                   "NVIDIA A100-SXM4-80GB MIG 2c.3g.40gb",
-                                                                   "NVIDIA A100-SXM4-80GB MIG 4g.40gb"}));
+  EXPECT_EQ(Names(AllDevices(topology)),
+            (std::vector<std::string>{"NVIDIA A100-SXM4-80GB MIG 1c.3g.40gb", "NVIDIA A100-SXM4-80GB MIG 2c.3g.40gb",
+                                      "NVIDIA A100-SXM4-80GB MIG 4g.40gb"}));
 }
 
 TEST(TopologyFile, SliceHasItsShareOfTheMemoryBandwidth) {
@@ -70,12 +70,15 @@ TEST(TopologyFile, SliceHasItsShareOfTheMemoryBandwidth) {
 
 TEST(TopologyFile, ProblemsAreNamed) {
   EXPECT_NE(Problem("{").find("parse error"), std::string::npos);
-  EXPECT_NE(Problem("{\"driver\": {\"version\": \"580\"}, \"gpus\": []}").find("\"cuda\" is missing"), std::string::npos);
+  EXPECT_NE(Problem("{\"driver\": {\"version\": \"580\"}, \"gpus\": []}").find("\"cuda\" is missing"),
+            std::string::npos);
   EXPECT_NE(Problem("{\"driver\": {\"version\": \"580\", \"cuda\": 13000}, \"gpu\": []}").find("unknown key \"gpu\""),
             std::string::npos);
-  EXPECT_NE(Problem("{\"driver\": {\"version\": \"580\", \"cuda\": 13000}, \"gpus\": [{\"name\": \"x\", \"uuid\": \"GPU-1\"}]}")
-                .find("must be \"GPU-\" and a UUID"),
-            std::string::npos);
+  EXPECT_NE(
+      Problem(
+          "{\"driver\": {\"version\": \"580\", \"cuda\": 13000}, \"gpus\": [{\"name\": \"x\", \"uuid\": \"GPU-1\"}]}")
+          .find("must be \"GPU-\" and a UUID"),
+      std::string::npos);
 }
 
 TEST(VisibleDevices, UnsetShowsOneComputeInstancePerGpuInstanceAndWholeGpus) {
@@ -140,7 +143,8 @@ TEST(VisibleDevices, WrongOrRepeatedEntryEndsTheList) {
 TEST(VisibleDevices, BeforeDriver570_OneComputeInstanceAndNothingElse) {
   simgpu::Topology topology = Read("two-gpus");
   topology.driver_branch = 550;
-  EXPECT_EQ(Names(VisibleDevices(topology, std::nullopt)), (std::vector<std::string>{std::string(kH100) + " MIG 2g.20gb"}));
+  EXPECT_EQ(Names(VisibleDevices(topology, std::nullopt)),
+            (std::vector<std::string>{std::string(kH100) + " MIG 2g.20gb"}));
   EXPECT_EQ(Names(VisibleDevices(topology, "6,3")), (std::vector<std::string>{std::string(kH100) + " MIG 1g.10gb"}));
   EXPECT_EQ(Names(VisibleDevices(topology, "6")), (std::vector<std::string>{"NVIDIA H200"}));
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks activity buffers with NVIDIA's libcupti: a program of its own, because two libraries of that name do not get on in one.
+// Walks activity buffers with NVIDIA's libcupti: a program of its own, because two libraries of that name do not get on
+// in one.
 //   walk_with_real_cupti LIBRARY < buffers
-// Each buffer is its size in bytes, as a uint64_t, and its content. Prints a line "kind bytes" for each record and "-" at the end of each
-// buffer.
+// Each buffer is its size in bytes, as a uint64_t, and its content. Prints a line "kind bytes" for each record and "-"
+// at the end of each buffer.
 #include <cupti.h>
 #include <dlfcn.h>
 
@@ -13,8 +14,10 @@
 int main(int argc, char** argv) {
   void* const library = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : nullptr;
   if (library == nullptr) return std::fprintf(stderr, "%s\n", argc == 2 ? dlerror() : "which library?"), 1;
-  const auto next = reinterpret_cast<decltype(&cuptiActivityGetNextRecord)>(dlsym(library, "cuptiActivityGetNextRecord"));
-  if (next == nullptr || dlsym(library, "simgpu_driver") != nullptr) return std::fprintf(stderr, "not the real one\n"), 1;
+  const auto next =
+      reinterpret_cast<decltype(&cuptiActivityGetNextRecord)>(dlsym(library, "cuptiActivityGetNextRecord"));
+  if (next == nullptr || dlsym(library, "simgpu_driver") != nullptr)
+    return std::fprintf(stderr, "not the real one\n"), 1;
   for (uint64_t bytes; std::fread(&bytes, sizeof(bytes), 1, stdin) == 1;) {
     std::vector<uint64_t> buffer(bytes / 8 + 1);  // aligned as records need it
     auto* const begin = reinterpret_cast<uint8_t*>(buffer.data());

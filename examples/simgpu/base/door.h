@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every exported function of the driver and of the runtime does around its own work, for a profiler: callbacks at its entry and
-// exit, and an activity record.
+// What every exported function of the driver and of the runtime does around its own work, for a profiler: callbacks at
+// its entry and exit, and an activity record.
 #pragma once
 
 #include <atomic>
@@ -38,10 +38,11 @@ class CallScope {
   const ThreadCall before_;
 };
 
-// Runs `body` between the reports to `tool`, as far as it has an interest in the function. `context` fills in the current context,
-// which may differ at entry and exit.
+// Runs `body` between the reports to `tool`, as far as it has an interest in the function. `context` fills in the
+// current context, which may differ at entry and exit.
 template <class Result, class Body, class FillContext>
-Result RunReported(Tool* tool, uint8_t interest, ApiCall* call, uint64_t (*now_ns)(), FillContext fill_context, Body&& body) {
+Result RunReported(Tool* tool, uint8_t interest, ApiCall* call, uint64_t (*now_ns)(), FillContext fill_context,
+                   Body&& body) {
   uint64_t correlation_data = 0;
   call->correlation_data = &correlation_data;
   call->start_ns = now_ns();

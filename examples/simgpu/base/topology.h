@@ -72,10 +72,10 @@ struct KernelRule {
 };
 
 struct TimeModel {
-  uint64_t driver_call_ns = 1500;    // host time of one driver call
-  uint64_t runtime_call_ns = 500;    // host time a runtime call adds to its driver calls
-  uint64_t launch_latency_ns = 4000; // from the call to the earliest start on the GPU
-  uint64_t gap_ns = 800;             // between two pieces of work of one stream
+  uint64_t driver_call_ns = 1500;     // host time of one driver call
+  uint64_t runtime_call_ns = 500;     // host time a runtime call adds to its driver calls
+  uint64_t launch_latency_ns = 4000;  // from the call to the earliest start on the GPU
+  uint64_t gap_ns = 800;              // between two pieces of work of one stream
   uint64_t kernel_base_ns = 2000;
   uint64_t wave_ns = 3000;
   uint64_t copy_latency_ns = 1500;
@@ -85,9 +85,9 @@ struct TimeModel {
 
 struct Topology {
   std::string file;
-  std::string driver_version;    // e.g. "580.159.03"
-  uint32_t driver_branch = 0;    // 580
-  uint32_t cuda_version = 0;     // 13000
+  std::string driver_version;  // e.g. "580.159.03"
+  uint32_t driver_branch = 0;  // 580
+  uint32_t cuda_version = 0;   // 13000
   std::vector<Gpu> gpus;
   TimeModel model;
 };
@@ -118,8 +118,8 @@ bool ReadTopology(const std::string& file, Topology* topology, std::string* prob
 // Reads kernel rules from `file`: the value of "kernels" of a topology, on its own.
 bool ReadKernelRules(const std::string& file, std::vector<KernelRule>* rules, std::string* problem);
 
-// The topology of this process: SIMGPU_TOPOLOGY, or h100-mixed.json beside this library, with the rules of SIMGPU_KERNELS first.
-// Read once; null when that failed, which has then been said on stderr.
+// The topology of this process: SIMGPU_TOPOLOGY, or h100-mixed.json beside this library, with the rules of
+// SIMGPU_KERNELS first. Read once; null when that failed, which has then been said on stderr.
 const Topology* ProcessTopology();
 
 }  // namespace simgpu

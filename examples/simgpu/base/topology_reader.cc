@@ -66,8 +66,8 @@ ComputeInstance ReadComputeInstance(const json& object) {
 }
 
 GpuInstance ReadGpuInstance(const json& object) {
-  CheckKeys(object, {"id", "profile", "profile_id", "slices", "placement_start", "placement_size", "memory_mib", "copy_engines",
-                     "decoders", "compute_instances"});
+  CheckKeys(object, {"id", "profile", "profile_id", "slices", "placement_start", "placement_size", "memory_mib",
+                     "copy_engines", "decoders", "compute_instances"});
   GpuInstance instance;
   instance.id = Required<uint32_t>(object, "id");
   instance.profile = Required<std::string>(object, "profile");
@@ -85,9 +85,9 @@ GpuInstance ReadGpuInstance(const json& object) {
 }
 
 Gpu ReadGpu(const json& object) {
-  CheckKeys(object, {"name", "uuid", "pci", "compute_capability", "sm_count", "copy_engines", "memory_mib", "memory_slices",
-                     "memory_gb_per_s", "memory_bus_bits", "l2_mib", "clock_mhz", "memory_clock_mhz", "pcie_gb_per_s", "mig",
-                     "gpu_instances"});
+  CheckKeys(object, {"name", "uuid", "pci", "compute_capability", "sm_count", "copy_engines", "memory_mib",
+                     "memory_slices", "memory_gb_per_s", "memory_bus_bits", "l2_mib", "clock_mhz", "memory_clock_mhz",
+                     "pcie_gb_per_s", "mig", "gpu_instances"});
   Gpu gpu;
   gpu.name = Required<std::string>(object, "name");
   gpu.uuid = RequiredUuid(object, "GPU-");

@@ -8,9 +8,7 @@ namespace {
 
 constexpr size_t kTextLength = 36;
 
-bool IsDashPosition(size_t position) {
-  return position == 8 || position == 13 || position == 18 || position == 23;
-}
+bool IsDashPosition(size_t position) { return position == 8 || position == 13 || position == 18 || position == 23; }
 
 std::optional<uint8_t> HexDigit(char character) {
   if (character >= '0' && character <= '9') return character - '0';

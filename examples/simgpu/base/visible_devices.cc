@@ -77,7 +77,8 @@ std::vector<DeviceRef> MatchName(const Topology& topology, const std::string& en
 std::vector<DeviceRef> MatchEntry(const Topology& topology, const std::string& entry) {
   const std::string lower = Lower(entry);
   if (StartsWith(lower, "gpu-") || StartsWith(lower, "mig-")) return MatchName(topology, lower);
-  if (entry.empty() || !std::all_of(entry.begin(), entry.end(), [](unsigned char c) { return std::isdigit(c); })) return {};
+  if (entry.empty() || !std::all_of(entry.begin(), entry.end(), [](unsigned char c) { return std::isdigit(c); }))
+    return {};
   const std::vector<DeviceRef> devices = DefaultDevices(topology);
   const size_t index = entry.size() > 6 ? devices.size() : std::stoul(entry);
   return index < devices.size() ? std::vector<DeviceRef>{devices[index]} : std::vector<DeviceRef>{};
@@ -102,7 +103,9 @@ std::vector<DeviceRef> Select(const Topology& topology, const std::string& selec
 void KeepOnePerGpuInstance(std::vector<DeviceRef>* devices) {
   std::vector<DeviceRef> kept;
   for (const DeviceRef& device : *devices) {
-    const auto is_sibling = [&](const DeviceRef& other) { return device.is_mig() && other.instance == device.instance; };
+    const auto is_sibling = [&](const DeviceRef& other) {
+      return device.is_mig() && other.instance == device.instance;
+    };
     if (std::none_of(kept.begin(), kept.end(), is_sibling)) kept.push_back(device);
   }
   *devices = kept;
@@ -116,7 +119,8 @@ std::vector<DeviceRef> AllDevices(const Topology& topology) {
     const Gpu& gpu = topology.gpus[i];
     if (!gpu.mig) devices.push_back({i, &gpu, nullptr, nullptr});
     for (const GpuInstance& instance : gpu.instances) {
-      for (const ComputeInstance& compute : instance.compute_instances) devices.push_back({i, &gpu, &instance, &compute});
+      for (const ComputeInstance& compute : instance.compute_instances)
+        devices.push_back({i, &gpu, &instance, &compute});
     }
   }
   return devices;
@@ -131,7 +135,8 @@ std::vector<DeviceRef> VisibleDevices(const Topology& topology, const std::optio
   }
   KeepOnePerGpuInstance(&devices);
   size_t instances = 0;
-  std::erase_if(devices, [&](const DeviceRef& device) { return device.is_mig() && ++instances > kMaxInstancesPerProcess; });
+  std::erase_if(devices,
+                [&](const DeviceRef& device) { return device.is_mig() && ++instances > kMaxInstancesPerProcess; });
   return devices;
 }
 

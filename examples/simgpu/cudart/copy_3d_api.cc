@@ -73,8 +73,8 @@ cudaError_t Memset3D(cudaPitchedPtr pitchedDevPtr, int value, cudaExtent extent)
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const auto byte = static_cast<unsigned char>(value);
   for (size_t z = 0; z < extent.depth; ++z) {
-    const CUresult result =
-        SIMGPU_DRIVER_PTDS(cuMemsetD2D8_v2)(Plane(pitchedDevPtr, z), pitchedDevPtr.pitch, byte, extent.width, extent.height);
+    const CUresult result = SIMGPU_DRIVER_PTDS(cuMemsetD2D8_v2)(Plane(pitchedDevPtr, z), pitchedDevPtr.pitch, byte,
+                                                                extent.width, extent.height);
     if (result != CUDA_SUCCESS) return Result(result);
   }
   return cudaSuccess;
@@ -84,8 +84,8 @@ cudaError_t Memset3DAsync(cudaPitchedPtr pitchedDevPtr, int value, cudaExtent ex
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const auto byte = static_cast<unsigned char>(value);
   for (size_t z = 0; z < extent.depth; ++z) {
-    const CUresult result = SIMGPU_DRIVER_PTSZ(cuMemsetD2D8Async)(Plane(pitchedDevPtr, z), pitchedDevPtr.pitch, byte, extent.width,
-                                                                  extent.height, stream);
+    const CUresult result = SIMGPU_DRIVER_PTSZ(cuMemsetD2D8Async)(Plane(pitchedDevPtr, z), pitchedDevPtr.pitch, byte,
+                                                                  extent.width, extent.height, stream);
     if (result != CUDA_SUCCESS) return Result(result);
   }
   return cudaSuccess;

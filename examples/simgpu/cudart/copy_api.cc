@@ -48,7 +48,8 @@ CUresult CopyLater(void* dst, const void* src, size_t count, cudaMemcpyKind kind
   }
 }
 
-CUDA_MEMCPY2D Rows(void* dst, size_t dpitch, const void* src, size_t spitch, size_t width, size_t height, cudaMemcpyKind kind) {
+CUDA_MEMCPY2D Rows(void* dst, size_t dpitch, const void* src, size_t spitch, size_t width, size_t height,
+                   cudaMemcpyKind kind) {
   CUDA_MEMCPY2D copy = {};
   copy.srcMemoryType = SourceType(kind);
   copy.srcHost = src;
@@ -88,7 +89,8 @@ cudaError_t MemcpyAsync(void* dst, const void* src, size_t count, cudaMemcpyKind
   return Result(CopyLater(dst, src, count, kind, stream));
 }
 
-cudaError_t Memcpy2D(void* dst, size_t dpitch, const void* src, size_t spitch, size_t width, size_t height, cudaMemcpyKind kind) {
+cudaError_t Memcpy2D(void* dst, size_t dpitch, const void* src, size_t spitch, size_t width, size_t height,
+                     cudaMemcpyKind kind) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const CUDA_MEMCPY2D copy = Rows(dst, dpitch, src, spitch, width, height, kind);
   return Result(SIMGPU_DRIVER_PTDS(cuMemcpy2D_v2)(&copy));
@@ -103,11 +105,12 @@ cudaError_t Memcpy2DAsync(void* dst, size_t dpitch, const void* src, size_t spit
 
 cudaError_t MemcpyPeer(void* dst, int dstDevice, const void* src, int srcDevice, size_t count) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER_PTDS(cuMemcpyPeer)(Address(dst), ContextOfDevice(dstDevice), Address(src), ContextOfDevice(srcDevice),
-                                                 count));
+  return Result(SIMGPU_DRIVER_PTDS(cuMemcpyPeer)(Address(dst), ContextOfDevice(dstDevice), Address(src),
+                                                 ContextOfDevice(srcDevice), count));
 }
 
-cudaError_t MemcpyPeerAsync(void* dst, int dstDevice, const void* src, int srcDevice, size_t count, cudaStream_t stream) {
+cudaError_t MemcpyPeerAsync(void* dst, int dstDevice, const void* src, int srcDevice, size_t count,
+                            cudaStream_t stream) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   return Result(SIMGPU_DRIVER_PTSZ(cuMemcpyPeerAsync)(Address(dst), ContextOfDevice(dstDevice), Address(src),
                                                       ContextOfDevice(srcDevice), count, stream));
@@ -151,13 +154,14 @@ cudaError_t MemsetAsync(void* devPtr, int value, size_t count, cudaStream_t stre
 
 cudaError_t Memset2D(void* devPtr, size_t pitch, int value, size_t width, size_t height) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER_PTDS(cuMemsetD2D8_v2)(Address(devPtr), pitch, static_cast<unsigned char>(value), width, height));
+  return Result(
+      SIMGPU_DRIVER_PTDS(cuMemsetD2D8_v2)(Address(devPtr), pitch, static_cast<unsigned char>(value), width, height));
 }
 
 cudaError_t Memset2DAsync(void* devPtr, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(
-      SIMGPU_DRIVER_PTSZ(cuMemsetD2D8Async)(Address(devPtr), pitch, static_cast<unsigned char>(value), width, height, stream));
+  return Result(SIMGPU_DRIVER_PTSZ(cuMemsetD2D8Async)(Address(devPtr), pitch, static_cast<unsigned char>(value), width,
+                                                      height, stream));
 }
 
 }  // namespace simgpu::runtime::api

@@ -186,7 +186,8 @@ cudaError_t DeviceCanAccessPeer(int* canAccessPeer, int device, int peerDevice) 
 }
 
 cudaError_t DeviceGetP2PAttribute(int* value, cudaDeviceP2PAttr attr, int srcDevice, int dstDevice) {
-  return Result(SIMGPU_DRIVER(cuDeviceGetP2PAttribute)(value, static_cast<CUdevice_P2PAttribute>(attr), srcDevice, dstDevice));
+  return Result(
+      SIMGPU_DRIVER(cuDeviceGetP2PAttribute)(value, static_cast<CUdevice_P2PAttribute>(attr), srcDevice, dstDevice));
 }
 
 cudaError_t DeviceEnablePeerAccess(int peerDevice, unsigned int flags) {

@@ -43,7 +43,8 @@ template <class Body>
     filled->context_id = 0;
     if (filled->context != nullptr) driver.ContextId(filled->context, &filled->context_id);
   };
-  return RunReported<cudaError_t>(tool, interest, &call, [] { return LinkedDriver()->NowNs(); }, fill_context, body);
+  return RunReported<cudaError_t>(
+      tool, interest, &call, [] { return LinkedDriver()->NowNs(); }, fill_context, body);
 }
 
 template <class Body>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the runtime calls the driver: through its exported functions, found by name, so that a profiler sees those calls too.
+// How the runtime calls the driver: through its exported functions, found by name, so that a profiler sees those calls
+// too.
 #pragma once
 
 #include <cuda.h>
@@ -20,12 +21,14 @@ inline bool UsesPerThreadStream() { return LinkedDriver()->CurrentCall()->per_th
 }  // namespace simgpu::runtime
 
 // The driver's function of that name.
-#define SIMGPU_DRIVER(function)                                                                                         \
-  ([] {                                                                                                                 \
-    static const auto pointer = reinterpret_cast<decltype(&::function)>(simgpu::runtime::DriverSymbol(#function));       \
-    return pointer;                                                                                                     \
+#define SIMGPU_DRIVER(function)                                                                                    \
+  ([] {                                                                                                            \
+    static const auto pointer = reinterpret_cast<decltype(&::function)>(simgpu::runtime::DriverSymbol(#function)); \
+    return pointer;                                                                                                \
   }())
 
 // Its variant for the default stream that the call in progress means.
-#define SIMGPU_DRIVER_PTSZ(function) (simgpu::runtime::UsesPerThreadStream() ? SIMGPU_DRIVER(function##_ptsz) : SIMGPU_DRIVER(function))
-#define SIMGPU_DRIVER_PTDS(function) (simgpu::runtime::UsesPerThreadStream() ? SIMGPU_DRIVER(function##_ptds) : SIMGPU_DRIVER(function))
+#define SIMGPU_DRIVER_PTSZ(function) \
+  (simgpu::runtime::UsesPerThreadStream() ? SIMGPU_DRIVER(function##_ptsz) : SIMGPU_DRIVER(function))
+#define SIMGPU_DRIVER_PTDS(function) \
+  (simgpu::runtime::UsesPerThreadStream() ? SIMGPU_DRIVER(function##_ptds) : SIMGPU_DRIVER(function))

@@ -67,10 +67,11 @@ cudaError_t RuntimeGetVersion(int* runtimeVersion) {
   return cudaSuccess;
 }
 
-cudaError_t GetDriverEntryPointByVersion(const char* symbol, void** funcPtr, unsigned int cudaVersion, unsigned long long flags,
-                                         cudaDriverEntryPointQueryResult* driverStatus) {
+cudaError_t GetDriverEntryPointByVersion(const char* symbol, void** funcPtr, unsigned int cudaVersion,
+                                         unsigned long long flags, cudaDriverEntryPointQueryResult* driverStatus) {
   CUdriverProcAddressQueryResult status = CU_GET_PROC_ADDRESS_SUCCESS;
-  const CUresult result = SIMGPU_DRIVER(cuGetProcAddress_v2)(symbol, funcPtr, static_cast<int>(cudaVersion), flags, &status);
+  const CUresult result =
+      SIMGPU_DRIVER(cuGetProcAddress_v2)(symbol, funcPtr, static_cast<int>(cudaVersion), flags, &status);
   if (driverStatus != nullptr) *driverStatus = static_cast<cudaDriverEntryPointQueryResult>(status);
   // A missing symbol is told by the status alone.
   return result == CUDA_ERROR_NOT_FOUND && driverStatus != nullptr ? cudaSuccess : Result(result);

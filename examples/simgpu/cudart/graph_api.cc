@@ -48,7 +48,9 @@ CUDA_MEMSET_NODE_PARAMS MemsetParams(const cudaMemsetParams& params) {
 
 }  // namespace
 
-cudaError_t GraphCreate(cudaGraph_t* pGraph, unsigned int flags) { return Result(SIMGPU_DRIVER(cuGraphCreate)(pGraph, flags)); }
+cudaError_t GraphCreate(cudaGraph_t* pGraph, unsigned int flags) {
+  return Result(SIMGPU_DRIVER(cuGraphCreate)(pGraph, flags));
+}
 
 cudaError_t GraphDestroy(cudaGraph_t graph) { return Result(SIMGPU_DRIVER(cuGraphDestroy)(graph)); }
 
@@ -64,7 +66,8 @@ cudaError_t GraphInstantiate(cudaGraphExec_t* pGraphExec, cudaGraph_t graph, uns
   return GraphInstantiateWithFlags(pGraphExec, graph, flags);
 }
 
-cudaError_t GraphInstantiateWithParams(cudaGraphExec_t* pGraphExec, cudaGraph_t graph, cudaGraphInstantiateParams* instantiateParams) {
+cudaError_t GraphInstantiateWithParams(cudaGraphExec_t* pGraphExec, cudaGraph_t graph,
+                                       cudaGraphInstantiateParams* instantiateParams) {
   static_assert(sizeof(cudaGraphInstantiateParams) == sizeof(CUDA_GRAPH_INSTANTIATE_PARAMS));
   auto* const params = reinterpret_cast<CUDA_GRAPH_INSTANTIATE_PARAMS*>(instantiateParams);
   return Result(SIMGPU_DRIVER_PTSZ(cuGraphInstantiateWithParams)(pGraphExec, graph, params));
@@ -96,7 +99,8 @@ cudaError_t GraphGetRootNodes(cudaGraph_t graph, cudaGraphNode_t* pRootNodes, si
   return Result(SIMGPU_DRIVER(cuGraphGetRootNodes)(graph, pRootNodes, pNumRootNodes));
 }
 
-cudaError_t GraphGetEdges(cudaGraph_t graph, cudaGraphNode_t* from, cudaGraphNode_t* to, cudaGraphEdgeData*, size_t* numEdges) {
+cudaError_t GraphGetEdges(cudaGraph_t graph, cudaGraphNode_t* from, cudaGraphNode_t* to, cudaGraphEdgeData*,
+                          size_t* numEdges) {
   return Result(SIMGPU_DRIVER(cuGraphGetEdges)(graph, from, to, numEdges));
 }
 
@@ -113,8 +117,8 @@ cudaError_t GraphNodeFindInClone(cudaGraphNode_t* pNode, cudaGraphNode_t origina
 
 cudaError_t GraphDestroyNode(cudaGraphNode_t node) { return Result(SIMGPU_DRIVER(cuGraphDestroyNode)(node)); }
 
-cudaError_t GraphAddDependencies(cudaGraph_t graph, const cudaGraphNode_t* from, const cudaGraphNode_t* to, const cudaGraphEdgeData*,
-                                 size_t numDependencies) {
+cudaError_t GraphAddDependencies(cudaGraph_t graph, const cudaGraphNode_t* from, const cudaGraphNode_t* to,
+                                 const cudaGraphEdgeData*, size_t numDependencies) {
   return Result(SIMGPU_DRIVER(cuGraphAddDependencies)(graph, from, to, numDependencies));
 }
 
@@ -136,7 +140,8 @@ cudaError_t GraphKernelNodeSetParams(cudaGraphNode_t node, const cudaKernelNodeP
   return Result(SIMGPU_DRIVER(cuGraphKernelNodeSetParams_v2)(node, &params));
 }
 
-cudaError_t GraphExecKernelNodeSetParams(cudaGraphExec_t hGraphExec, cudaGraphNode_t node, const cudaKernelNodeParams* pNodeParams) {
+cudaError_t GraphExecKernelNodeSetParams(cudaGraphExec_t hGraphExec, cudaGraphNode_t node,
+                                         const cudaKernelNodeParams* pNodeParams) {
   CUDA_KERNEL_NODE_PARAMS params;
   if (const cudaError_t error = KernelParams(pNodeParams, &params); error != cudaSuccess) return error;
   return Result(SIMGPU_DRIVER(cuGraphExecKernelNodeSetParams_v2)(hGraphExec, node, &params));
@@ -149,8 +154,8 @@ cudaError_t GraphAddMemcpyNode1D(cudaGraphNode_t* pGraphNode, cudaGraph_t graph,
   return Result(SIMGPU_DRIVER(cuGraphAddMemcpyNode)(pGraphNode, graph, pDependencies, numDependencies, &copy, nullptr));
 }
 
-cudaError_t GraphExecMemcpyNodeSetParams1D(cudaGraphExec_t hGraphExec, cudaGraphNode_t node, void* dst, const void* src, size_t count,
-                                           cudaMemcpyKind) {
+cudaError_t GraphExecMemcpyNodeSetParams1D(cudaGraphExec_t hGraphExec, cudaGraphNode_t node, void* dst, const void* src,
+                                           size_t count, cudaMemcpyKind) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const CUDA_MEMCPY3D copy = LinearCopy(dst, src, count);
   return Result(SIMGPU_DRIVER(cuGraphExecMemcpyNodeSetParams)(hGraphExec, node, &copy, nullptr));
@@ -161,10 +166,12 @@ cudaError_t GraphAddMemsetNode(cudaGraphNode_t* pGraphNode, cudaGraph_t graph, c
   if (pMemsetParams == nullptr) return Fail(cudaErrorInvalidValue);
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const CUDA_MEMSET_NODE_PARAMS params = MemsetParams(*pMemsetParams);
-  return Result(SIMGPU_DRIVER(cuGraphAddMemsetNode)(pGraphNode, graph, pDependencies, numDependencies, &params, nullptr));
+  return Result(
+      SIMGPU_DRIVER(cuGraphAddMemsetNode)(pGraphNode, graph, pDependencies, numDependencies, &params, nullptr));
 }
 
-cudaError_t GraphExecMemsetNodeSetParams(cudaGraphExec_t hGraphExec, cudaGraphNode_t node, const cudaMemsetParams* pNodeParams) {
+cudaError_t GraphExecMemsetNodeSetParams(cudaGraphExec_t hGraphExec, cudaGraphNode_t node,
+                                         const cudaMemsetParams* pNodeParams) {
   if (pNodeParams == nullptr) return Fail(cudaErrorInvalidValue);
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   const CUDA_MEMSET_NODE_PARAMS params = MemsetParams(*pNodeParams);
@@ -195,8 +202,8 @@ cudaError_t GraphChildGraphNodeGetGraph(cudaGraphNode_t node, cudaGraph_t* pGrap
   return Result(SIMGPU_DRIVER(cuGraphChildGraphNodeGetGraph)(node, pGraph));
 }
 
-cudaError_t GraphAddEventRecordNode(cudaGraphNode_t* pGraphNode, cudaGraph_t graph, const cudaGraphNode_t* pDependencies,
-                                    size_t numDependencies, cudaEvent_t event) {
+cudaError_t GraphAddEventRecordNode(cudaGraphNode_t* pGraphNode, cudaGraph_t graph,
+                                    const cudaGraphNode_t* pDependencies, size_t numDependencies, cudaEvent_t event) {
   return Result(SIMGPU_DRIVER(cuGraphAddEventRecordNode)(pGraphNode, graph, pDependencies, numDependencies, event));
 }
 

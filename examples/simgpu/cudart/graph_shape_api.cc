@@ -30,8 +30,8 @@ cudaError_t GraphExecGetFlags(cudaGraphExec_t graphExec, unsigned long long* fla
   return Result(result);
 }
 
-cudaError_t StreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* dependencies, const cudaGraphEdgeData*,
-                                            size_t numDependencies, unsigned int flags) {
+cudaError_t StreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* dependencies,
+                                            const cudaGraphEdgeData*, size_t numDependencies, unsigned int flags) {
   return Result(
       SIMGPU_DRIVER_PTSZ(cuStreamUpdateCaptureDependencies_v2)(stream, dependencies, nullptr, numDependencies, flags));
 }

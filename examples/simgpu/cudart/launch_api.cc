@@ -46,7 +46,8 @@ void ReadAttribute(CUfunction function, CUfunction_attribute attribute, T* membe
 
 }  // namespace
 
-cudaError_t LaunchKernel(const void* func, dim3 gridDim, dim3 blockDim, void** args, size_t sharedMem, cudaStream_t stream) {
+cudaError_t LaunchKernel(const void* func, dim3 gridDim, dim3 blockDim, void** args, size_t sharedMem,
+                         cudaStream_t stream) {
   CUfunction function = nullptr;
   if (const cudaError_t error = Find(func, &function); error != cudaSuccess) return error;
   const CUresult result =
@@ -68,8 +69,9 @@ cudaError_t LaunchCooperativeKernel(const void* func, dim3 gridDim, dim3 blockDi
                                     cudaStream_t stream) {
   CUfunction function = nullptr;
   if (const cudaError_t error = Find(func, &function); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER_PTSZ(cuLaunchCooperativeKernel)(function, gridDim.x, gridDim.y, gridDim.z, blockDim.x, blockDim.y,
-                                                              blockDim.z, static_cast<unsigned>(sharedMem), stream, args));
+  return Result(SIMGPU_DRIVER_PTSZ(cuLaunchCooperativeKernel)(function, gridDim.x, gridDim.y, gridDim.z, blockDim.x,
+                                                              blockDim.y, blockDim.z, static_cast<unsigned>(sharedMem),
+                                                              stream, args));
 }
 
 cudaError_t GetKernel(cudaKernel_t* kernelPtr, const void* entryFuncAddr) {
@@ -129,19 +131,24 @@ cudaError_t OccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, c
                                                                                     dynamicSMemSize, flags));
 }
 
-cudaError_t OccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, const void* func, int blockSize, size_t dynamicSMemSize) {
+cudaError_t OccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, const void* func, int blockSize,
+                                                      size_t dynamicSMemSize) {
   CUfunction function = nullptr;
   if (const cudaError_t error = Find(func, &function); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER(cuOccupancyMaxActiveBlocksPerMultiprocessor)(numBlocks, function, blockSize, dynamicSMemSize));
+  return Result(
+      SIMGPU_DRIVER(cuOccupancyMaxActiveBlocksPerMultiprocessor)(numBlocks, function, blockSize, dynamicSMemSize));
 }
 
-cudaError_t OccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, const void* func, int numBlocks, int blockSize) {
+cudaError_t OccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, const void* func, int numBlocks,
+                                                  int blockSize) {
   CUfunction function = nullptr;
   if (const cudaError_t error = Find(func, &function); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER(cuOccupancyAvailableDynamicSMemPerBlock)(dynamicSmemSize, function, numBlocks, blockSize));
+  return Result(
+      SIMGPU_DRIVER(cuOccupancyAvailableDynamicSMemPerBlock)(dynamicSmemSize, function, numBlocks, blockSize));
 }
 
-cudaError_t OccupancyMaxPotentialClusterSize(int* clusterSize, const void* func, const cudaLaunchConfig_t* launchConfig) {
+cudaError_t OccupancyMaxPotentialClusterSize(int* clusterSize, const void* func,
+                                             const cudaLaunchConfig_t* launchConfig) {
   if (launchConfig == nullptr) return Fail(cudaErrorInvalidValue);
   CUfunction function = nullptr;
   if (const cudaError_t error = Find(func, &function); error != cudaSuccess) return error;
@@ -163,8 +170,8 @@ cudaError_t FuncGetParamInfo(const void* func, size_t paramIndex, size_t* paramO
   return Result(SIMGPU_DRIVER(cuFuncGetParamInfo)(function, paramIndex, paramOffset, paramSize));
 }
 
-cudaError_t LibraryLoadData(cudaLibrary_t* library, const void* code, cudaJitOption*, void**, unsigned int, cudaLibraryOption*, void**,
-                            unsigned int) {
+cudaError_t LibraryLoadData(cudaLibrary_t* library, const void* code, cudaJitOption*, void**, unsigned int,
+                            cudaLibraryOption*, void**, unsigned int) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   return Result(SIMGPU_DRIVER(cuLibraryLoadData)(library, code, nullptr, nullptr, 0, nullptr, nullptr, 0));
 }
@@ -174,7 +181,6 @@ cudaError_t LibraryUnload(cudaLibrary_t library) { return Result(SIMGPU_DRIVER(c
 cudaError_t LibraryGetKernel(cudaKernel_t* pKernel, cudaLibrary_t library, const char* name) {
   return Result(SIMGPU_DRIVER(cuLibraryGetKernel)(pKernel, library, name));
 }
-
 
 cudaError_t LibraryGetKernelCount(unsigned int* count, cudaLibrary_t lib) {
   return Result(SIMGPU_DRIVER(cuLibraryGetKernelCount)(count, lib));

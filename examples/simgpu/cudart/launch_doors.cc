@@ -16,7 +16,8 @@ struct Configuration {
   cudaStream_t stream = nullptr;
 };
 
-// Kernels can be launched while the arguments of another launch are worked out. Without a destructor; see driver/context.cc.
+// Kernels can be launched while the arguments of another launch are worked out. Without a destructor; see
+// driver/context.cc.
 struct ConfigurationStack {
   static constexpr uint32_t kMaxDepth = 16;
   alignas(Configuration) unsigned char bytes[kMaxDepth][sizeof(Configuration)];
@@ -26,8 +27,8 @@ struct ConfigurationStack {
 };
 thread_local ConfigurationStack t_configurations;
 
-cudaError_t LaunchHandle(const Entry& entry, cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, size_t shared_bytes,
-                         cudaStream_t stream) {
+cudaError_t LaunchHandle(const Entry& entry, cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments,
+                         size_t shared_bytes, cudaStream_t stream) {
   return Pass(entry, nullptr, kernel,
               [&] { return simgpu::runtime::api::LaunchKernel(kernel, grid, block, arguments, shared_bytes, stream); });
 }
@@ -59,15 +60,16 @@ SIMGPU_EXPORT cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* host
   return Pass(kEntry, nullptr, nullptr, [&] { return simgpu::runtime::FindKernel(host_function, kernel); });
 }
 
-SIMGPU_EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, size_t shared_bytes,
-                                             cudaStream_t stream) {
+SIMGPU_EXPORT cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments,
+                                             size_t shared_bytes, cudaStream_t stream) {
   static constexpr Entry kEntry{"__cudaLaunchKernel", CUPTI_RUNTIME_TRACE_CBID___cudaLaunchKernel_v13000, false, false};
   return LaunchHandle(kEntry, kernel, grid, block, arguments, shared_bytes, stream);
 }
 
-SIMGPU_EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, size_t shared_bytes,
-                                                  cudaStream_t stream) {
-  static constexpr Entry kEntry{"__cudaLaunchKernel_ptsz", CUPTI_RUNTIME_TRACE_CBID___cudaLaunchKernel_ptsz_v13000, true, false};
+SIMGPU_EXPORT cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments,
+                                                  size_t shared_bytes, cudaStream_t stream) {
+  static constexpr Entry kEntry{"__cudaLaunchKernel_ptsz", CUPTI_RUNTIME_TRACE_CBID___cudaLaunchKernel_ptsz_v13000,
+                                true, false};
   return LaunchHandle(kEntry, kernel, grid, block, arguments, shared_bytes, stream);
 }
 

@@ -25,7 +25,8 @@ cudaError_t Malloc(void** devPtr, size_t size) {
 
 cudaError_t MallocPitch(void** devPtr, size_t* pitch, size_t width, size_t height) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER(cuMemAllocPitch_v2)(reinterpret_cast<CUdeviceptr*>(devPtr), pitch, width, height, kPitchElement));
+  return Result(
+      SIMGPU_DRIVER(cuMemAllocPitch_v2)(reinterpret_cast<CUdeviceptr*>(devPtr), pitch, width, height, kPitchElement));
 }
 
 cudaError_t Malloc3D(cudaPitchedPtr* pitchedDevPtr, cudaExtent extent) {
@@ -75,7 +76,9 @@ cudaError_t HostGetDevicePointer(void** pDevice, void* pHost, unsigned int flags
   return Result(SIMGPU_DRIVER(cuMemHostGetDevicePointer_v2)(reinterpret_cast<CUdeviceptr*>(pDevice), pHost, flags));
 }
 
-cudaError_t HostGetFlags(unsigned int* pFlags, void* pHost) { return Result(SIMGPU_DRIVER(cuMemHostGetFlags)(pFlags, pHost)); }
+cudaError_t HostGetFlags(unsigned int* pFlags, void* pHost) {
+  return Result(SIMGPU_DRIVER(cuMemHostGetFlags)(pFlags, pHost));
+}
 
 cudaError_t MemGetInfo(size_t* free, size_t* total) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
@@ -89,7 +92,8 @@ cudaError_t MallocAsync(void** devPtr, size_t size, cudaStream_t hStream) {
 
 cudaError_t MallocFromPoolAsync(void** ptr, size_t size, cudaMemPool_t memPool, cudaStream_t stream) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER_PTSZ(cuMemAllocFromPoolAsync)(reinterpret_cast<CUdeviceptr*>(ptr), size, memPool, stream));
+  return Result(
+      SIMGPU_DRIVER_PTSZ(cuMemAllocFromPoolAsync)(reinterpret_cast<CUdeviceptr*>(ptr), size, memPool, stream));
 }
 
 cudaError_t FreeAsync(void* devPtr, cudaStream_t hStream) {
@@ -140,7 +144,7 @@ cudaError_t PointerGetAttributes(cudaPointerAttributes* attributes, const void* 
   const CUresult result = SIMGPU_DRIVER(cuPointerGetAttributes)(5, wanted, values, Address(ptr));
   if (result != CUDA_SUCCESS) return Result(result);
   *attributes = {};
-  attributes->type = managed != 0                     ? cudaMemoryTypeManaged
+  attributes->type = managed != 0                   ? cudaMemoryTypeManaged
                      : type == CU_MEMORYTYPE_DEVICE ? cudaMemoryTypeDevice
                      : type == CU_MEMORYTYPE_HOST   ? cudaMemoryTypeHost
                                                     : cudaMemoryTypeUnregistered;
@@ -150,7 +154,8 @@ cudaError_t PointerGetAttributes(cudaPointerAttributes* attributes, const void* 
   return cudaSuccess;
 }
 
-cudaError_t MemPrefetchAsync(const void* devPtr, size_t count, cudaMemLocation, unsigned int flags, cudaStream_t stream) {
+cudaError_t MemPrefetchAsync(const void* devPtr, size_t count, cudaMemLocation, unsigned int flags,
+                             cudaStream_t stream) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   return Result(SIMGPU_DRIVER_PTSZ(cuMemPrefetchAsync_v2)(Address(devPtr), count, {}, flags, stream));
 }

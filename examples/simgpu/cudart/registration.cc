@@ -54,7 +54,8 @@ Registry& TheRegistry() {
 cudaError_t Load(FatBinary* binary) {
   if (binary->library != nullptr) return cudaSuccess;
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
-  return Result(SIMGPU_DRIVER(cuLibraryLoadData)(&binary->library, binary->image, nullptr, nullptr, 0, nullptr, nullptr, 0));
+  return Result(
+      SIMGPU_DRIVER(cuLibraryLoadData)(&binary->library, binary->image, nullptr, nullptr, 0, nullptr, nullptr, 0));
 }
 
 FatBinary* BinaryOf(void** handle) { return reinterpret_cast<FatBinary*>(handle); }
@@ -86,7 +87,8 @@ const char* KernelName(const void* host_function_or_kernel) {
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
   const auto found = registry.kernels.find(host_function_or_kernel);
-  return found != registry.kernels.end() ? found->second.name.c_str() : LinkedDriver()->KernelName(host_function_or_kernel);
+  return found != registry.kernels.end() ? found->second.name.c_str()
+                                         : LinkedDriver()->KernelName(host_function_or_kernel);
 }
 
 cudaError_t FindVariable(const void* host_variable, CUdeviceptr* address, size_t* bytes) {
@@ -121,13 +123,14 @@ SIMGPU_EXPORT void __cudaRegisterFatBinaryEnd(void**) {}
 // Called at the very end of the process, when profilers have read the last record: everything is left to the system.
 SIMGPU_EXPORT void __cudaUnregisterFatBinary(void**) {}
 
-SIMGPU_EXPORT void __cudaRegisterFunction(void** binary, const char* host_function, char*, const char* name, int, uint3*, uint3*, dim3*,
-                                          dim3*, int*) {
+SIMGPU_EXPORT void __cudaRegisterFunction(void** binary, const char* host_function, char*, const char* name, int,
+                                          uint3*, uint3*, dim3*, dim3*, int*) {
   const std::lock_guard lock(TheRegistry().mutex);
   TheRegistry().kernels[host_function] = {simgpu::runtime::BinaryOf(binary), name, nullptr};
 }
 
-SIMGPU_EXPORT void __cudaRegisterVar(void** binary, char* host_variable, char*, const char* name, int, size_t, int, int) {
+SIMGPU_EXPORT void __cudaRegisterVar(void** binary, char* host_variable, char*, const char* name, int, size_t, int,
+                                     int) {
   const std::lock_guard lock(TheRegistry().mutex);
   TheRegistry().variables[host_variable] = {simgpu::runtime::BinaryOf(binary), name};
 }
@@ -136,7 +139,8 @@ SIMGPU_EXPORT void __cudaRegisterHostVar(void**, const char*, char*, size_t) {}
 
 SIMGPU_EXPORT void __cudaRegisterUnifiedTable(void**, const void*) {}
 
-SIMGPU_EXPORT void __cudaRegisterManagedVar(void** binary, void** host_pointer, char*, const char*, int, size_t bytes, int, int) {
+SIMGPU_EXPORT void __cudaRegisterManagedVar(void** binary, void** host_pointer, char*, const char*, int, size_t bytes,
+                                            int, int) {
   const std::lock_guard lock(TheRegistry().mutex);
   simgpu::runtime::BinaryOf(binary)->managed.push_back({host_pointer, bytes});
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program compiled by nvcc tells the runtime about itself before main: its GPU code, and which host function or variable stands
-// for which kernel or device variable. Code is loaded when it is first needed.
+// What a program compiled by nvcc tells the runtime about itself before main: its GPU code, and which host function or
+// variable stands for which kernel or device variable. Code is loaded when it is first needed.
 #pragma once
 
 #include <cuda.h>

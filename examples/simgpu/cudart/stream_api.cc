@@ -40,7 +40,8 @@ cudaError_t StreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int
 cudaError_t StreamAddCallback(cudaStream_t stream, cudaStreamCallback_t callback, void* userData, unsigned int flags) {
   if (const cudaError_t error = EnsureContext(); error != cudaSuccess) return error;
   // The two kinds of status have the same numbers.
-  return Result(SIMGPU_DRIVER_PTSZ(cuStreamAddCallback)(stream, reinterpret_cast<CUstreamCallback>(callback), userData, flags));
+  return Result(
+      SIMGPU_DRIVER_PTSZ(cuStreamAddCallback)(stream, reinterpret_cast<CUstreamCallback>(callback), userData, flags));
 }
 
 cudaError_t LaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void* userData) {
@@ -81,7 +82,8 @@ cudaError_t StreamCopyAttributes(cudaStream_t dst, cudaStream_t src) {
 }
 
 cudaError_t StreamAttachMemAsync(cudaStream_t stream, void* devPtr, size_t length, unsigned int flags) {
-  return Result(SIMGPU_DRIVER_PTSZ(cuStreamAttachMemAsync)(stream, reinterpret_cast<CUdeviceptr>(devPtr), length, flags));
+  return Result(
+      SIMGPU_DRIVER_PTSZ(cuStreamAttachMemAsync)(stream, reinterpret_cast<CUdeviceptr>(devPtr), length, flags));
 }
 
 cudaError_t StreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
@@ -108,15 +110,16 @@ cudaError_t StreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* pCap
   return Result(result);
 }
 
-cudaError_t StreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* captureStatus_out, unsigned long long* id_out,
-                                 cudaGraph_t* graph_out, const cudaGraphNode_t** dependencies_out,
-                                 const cudaGraphEdgeData** edgeData_out, size_t* numDependencies_out) {
+cudaError_t StreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* captureStatus_out,
+                                 unsigned long long* id_out, cudaGraph_t* graph_out,
+                                 const cudaGraphNode_t** dependencies_out, const cudaGraphEdgeData** edgeData_out,
+                                 size_t* numDependencies_out) {
   if (captureStatus_out == nullptr) return Fail(cudaErrorInvalidValue);
   if (edgeData_out != nullptr) *edgeData_out = nullptr;
   CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
   cuuint64_t id = 0;
-  const CUresult result = SIMGPU_DRIVER_PTSZ(cuStreamGetCaptureInfo_v3)(stream, &status, &id, graph_out, dependencies_out, nullptr,
-                                                                        numDependencies_out);
+  const CUresult result = SIMGPU_DRIVER_PTSZ(cuStreamGetCaptureInfo_v3)(stream, &status, &id, graph_out,
+                                                                        dependencies_out, nullptr, numDependencies_out);
   *captureStatus_out = static_cast<cudaStreamCaptureStatus>(status);
   if (id_out != nullptr) *id_out = id;
   return Result(result);

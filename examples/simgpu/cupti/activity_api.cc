@@ -69,7 +69,8 @@ CUptiResult ActivityRegisterCallbacks(CUpti_BuffersCallbackRequestFunc funcBuffe
 CUptiResult ActivityFlushAll(uint32_t flag) {
   ActivityBuffers& buffers = ActivityBuffers::Get();
   if (!buffers.has_callbacks()) return CUPTI_ERROR_INVALID_OPERATION;
-  if (const uint64_t hang_ms = FaultNumber("flush-hang", 10000)) std::this_thread::sleep_for(std::chrono::milliseconds(hang_ms));
+  if (const uint64_t hang_ms = FaultNumber("flush-hang", 10000))
+    std::this_thread::sleep_for(std::chrono::milliseconds(hang_ms));
   Driver& driver = *LinkedDriver();
   const uint64_t start_ns = driver.NowNs();
   buffers.FlushAll((flag & CUPTI_ACTIVITY_FLAG_FLUSH_FORCED) != 0);
@@ -101,7 +102,9 @@ CUptiResult ActivityGetNextRecord(uint8_t* buffer, size_t validBufferSizeBytes, 
   return CUPTI_SUCCESS;
 }
 
-CUptiResult ActivityPushExternalCorrelationId(CUpti_ExternalCorrelationKind kind, uint64_t id) { return PushExternalId(kind, id); }
+CUptiResult ActivityPushExternalCorrelationId(CUpti_ExternalCorrelationKind kind, uint64_t id) {
+  return PushExternalId(kind, id);
+}
 
 CUptiResult ActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind kind, uint64_t* lastId) {
   return PopExternalId(kind, lastId);

@@ -44,7 +44,8 @@ ActivityBuffers& ActivityBuffers::Get() {
 // One buffer per thread became the default in 13.0.
 ActivityBuffers::ActivityBuffers() : per_thread_(ApiVersion() >= kApi130) {}
 
-void ActivityBuffers::SetCallbacks(CUpti_BuffersCallbackRequestFunc request, CUpti_BuffersCallbackCompleteFunc complete) {
+void ActivityBuffers::SetCallbacks(CUpti_BuffersCallbackRequestFunc request,
+                                   CUpti_BuffersCallbackCompleteFunc complete) {
   complete_.store(complete, std::memory_order_release);
   request_.store(request, std::memory_order_release);
   StartWorker();

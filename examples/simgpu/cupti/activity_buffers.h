@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From single records to full buffers in the client's hands.
 //
-// Records are written on the thread they arise on, into buffers asked of the client on that thread. A full buffer is handed back by a
-// worker thread, once all its records are complete; a flush hands back what there is on the thread that flushes. No lock of this
-// library is held while the client is called.
+// Records are written on the thread they arise on, into buffers asked of the client on that thread. A full buffer is
+// handed back by a worker thread, once all its records are complete; a flush hands back what there is on the thread
+// that flushes. No lock of this library is held while the client is called.
 #pragma once
 
 #include <cupti_activity.h>
@@ -50,8 +50,8 @@ class ActivityBuffers {
   // Appends the first `bytes` bytes of `record`, which is complete at `complete_ns`; 0: now.
   void Write(const void* record, size_t bytes, uint64_t complete_ns);
 
-  // Hands back all buffers whose records are complete, or all there are. Returns when every callback has returned, those of the
-  // worker too.
+  // Hands back all buffers whose records are complete, or all there are. Returns when every callback has returned,
+  // those of the worker too.
   void FlushAll(bool forced);
 
   // Milliseconds between two rounds of the worker; 0: it goes by need.

@@ -10,8 +10,8 @@
 namespace simgpu::cupti {
 namespace {
 
-// Sizes by version; 0 where it is not known, of kinds that are never written. They only ever grew at the end, so an older record is
-// the beginning of the newest.
+// Sizes by version; 0 where it is not known, of kinds that are never written. They only ever grew at the end, so an
+// older record is the beginning of the newest.
 struct KindSizes {
   uint32_t kind;
   uint16_t of_118;
@@ -62,8 +62,10 @@ constexpr KindSizes kSizes[] = {
 };
 
 // Of the records this library writes, the newest form is the one of the header it is built with.
-static_assert(sizeof(CUpti_ActivityKernel10) == 216 && sizeof(CUpti_ActivityMemcpy6) == 96 && sizeof(CUpti_ActivityMemset4) == 88);
-static_assert(sizeof(CUpti_ActivityMemcpyPtoP4) == 96 && sizeof(CUpti_ActivityDevice5) == 184 && sizeof(CUpti_ActivityContext3) == 32);
+static_assert(sizeof(CUpti_ActivityKernel10) == 216 && sizeof(CUpti_ActivityMemcpy6) == 96 &&
+              sizeof(CUpti_ActivityMemset4) == 88);
+static_assert(sizeof(CUpti_ActivityMemcpyPtoP4) == 96 && sizeof(CUpti_ActivityDevice5) == 184 &&
+              sizeof(CUpti_ActivityContext3) == 32);
 static_assert(sizeof(CUpti_ActivityMemory4) == 128 && sizeof(CUpti_ActivityMemoryPool3) == 80);
 static_assert(sizeof(CUpti_ActivityGraphTrace2) == 56 && sizeof(CUpti_ActivityCudaEvent2) == 56);
 static_assert(sizeof(CUpti_ActivitySynchronization2) == 56 && sizeof(CUpti_ActivityOverhead3) == 56);

@@ -35,7 +35,8 @@ constinit Attribute g_attributes[] = {
 
 // Null for attributes that this version does not have.
 Attribute* Find(CUpti_ActivityAttribute id) {
-  const bool is_new = id == CUPTI_ACTIVITY_ATTR_PER_THREAD_ACTIVITY_BUFFER || id == CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE_DEVICE_GRAPHS;
+  const bool is_new = id == CUPTI_ACTIVITY_ATTR_PER_THREAD_ACTIVITY_BUFFER ||
+                      id == CUPTI_ACTIVITY_ATTR_DEVICE_BUFFER_SIZE_DEVICE_GRAPHS;
   if (is_new && ApiVersion() < kApi124) return nullptr;
   for (Attribute& attribute : g_attributes) {
     if (attribute.id == id) return &attribute;

@@ -84,15 +84,16 @@ void WriteCudaEvent(const EventRecord& event) {
   record.eventId = event.event_id;
   record.deviceId = event.device;
   record.cudaEventSyncId = g_next_event_sync_id.fetch_add(1, std::memory_order_relaxed);
-  if (ActivityKinds::Get().event_timestamps.load(std::memory_order_relaxed)) record.deviceTimestamp = RecordTime(event.time_ns);
+  if (ActivityKinds::Get().event_timestamps.load(std::memory_order_relaxed))
+    record.deviceTimestamp = RecordTime(event.time_ns);
   WriteRecord(&record, 0);
 }
 
 void WriteMemory(const MemoryOperation& operation) {
   CUpti_ActivityMemory4 record = {};
   record.kind = CUPTI_ACTIVITY_KIND_MEMORY2;
-  record.memoryOperationType =
-      operation.release ? CUPTI_ACTIVITY_MEMORY_OPERATION_TYPE_RELEASE : CUPTI_ACTIVITY_MEMORY_OPERATION_TYPE_ALLOCATION;
+  record.memoryOperationType = operation.release ? CUPTI_ACTIVITY_MEMORY_OPERATION_TYPE_RELEASE
+                                                 : CUPTI_ACTIVITY_MEMORY_OPERATION_TYPE_ALLOCATION;
   record.memoryKind = static_cast<CUpti_ActivityMemoryKind>(operation.memory_kind);
   record.correlationId = operation.correlation_id;
   record.address = operation.address;

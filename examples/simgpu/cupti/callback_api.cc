@@ -44,7 +44,8 @@ CUptiResult Subscribe_v2(CUpti_SubscriberHandle* subscriber, CUpti_CallbackFunc 
   std::string holder;
   const CUptiResult result =
       SubscribeAs(pParams != nullptr ? pParams->subscriberName : nullptr, subscriber, callback, userdata, &holder);
-  const bool wants_holder = pParams != nullptr && pParams->oldSubscriberName != nullptr && pParams->oldSubscriberSize != 0;
+  const bool wants_holder =
+      pParams != nullptr && pParams->oldSubscriberName != nullptr && pParams->oldSubscriberSize != 0;
   if (result != CUPTI_SUCCESS && wants_holder) {
     const size_t length = std::min(holder.size(), pParams->oldSubscriberSize - 1);
     std::memcpy(pParams->oldSubscriberName, holder.data(), length);
@@ -55,7 +56,8 @@ CUptiResult Subscribe_v2(CUpti_SubscriberHandle* subscriber, CUpti_CallbackFunc 
 
 CUptiResult Unsubscribe(CUpti_SubscriberHandle subscriber) { return Subscription::Get().Unsubscribe(subscriber); }
 
-CUptiResult EnableCallback(uint32_t enable, CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain, CUpti_CallbackId cbid) {
+CUptiResult EnableCallback(uint32_t enable, CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
+                           CUpti_CallbackId cbid) {
   Subscription& subscription = Subscription::Get();
   if (!subscription.IsCurrent(subscriber) || !IsDomain(domain)) return CUPTI_ERROR_INVALID_PARAMETER;
   if (domain == CUPTI_CB_DOMAIN_NVTX) return CUPTI_SUCCESS;

@@ -25,7 +25,8 @@ CUptiResult Refusal(const Entry& entry) {
     return ApiVersion() >= kApi130 ? CUPTI_ERROR_UNKNOWN : CUPTI_ERROR_NOT_INITIALIZED;
   }
   // A driver without a GPU is one that cannot be initialised.
-  const bool usable = !driver->Forked() && driver->TopologyOrNull() != nullptr;
+  const Topology* const topology = driver->TopologyOrNull();
+  const bool usable = !driver->Forked() && topology != nullptr && !topology->gpus.empty();
   return usable ? CUPTI_SUCCESS : CUPTI_ERROR_NOT_INITIALIZED;
 }
 

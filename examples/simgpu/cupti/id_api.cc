@@ -70,10 +70,13 @@ CUptiResult GetDeviceId(CUcontext context, uint32_t* deviceId) {
 
 CUptiResult GetStreamIdEx(CUcontext context, CUstream stream, uint8_t perThreadStream, uint32_t* streamId) {
   if (streamId == nullptr) return CUPTI_ERROR_INVALID_PARAMETER;
-  return LinkedDriver()->StreamId(context, stream, perThreadStream != 0, streamId) ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_STREAM;
+  return LinkedDriver()->StreamId(context, stream, perThreadStream != 0, streamId) ? CUPTI_SUCCESS
+                                                                                   : CUPTI_ERROR_INVALID_STREAM;
 }
 
-CUptiResult GetStreamId(CUcontext context, CUstream stream, uint32_t* streamId) { return GetStreamIdEx(context, stream, 0, streamId); }
+CUptiResult GetStreamId(CUcontext context, CUstream stream, uint32_t* streamId) {
+  return GetStreamIdEx(context, stream, 0, streamId);
+}
 
 CUptiResult GetGraphId(CUgraph graph, uint32_t* pId) {
   if (pId == nullptr) return CUPTI_ERROR_INVALID_PARAMETER;

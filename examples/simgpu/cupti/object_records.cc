@@ -18,7 +18,8 @@ void CopyUuid(const Uuid& from, CUuuid* to) { std::memcpy(to->bytes, from.data()
 
 void WriteDevice(const DeviceRef& device, uint32_t ordinal, bool visible) {
   Driver& driver = *LinkedDriver();
-  // Instances that are not visible have no ordinal to ask; nearly all they have in common with a visible one is the board.
+  // Instances that are not visible have no ordinal to ask; nearly all they have in common with a visible one is the
+  // board.
   const auto ask = [&](CUdevice_attribute attribute) {
     return static_cast<uint32_t>(driver.DeviceAttribute(attribute, visible ? ordinal : 0));
   };

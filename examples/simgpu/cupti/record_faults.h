@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be wrong with records that a profiler gets, and can be made so by SIMGPU_FAULTS; and what is wrong with them when a flush is
-// forced.
+// What can be wrong with records that a profiler gets, and can be made so by SIMGPU_FAULTS; and what is wrong with them
+// when a flush is forced.
 #pragma once
 
 #include <cupti_activity.h>

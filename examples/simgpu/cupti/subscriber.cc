@@ -70,8 +70,8 @@ Subscription& Subscription::Get() {
   return subscription;
 }
 
-CUptiResult Subscription::Subscribe(CUpti_CallbackFunc callback, void* userdata, const char* name, CUpti_SubscriberHandle* handle,
-                                    std::string* holder) {
+CUptiResult Subscription::Subscribe(CUpti_CallbackFunc callback, void* userdata, const char* name,
+                                    CUpti_SubscriberHandle* handle, std::string* holder) {
   if (const std::optional<std::string> other = FaultSwitch("second-client")) {
     *holder = "CUPTI for " + *other;
     return CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED;

@@ -8,8 +8,8 @@
 
 namespace simgpu::cupti {
 
-// Takes the client's clock for all records from now on; null: the driver's. The two are taken to run at the same speed: their distance
-// is measured once, here.
+// Takes the client's clock for all records from now on; null: the driver's. The two are taken to run at the same speed:
+// their distance is measured once, here.
 void UseClientClock(CUpti_TimestampCallbackFunc clock);
 
 // A time of the driver as records show it.

@@ -165,7 +165,9 @@ void DumpDevices() {
   if (topology == nullptr) return;
   uint32_t next = static_cast<uint32_t>(visible.size());
   for (const DeviceRef& device : AllDevices(*topology)) {
-    const auto same = [&](const DeviceRef& other) { return other.gpu == device.gpu && other.compute == device.compute; };
+    const auto same = [&](const DeviceRef& other) {
+      return other.gpu == device.gpu && other.compute == device.compute;
+    };
     if (std::none_of(visible.begin(), visible.end(), same)) WriteDevice(device, next++, false);
   }
 }

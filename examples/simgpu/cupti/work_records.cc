@@ -34,7 +34,8 @@ void FillLaunch(const KernelWork& kernel, CUpti_ActivityKernel10* record) {
   record->localMemoryPerThread = kernel.local_bytes_per_thread;
   record->launchType = kernel.cooperative != 0 ? CUPTI_ACTIVITY_LAUNCH_TYPE_COOPERATIVE_SINGLE_DEVICE
                                                : CUPTI_ACTIVITY_LAUNCH_TYPE_REGULAR;
-  record->shmemLimitConfig = kernel.shared_memory_optin != 0 ? CUPTI_FUNC_SHMEM_LIMIT_OPTIN : CUPTI_FUNC_SHMEM_LIMIT_DEFAULT;
+  record->shmemLimitConfig =
+      kernel.shared_memory_optin != 0 ? CUPTI_FUNC_SHMEM_LIMIT_OPTIN : CUPTI_FUNC_SHMEM_LIMIT_DEFAULT;
 }
 
 // The members that all records of work have under the same names.

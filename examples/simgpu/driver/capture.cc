@@ -143,7 +143,8 @@ std::optional<CUresult> CaptureEventWait(Stream* stream, Event* event) {
   if (!AnyCapture()) return std::nullopt;
   const std::lock_guard lock(CaptureMutex());
   const std::shared_ptr<Capture>& of_event = event->capture;
-  const bool event_captured = of_event != nullptr && Sequences().end() != std::find(Sequences().begin(), Sequences().end(), of_event);
+  const bool event_captured =
+      of_event != nullptr && Sequences().end() != std::find(Sequences().begin(), Sequences().end(), of_event);
   if (!event_captured) {
     if (stream->capture == nullptr) return std::nullopt;
     // Work of a graph cannot depend on a moment outside of it.
@@ -166,7 +167,8 @@ std::optional<CUresult> CaptureEventWait(Stream* stream, Event* event) {
 bool IsCaptured(Event* event) {
   if (!AnyCapture()) return false;
   const std::lock_guard lock(CaptureMutex());
-  return event->capture != nullptr && std::find(Sequences().begin(), Sequences().end(), event->capture) != Sequences().end();
+  return event->capture != nullptr &&
+         std::find(Sequences().begin(), Sequences().end(), event->capture) != Sequences().end();
 }
 
 CUresult BeginCapture(Stream* stream, CUstreamCaptureMode mode, Graph* graph, std::vector<GraphNode*> frontier) {

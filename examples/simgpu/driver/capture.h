@@ -39,19 +39,22 @@ inline bool AnyCapture() { return g_captures.load(std::memory_order_relaxed) != 
 // What a call for `stream` has to do.
 enum class CaptureDecision { kSubmit, kCapture, kFail };
 
-// Decides about work for `stream`. Work for the legacy stream while a stream it would wait for is capturing spoils that capture.
+// Decides about work for `stream`. Work for the legacy stream while a stream it would wait for is capturing spoils that
+// capture.
 CaptureDecision DecideCapture(Stream* stream, CUresult* error);
 
 // Appends a node to the capture of `stream`, behind what it captured so far. Only after a decision to capture.
 CUresult CaptureNode(Stream* stream, NodePayload payload);
 
-// For calls that would wait, or that have an effect no graph can repeat: fails, and spoils the capture, where one forbids them.
+// For calls that would wait, or that have an effect no graph can repeat: fails, and spoils the capture, where one
+// forbids them.
 CUresult ForbidUnsafeCall();
 // The same for waiting for `stream` in particular.
 CUresult ForbidWait(Stream* stream);
 
 CUresult CaptureEventRecord(Stream* stream, Event* event);
-// A stream that waits for a captured event takes part in the capture from then on. Nothing when this is not about a capture.
+// A stream that waits for a captured event takes part in the capture from then on. Nothing when this is not about a
+// capture.
 std::optional<CUresult> CaptureEventWait(Stream* stream, Event* event);
 bool IsCaptured(Event* event);
 

@@ -13,7 +13,8 @@ struct CaptureInfo {
   CUgraph graph = nullptr;
 };
 
-// The handles of what a stream's next node would depend on. They stay valid until the next such question of the same thread.
+// The handles of what a stream's next node would depend on. They stay valid until the next such question of the same
+// thread.
 std::vector<CUgraphNode>& FrontierHandles() {
   static thread_local auto& handles = *new std::vector<CUgraphNode>;
   return handles;
@@ -53,15 +54,16 @@ CUresult StreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
 
 CUresult StreamBeginCapture(CUstream hStream) { return StreamBeginCapture_v2(hStream, CU_STREAM_CAPTURE_MODE_GLOBAL); }
 
-CUresult StreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode* dependencies, const CUgraphEdgeData*,
-                                   size_t numDependencies, CUstreamCaptureMode mode) {
+CUresult StreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode* dependencies,
+                                   const CUgraphEdgeData*, size_t numDependencies, CUstreamCaptureMode mode) {
   CUresult error = CUDA_SUCCESS;
   Stream* const stream = ResolveStream(hStream, &error);
   if (stream == nullptr) return error;
   Graph* const graph = FindGraph(hGraph);
   if (graph == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   std::vector<GraphNode*> frontier;
-  if (const CUresult result = CollectNodes(dependencies, numDependencies, &frontier); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = CollectNodes(dependencies, numDependencies, &frontier); result != CUDA_SUCCESS)
+    return result;
   return BeginCapture(stream, mode, graph, std::move(frontier));
 }
 
@@ -88,8 +90,9 @@ CUresult StreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* captureSt
   return StreamGetCaptureInfo_v2(hStream, captureStatus_out, id_out, nullptr, nullptr, nullptr);
 }
 
-CUresult StreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out, CUgraph* graph_out,
-                                 const CUgraphNode** dependencies_out, size_t* numDependencies_out) {
+CUresult StreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
+                                 CUgraph* graph_out, const CUgraphNode** dependencies_out,
+                                 size_t* numDependencies_out) {
   if (captureStatus_out == nullptr) return CUDA_ERROR_INVALID_VALUE;
   CaptureInfo info;
   const CUresult result = Ask(hStream, &info);
@@ -102,9 +105,9 @@ CUresult StreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captur
   return CUDA_SUCCESS;
 }
 
-CUresult StreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out, CUgraph* graph_out,
-                                 const CUgraphNode** dependencies_out, const CUgraphEdgeData** edgeData_out,
-                                 size_t* numDependencies_out) {
+CUresult StreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
+                                 CUgraph* graph_out, const CUgraphNode** dependencies_out,
+                                 const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
   if (edgeData_out != nullptr) *edgeData_out = nullptr;
   return StreamGetCaptureInfo_v2(hStream, captureStatus_out, id_out, graph_out, dependencies_out, numDependencies_out);
 }
@@ -115,7 +118,8 @@ CUresult StreamUpdateCaptureDependencies_v2(CUstream hStream, CUgraphNode* depen
   Stream* const stream = ResolveStream(hStream, &error);
   if (stream == nullptr) return error;
   std::vector<GraphNode*> nodes;
-  if (const CUresult result = CollectNodes(dependencies, numDependencies, &nodes); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = CollectNodes(dependencies, numDependencies, &nodes); result != CUDA_SUCCESS)
+    return result;
   const std::lock_guard lock(CaptureMutex());
   if (stream->capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
   if (flags == CU_STREAM_SET_CAPTURE_DEPENDENCIES) stream->capture_frontier.clear();
@@ -123,7 +127,8 @@ CUresult StreamUpdateCaptureDependencies_v2(CUstream hStream, CUgraphNode* depen
   return CUDA_SUCCESS;
 }
 
-CUresult StreamUpdateCaptureDependencies(CUstream hStream, CUgraphNode* dependencies, size_t numDependencies, unsigned int flags) {
+CUresult StreamUpdateCaptureDependencies(CUstream hStream, CUgraphNode* dependencies, size_t numDependencies,
+                                         unsigned int flags) {
   return StreamUpdateCaptureDependencies_v2(hStream, dependencies, nullptr, numDependencies, flags);
 }
 

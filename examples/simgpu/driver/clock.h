@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The clock of the simulated machine: of its host calls, its GPU work and its CUPTI timestamps.
 //
-// Virtual (the default): one number per process that starts at a fixed moment and moves only when something takes time, so a
-// single-threaded program sees the same times in every run. All threads of a process move the same number; with several of them the
-// times depend on how they interleave, as on a real machine. Real (SIMGPU_CLOCK=real): CLOCK_REALTIME, and waiting really waits.
+// Virtual (the default): one number per process that starts at a fixed moment and moves only when something takes time,
+// so a single-threaded program sees the same times in every run. All threads of a process move the same number; with
+// several of them the times depend on how they interleave, as on a real machine. Real (SIMGPU_CLOCK=real):
+// CLOCK_REALTIME, and waiting really waits.
 #pragma once
 
 #include <atomic>

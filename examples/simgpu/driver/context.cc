@@ -15,8 +15,8 @@ namespace {
 
 std::atomic<uint32_t> g_next_context_id{1};
 
-// Handles, not pointers to be trusted: another thread may destroy a context that is on this stack. Without a destructor, because
-// atexit handlers still make calls after the destructors of thread-local objects have run.
+// Handles, not pointers to be trusted: another thread may destroy a context that is on this stack. Without a
+// destructor, because atexit handlers still make calls after the destructors of thread-local objects have run.
 struct ContextStack {
   static constexpr uint32_t kMaxDepth = 256;
   CUcontext entries[kMaxDepth];
@@ -80,7 +80,9 @@ void DestroyContext(Context* context) {
 
 Context* CurrentContext() { return FindContext(t_stack.top()); }
 
-CUresult NoContextError() { return t_stack.top() != nullptr ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_ERROR_INVALID_CONTEXT; }
+CUresult NoContextError() {
+  return t_stack.top() != nullptr ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_ERROR_INVALID_CONTEXT;
+}
 
 bool PushContext(Context* context) {
   if (t_stack.depth == ContextStack::kMaxDepth) return false;

@@ -56,7 +56,9 @@ size_t DefaultLimit(CUlimit limit) {
 
 }  // namespace
 
-CUresult CtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) { return Create(pctx, flags, dev, kVersionTwo); }
+CUresult CtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
+  return Create(pctx, flags, dev, kVersionTwo);
+}
 
 CUresult CtxCreate_v3(CUcontext* pctx, CUexecAffinityParam*, int numParams, unsigned int flags, CUdevice dev) {
   if (numParams != 0) return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
@@ -64,7 +66,8 @@ CUresult CtxCreate_v3(CUcontext* pctx, CUexecAffinityParam*, int numParams, unsi
 }
 
 CUresult CtxCreate_v4(CUcontext* pctx, CUctxCreateParams* ctxCreateParams, unsigned int flags, CUdevice dev) {
-  if (ctxCreateParams != nullptr && ctxCreateParams->numExecAffinityParams != 0) return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
+  if (ctxCreateParams != nullptr && ctxCreateParams->numExecAffinityParams != 0)
+    return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
   return Create(pctx, flags, dev, kVersionNow);
 }
 

@@ -53,8 +53,8 @@ CUresult ResolveArray(const Side& given, const CUDA_MEMCPY3D& copy, Resolved* re
   CopySide& side = resolved->side;
   side.row_pitch = array->row_bytes();
   side.slice_pitch = array->row_bytes() * array->rows();
-  side.address = static_cast<char*>(HostPointer(array->address)) + given.z * side.slice_pitch + given.y * side.row_pitch +
-                 given.x_bytes;
+  side.address = static_cast<char*>(HostPointer(array->address)) + given.z * side.slice_pitch +
+                 given.y * side.row_pitch + given.x_bytes;
   resolved->place = Place::kArray;
   resolved->memory_kind = CUPTI_ACTIVITY_MEMORY_KIND_ARRAY;
   resolved->device = array->context->device;
@@ -77,7 +77,8 @@ CUresult Resolve(const Side& given, const CUDA_MEMCPY3D& copy, Resolved* resolve
   const std::optional<Allocation> allocation = AllocationAt(start);
   const bool on_device = allocation && (allocation->on_device() || allocation->kind == AllocationKind::kManaged);
   const size_t extent = (copy.Depth - 1) * side.slice_pitch + (copy.Height - 1) * side.row_pitch + copy.WidthInBytes;
-  if (!host_pointer && allocation && extent > allocation->bytes - (start - allocation->address)) return CUDA_ERROR_INVALID_VALUE;
+  if (!host_pointer && allocation && extent > allocation->bytes - (start - allocation->address))
+    return CUDA_ERROR_INVALID_VALUE;
   // A device address must be one; host memory may be any.
   if (given.type == CU_MEMORYTYPE_DEVICE && !allocation) return CUDA_ERROR_INVALID_VALUE;
   resolved->place = on_device && !host_pointer ? Place::kDevice : Place::kHost;
@@ -146,7 +147,8 @@ CUDA_MEMCPY3D BoxOf(const CUDA_MEMCPY2D& copy) {
   return box;
 }
 
-CUresult PlanCopy(const CUDA_MEMCPY3D& copy, const Context& context, const CopyOptions& options, CopyPlan* plan, CopyWork* facts) {
+CUresult PlanCopy(const CUDA_MEMCPY3D& copy, const Context& context, const CopyOptions& options, CopyPlan* plan,
+                  CopyWork* facts) {
   Resolved from, to;
   if (const CUresult result = Resolve(SourceOf(copy), copy, &from); result != CUDA_SUCCESS) return result;
   if (const CUresult result = Resolve(DestinationOf(copy), copy, &to); result != CUDA_SUCCESS) return result;
@@ -158,7 +160,8 @@ CUresult PlanCopy(const CUDA_MEMCPY3D& copy, const Context& context, const CopyO
   facts->source_device = facts->destination_device = context.device->ordinal;
   facts->source_context = facts->destination_context = context.id;
   const bool both_on_devices = from.device != nullptr && to.device != nullptr;
-  if (both_on_devices && (from.device != to.device || options.source_context != nullptr)) MakePeer(from, to, options, facts);
+  if (both_on_devices && (from.device != to.device || options.source_context != nullptr))
+    MakePeer(from, to, options, facts);
   return CUDA_SUCCESS;
 }
 
@@ -169,7 +172,8 @@ CUresult Copy(CUstream handle, const CUDA_MEMCPY3D& copy, const CopyOptions& opt
   if (copy.WidthInBytes == 0 || copy.Height == 0 || copy.Depth == 0) return CUDA_SUCCESS;
   CopyPlan plan;
   CopyWork facts;
-  if (const CUresult result = PlanCopy(copy, *stream->context, options, &plan, &facts); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = PlanCopy(copy, *stream->context, options, &plan, &facts); result != CUDA_SUCCESS)
+    return result;
   switch (DecideCapture(stream, &error)) {
     case CaptureDecision::kFail:
       return error;
@@ -195,7 +199,11 @@ CUresult Copy(CUstream handle, const CUDA_MEMCPY3D& copy, const CopyOptions& opt
 CUresult PlanMemset(const CUDA_MEMSET_NODE_PARAMS& params, MemsetPlan* plan) {
   if (params.elementSize != 1 && params.elementSize != 2 && params.elementSize != 4) return CUDA_ERROR_INVALID_VALUE;
   if (params.width == 0 || params.height == 0) return CUDA_ERROR_INVALID_VALUE;
-  *plan = {static_cast<char*>(HostPointer(params.dst)), params.pitch, params.value, params.elementSize, params.width,
+  *plan = {static_cast<char*>(HostPointer(params.dst)),
+           params.pitch,
+           params.value,
+           params.elementSize,
+           params.width,
            params.height};
   const size_t extent = (params.height - 1) * params.pitch + params.width * params.elementSize;
   return IsKnownRange(params.dst, extent) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;

@@ -11,8 +11,8 @@ namespace simgpu::driver {
 
 // How a copy was asked for.
 struct CopyOptions {
-  bool async = false;              // the call may return before it is done
-  Context* source_context = nullptr;       // of a copy between two contexts; else null
+  bool async = false;                 // the call may return before it is done
+  Context* source_context = nullptr;  // of a copy between two contexts; else null
   Context* destination_context = nullptr;
 };
 
@@ -21,7 +21,8 @@ CUDA_MEMCPY3D LinearCopy(CUmemorytype to_type, CUdeviceptr to, CUmemorytype from
 CUDA_MEMCPY3D BoxOf(const CUDA_MEMCPY2D& copy);
 
 // Checks `copy` and works out what it moves and how a profiler calls it.
-CUresult PlanCopy(const CUDA_MEMCPY3D& copy, const Context& context, const CopyOptions& options, CopyPlan* plan, CopyWork* facts);
+CUresult PlanCopy(const CUDA_MEMCPY3D& copy, const Context& context, const CopyOptions& options, CopyPlan* plan,
+                  CopyWork* facts);
 
 // Submits a copy to a stream, or captures it; waits for it when it is not asynchronous and the host takes part.
 CUresult Copy(CUstream handle, const CUDA_MEMCPY3D& copy, const CopyOptions& options);

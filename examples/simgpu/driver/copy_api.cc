@@ -76,11 +76,15 @@ CUresult MemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstrea
 }
 
 CUresult MemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
-  return Copy(nullptr, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount), kSync);
+  return Copy(nullptr,
+              LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount),
+              kSync);
 }
 
 CUresult MemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
-  return Copy(nullptr, LinearCopy(CU_MEMORYTYPE_HOST, DevicePointer(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount), kSync);
+  return Copy(nullptr,
+              LinearCopy(CU_MEMORYTYPE_HOST, DevicePointer(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount),
+              kSync);
 }
 
 CUresult MemcpyDtoD_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount) {
@@ -88,26 +92,31 @@ CUresult MemcpyDtoD_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t Byte
 }
 
 CUresult MemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount, CUstream hStream) {
-  return Copy(hStream, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount), kAsync);
+  return Copy(hStream,
+              LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount),
+              kAsync);
 }
 
 CUresult MemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
-  return Copy(hStream, LinearCopy(CU_MEMORYTYPE_HOST, DevicePointer(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount), kAsync);
+  return Copy(hStream,
+              LinearCopy(CU_MEMORYTYPE_HOST, DevicePointer(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount),
+              kAsync);
 }
 
 CUresult MemcpyDtoDAsync_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
   return Copy(hStream, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount), kAsync);
 }
 
-CUresult MemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext, size_t ByteCount) {
-  return CopyPeer(nullptr, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount), dstContext,
-                  srcContext, false);
+CUresult MemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext,
+                    size_t ByteCount) {
+  return CopyPeer(nullptr, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount),
+                  dstContext, srcContext, false);
 }
 
 CUresult MemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext,
                          size_t ByteCount, CUstream hStream) {
-  return CopyPeer(hStream, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount), dstContext,
-                  srcContext, true);
+  return CopyPeer(hStream, LinearCopy(CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount),
+                  dstContext, srcContext, true);
 }
 
 CUresult Memcpy2D_v2(const CUDA_MEMCPY2D* pCopy) {
@@ -142,7 +151,8 @@ CUresult MemcpyHtoA_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, 
   return Copy(nullptr, ToArray({dstArray, dstOffset}, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount), kSync);
 }
 
-CUresult MemcpyHtoAAsync_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount, CUstream hStream) {
+CUresult MemcpyHtoAAsync_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount,
+                            CUstream hStream) {
   return Copy(hStream, ToArray({dstArray, dstOffset}, CU_MEMORYTYPE_HOST, DevicePointer(srcHost), ByteCount), kAsync);
 }
 

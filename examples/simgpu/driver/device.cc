@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/device.h"
 
-
 namespace simgpu::driver {
 namespace {
 

@@ -92,7 +92,8 @@ CUresult DeviceGetProperties(CUdevprop* prop, CUdevice dev) {
   for (int i = 0; i < 3; ++i) {
     prop->maxThreadsDim[i] =
         DeviceAttribute(static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + i), *device);
-    prop->maxGridSize[i] = DeviceAttribute(static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i), *device);
+    prop->maxGridSize[i] =
+        DeviceAttribute(static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i), *device);
   }
   prop->sharedMemPerBlock = DeviceAttribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, *device);
   prop->totalConstantMemory = DeviceAttribute(CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY, *device);
@@ -139,7 +140,8 @@ CUresult DeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev)
 CUresult DeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice) {
   if (value == nullptr || srcDevice == dstDevice) return CUDA_ERROR_INVALID_VALUE;
   int can_access = 0;
-  if (const CUresult result = DeviceCanAccessPeer(&can_access, srcDevice, dstDevice); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = DeviceCanAccessPeer(&can_access, srcDevice, dstDevice); result != CUDA_SUCCESS)
+    return result;
   *value = attrib == CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED ? can_access : 0;
   return CUDA_SUCCESS;
 }

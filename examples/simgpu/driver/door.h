@@ -33,8 +33,8 @@ CUresult NotSimulated(const Entry& entry);
 const char* KernelName(const void* function_or_kernel);
 
 template <class Body>
-[[gnu::noinline]] CUresult RunWatched(Tool* tool, uint8_t interest, const Entry& entry, const void* parameters, const void* kernel,
-                                      Body&& body) {
+[[gnu::noinline]] CUresult RunWatched(Tool* tool, uint8_t interest, const Entry& entry, const void* parameters,
+                                      const void* kernel, Body&& body) {
   ApiCall call = {};
   call.domain = CUPTI_CB_DOMAIN_DRIVER_API;
   call.callback_id = entry.callback_id;
@@ -47,7 +47,8 @@ template <class Body>
     filled->context = HandleOf(context);
     filled->context_id = context != nullptr ? context->id : 0;
   };
-  return RunReported<CUresult>(tool, interest, &call, [] { return Clock::Get().NowNs(); }, fill_context, body);
+  return RunReported<CUresult>(
+      tool, interest, &call, [] { return Clock::Get().NowNs(); }, fill_context, body);
 }
 
 template <class Body>
@@ -58,7 +59,8 @@ inline CUresult Pass(const Entry& entry, const void* parameters, const void* ker
     if (const CUresult refusal = Refusal(entry, gate); refusal != CUDA_SUCCESS) return refusal;
     fault = FaultOf(entry, gate);
   }
-  if (t_call.in_host_function) [[unlikely]] return CUDA_ERROR_NOT_PERMITTED;
+  if (t_call.in_host_function) [[unlikely]]
+    return CUDA_ERROR_NOT_PERMITTED;
   const CallScope scope(&t_call, entry, [&] { return process.NewCorrelationId(); });
   Clock& clock = Clock::Get();
   Tool* const tool = process.tool.load(std::memory_order_acquire);
@@ -68,7 +70,8 @@ inline CUresult Pass(const Entry& entry, const void* parameters, const void* ker
     clock.Spend(g_driver_call_ns.load(std::memory_order_relaxed));
     return fault == CUDA_SUCCESS ? body() : fault;
   };
-  if (interest == kNoInterest) [[likely]] return timed_body();
+  if (interest == kNoInterest) [[likely]]
+    return timed_body();
   return RunWatched(tool, interest, entry, parameters, kernel, timed_body);
 }
 

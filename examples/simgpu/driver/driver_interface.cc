@@ -94,10 +94,12 @@ class DriverInterface final : public Driver {
     for (Context* const context : AllContexts()) {
       const std::lock_guard lock(context->mutex);
       for (const Stream* const stream : context->streams) {
-        const auto flag = stream->lane->kind == LaneKind::kLegacy        ? CUPTI_ACTIVITY_STREAM_CREATE_FLAG_NULL
-                          : stream->lane->kind == LaneKind::kNonBlocking ? CUPTI_ACTIVITY_STREAM_CREATE_FLAG_NON_BLOCKING
-                                                                         : CUPTI_ACTIVITY_STREAM_CREATE_FLAG_DEFAULT;
-        facts.push_back({context->id, stream->id, static_cast<uint32_t>(stream->priority), static_cast<uint32_t>(flag), 0});
+        const auto flag = stream->lane->kind == LaneKind::kLegacy ? CUPTI_ACTIVITY_STREAM_CREATE_FLAG_NULL
+                          : stream->lane->kind == LaneKind::kNonBlocking
+                              ? CUPTI_ACTIVITY_STREAM_CREATE_FLAG_NON_BLOCKING
+                              : CUPTI_ACTIVITY_STREAM_CREATE_FLAG_DEFAULT;
+        facts.push_back(
+            {context->id, stream->id, static_cast<uint32_t>(stream->priority), static_cast<uint32_t>(flag), 0});
       }
     }
     return facts;

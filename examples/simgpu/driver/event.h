@@ -16,8 +16,8 @@ struct Capture;
 struct Context;
 struct GraphNode;
 
-// The moment an event stands for after it was recorded. Waiting for an event means waiting for the moment it stood for then, so each
-// record makes a new one. Guarded by the engine's lock.
+// The moment an event stands for after it was recorded. Waiting for an event means waiting for the moment it stood for
+// then, so each record makes a new one. Guarded by the engine's lock.
 struct Moment {
   bool reached = false;  // the work before it has been carried out
   uint64_t time_ns = 0;  // when that work is done
@@ -42,7 +42,8 @@ Event* FindEvent(CUevent handle);
 // Reaches `moment` when the work before it is done.
 class RecordMoment : public Operation {
  public:
-  RecordMoment(std::shared_ptr<Moment> moment, uint64_t queued_ns) : moment_(std::move(moment)), queued_ns_(queued_ns) {}
+  RecordMoment(std::shared_ptr<Moment> moment, uint64_t queued_ns)
+      : moment_(std::move(moment)), queued_ns_(queued_ns) {}
   uint64_t Schedule(uint64_t ready_ns) override;
 
  private:

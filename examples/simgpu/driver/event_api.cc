@@ -39,7 +39,8 @@ void ReportRecord(const Event& event, const Stream& stream) {
     const std::lock_guard lock(Engine::Get().mutex());
     if (event.moment != nullptr) time_ns = event.moment->time_ns;
   }
-  tool->EventRecorded({stream.context->device->ordinal, stream.context->id, stream.id, event.id, t_call.correlation_id, time_ns});
+  tool->EventRecorded(
+      {stream.context->device->ordinal, stream.context->id, stream.id, event.id, t_call.correlation_id, time_ns});
 }
 
 }  // namespace
@@ -88,7 +89,9 @@ CUresult EventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int fla
   return CUDA_SUCCESS;
 }
 
-CUresult EventRecord(CUevent hEvent, CUstream hStream) { return EventRecordWithFlags(hEvent, hStream, CU_EVENT_RECORD_DEFAULT); }
+CUresult EventRecord(CUevent hEvent, CUstream hStream) {
+  return EventRecordWithFlags(hEvent, hStream, CU_EVENT_RECORD_DEFAULT);
+}
 
 CUresult EventQuery(CUevent hEvent) {
   Event* const event = FindEvent(hEvent);

@@ -113,8 +113,8 @@ CUresult MaxActiveBlocks(int* blocks, CUfunction func, int block_size, size_t dy
   const Device* device = nullptr;
   if (const CUresult result = CurrentDevice(&device); result != CUDA_SUCCESS) return result;
   if (blocks == nullptr || block_size <= 0) return CUDA_ERROR_INVALID_VALUE;
-  *blocks = static_cast<int>(
-      BlocksPerSm(device->limits, function->code, static_cast<uint32_t>(block_size), static_cast<uint32_t>(dynamic_shared)));
+  *blocks = static_cast<int>(BlocksPerSm(device->limits, function->code, static_cast<uint32_t>(block_size),
+                                         static_cast<uint32_t>(dynamic_shared)));
   return CUDA_SUCCESS;
 }
 
@@ -137,7 +137,8 @@ CUresult KernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kerne
 
 CUresult KernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
   const Device* const device = Process::Get().DeviceAt(dev);
-  return device != nullptr ? SetAttribute(attrib, val, FindFunction(kernel), device->limits) : CUDA_ERROR_INVALID_DEVICE;
+  return device != nullptr ? SetAttribute(attrib, val, FindFunction(kernel), device->limits)
+                           : CUDA_ERROR_INVALID_DEVICE;
 }
 
 CUresult FuncSetCacheConfig(CUfunction hfunc, CUfunc_cache config) {
@@ -163,7 +164,9 @@ CUresult FuncGetName(const char** name, CUfunction hfunc) {
   return CUDA_SUCCESS;
 }
 
-CUresult KernelGetName(const char** name, CUkernel hfunc) { return FuncGetName(name, reinterpret_cast<CUfunction>(hfunc)); }
+CUresult KernelGetName(const char** name, CUkernel hfunc) {
+  return FuncGetName(name, reinterpret_cast<CUfunction>(hfunc));
+}
 
 CUresult FuncGetModule(CUmodule* hmod, CUfunction hfunc) {
   const Function* const function = FindFunction(hfunc);
@@ -188,19 +191,23 @@ CUresult FuncIsLoaded(CUfunctionLoadingState* state, CUfunction function) {
   return CUDA_SUCCESS;
 }
 
-CUresult FuncLoad(CUfunction function) { return FindFunction(function) != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE; }
+CUresult FuncLoad(CUfunction function) {
+  return FindFunction(function) != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
 
-CUresult OccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize) {
+CUresult OccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, CUfunction func, int blockSize,
+                                                   size_t dynamicSMemSize) {
   return MaxActiveBlocks(numBlocks, func, blockSize, dynamicSMemSize);
 }
 
-CUresult OccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize,
-                                                            unsigned int) {
+CUresult OccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CUfunction func, int blockSize,
+                                                            size_t dynamicSMemSize, unsigned int) {
   return MaxActiveBlocks(numBlocks, func, blockSize, dynamicSMemSize);
 }
 
 CUresult OccupancyMaxPotentialBlockSize(int* minGridSize, int* blockSize, CUfunction func,
-                                        CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize, int blockSizeLimit) {
+                                        CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize,
+                                        int blockSizeLimit) {
   const Function* const function = FindFunction(func);
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   const Device* device = nullptr;
@@ -227,7 +234,8 @@ CUresult OccupancyMaxPotentialBlockSize(int* minGridSize, int* blockSize, CUfunc
 CUresult OccupancyMaxPotentialBlockSizeWithFlags(int* minGridSize, int* blockSize, CUfunction func,
                                                  CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize,
                                                  int blockSizeLimit, unsigned int) {
-  return OccupancyMaxPotentialBlockSize(minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize, blockSizeLimit);
+  return OccupancyMaxPotentialBlockSize(minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize,
+                                        blockSizeLimit);
 }
 
 CUresult OccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, CUfunction func, int numBlocks, int blockSize) {
@@ -261,7 +269,8 @@ CUresult OccupancyMaxActiveClusters(int* numClusters, CUfunction func, const CUl
   if (const CUresult result = CurrentDevice(&device); result != CUDA_SUCCESS) return result;
   int blocks = 0;
   const int threads = static_cast<int>(config->blockDimX * config->blockDimY * config->blockDimZ);
-  if (const CUresult result = MaxActiveBlocks(&blocks, func, threads, config->sharedMemBytes); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = MaxActiveBlocks(&blocks, func, threads, config->sharedMemBytes); result != CUDA_SUCCESS)
+    return result;
   uint32_t cluster = 1;
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     if (config->attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;

@@ -81,9 +81,10 @@ GraphNode* FindNode(CUgraphNode handle) { return HandlePool<GraphNode>::Find(han
 
 CUgraphNodeType TypeOf(const NodePayload& payload) {
   constexpr CUgraphNodeType kTypes[] = {
-      CU_GRAPH_NODE_TYPE_EMPTY, CU_GRAPH_NODE_TYPE_KERNEL,       CU_GRAPH_NODE_TYPE_MEMCPY,     CU_GRAPH_NODE_TYPE_MEMSET,
-      CU_GRAPH_NODE_TYPE_HOST,  CU_GRAPH_NODE_TYPE_GRAPH,        CU_GRAPH_NODE_TYPE_EVENT_RECORD, CU_GRAPH_NODE_TYPE_WAIT_EVENT,
-      CU_GRAPH_NODE_TYPE_MEM_ALLOC, CU_GRAPH_NODE_TYPE_MEM_FREE,
+      CU_GRAPH_NODE_TYPE_EMPTY,        CU_GRAPH_NODE_TYPE_KERNEL,     CU_GRAPH_NODE_TYPE_MEMCPY,
+      CU_GRAPH_NODE_TYPE_MEMSET,       CU_GRAPH_NODE_TYPE_HOST,       CU_GRAPH_NODE_TYPE_GRAPH,
+      CU_GRAPH_NODE_TYPE_EVENT_RECORD, CU_GRAPH_NODE_TYPE_WAIT_EVENT, CU_GRAPH_NODE_TYPE_MEM_ALLOC,
+      CU_GRAPH_NODE_TYPE_MEM_FREE,
   };
   static_assert(std::size(kTypes) == std::variant_size_v<NodePayload>);
   return kTypes[payload.index()];
@@ -159,14 +160,16 @@ void DestroyNode(GraphNode* node) {
 
 CUresult AddDependency(GraphNode* from, GraphNode* to) {
   if (from->graph != to->graph || from == to) return CUDA_ERROR_INVALID_VALUE;
-  if (std::find(to->dependencies.begin(), to->dependencies.end(), from) != to->dependencies.end()) return CUDA_ERROR_INVALID_VALUE;
+  if (std::find(to->dependencies.begin(), to->dependencies.end(), from) != to->dependencies.end())
+    return CUDA_ERROR_INVALID_VALUE;
   Link(from, to);
   ReportDependency(CUPTI_CBID_RESOURCE_GRAPHNODE_DEPENDENCY_CREATED, from, to);
   return CUDA_SUCCESS;
 }
 
 CUresult RemoveDependency(GraphNode* from, GraphNode* to) {
-  if (std::find(to->dependencies.begin(), to->dependencies.end(), from) == to->dependencies.end()) return CUDA_ERROR_INVALID_VALUE;
+  if (std::find(to->dependencies.begin(), to->dependencies.end(), from) == to->dependencies.end())
+    return CUDA_ERROR_INVALID_VALUE;
   ReportDependency(CUPTI_CBID_RESOURCE_GRAPHNODE_DEPENDENCY_DESTROY_STARTING, from, to);
   std::erase(to->dependencies, from);
   std::erase(from->dependents, to);
@@ -219,7 +222,8 @@ std::vector<GraphNode*> TopologicalOrder(const Graph& graph) {
 }
 
 GraphNode* NodeInClone(const GraphNode* node, const Graph& clone) {
-  const auto found = std::find_if(clone.nodes.begin(), clone.nodes.end(), [&](const GraphNode* n) { return n->original == node; });
+  const auto found =
+      std::find_if(clone.nodes.begin(), clone.nodes.end(), [&](const GraphNode* n) { return n->original == node; });
   return found != clone.nodes.end() ? *found : nullptr;
 }
 

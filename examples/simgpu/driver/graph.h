@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Graphs: work to be launched as a whole, and again. This is the graph a program builds; graph_exec.h is what it launches. Like CUDA's
-// own, a graph is not safe for concurrent use.
+// Graphs: work to be launched as a whole, and again. This is the graph a program builds; graph_exec.h is what it
+// launches. Like CUDA's own, a graph is not safe for concurrent use.
 #pragma once
 
 #include <cuda.h>
@@ -84,8 +84,8 @@ struct FreeNode {
   CUdeviceptr address = 0;
 };
 
-using NodePayload = std::variant<EmptyNode, KernelNode, CopyNode, MemsetNode, HostNode, ChildNode, EventRecordNode, EventWaitNode,
-                                 AllocNode, FreeNode>;
+using NodePayload = std::variant<EmptyNode, KernelNode, CopyNode, MemsetNode, HostNode, ChildNode, EventRecordNode,
+                                 EventWaitNode, AllocNode, FreeNode>;
 
 struct GraphNode {
   Graph* graph = nullptr;
@@ -101,7 +101,7 @@ struct Graph {
   uint32_t id = 0;
   uint32_t next_position = 0;
   std::vector<GraphNode*> nodes;  // in the order they were added
-  bool owned = false;  // by a node or an executable graph: not the program's to destroy
+  bool owned = false;             // by a node or an executable graph: not the program's to destroy
 };
 
 inline CUgraph HandleOf(Graph* graph) { return reinterpret_cast<CUgraph>(graph); }
@@ -130,7 +130,8 @@ void DestroyNode(GraphNode* node);
 CUresult AddDependency(GraphNode* from, GraphNode* to);
 CUresult RemoveDependency(GraphNode* from, GraphNode* to);
 
-// The nodes such that each comes after what it depends on; as close to the order they were added as that allows. Empty for a cycle.
+// The nodes such that each comes after what it depends on; as close to the order they were added as that allows. Empty
+// for a cycle.
 std::vector<GraphNode*> TopologicalOrder(const Graph& graph);
 
 // The node of `clone` that was made from `node`; null when there is none.

@@ -14,7 +14,8 @@
 namespace simgpu::driver::api {
 namespace {
 
-// Hands out a list the way all of these functions do: the count alone when `out` is null; else as many as fit, the rest null.
+// Hands out a list the way all of these functions do: the count alone when `out` is null; else as many as fit, the rest
+// null.
 template <class Handle>
 CUresult GiveList(const std::vector<Handle>& all, Handle* out, size_t* count) {
   if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -108,14 +109,16 @@ CUresult GraphGetEdges(CUgraph hGraph, CUgraphNode* from, CUgraphNode* to, size_
   return GiveList(sources, from, numEdges);
 }
 
-CUresult GraphGetEdges_v2(CUgraph hGraph, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* edgeData, size_t* numEdges) {
+CUresult GraphGetEdges_v2(CUgraph hGraph, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* edgeData,
+                          size_t* numEdges) {
   ClearEdges(edgeData, numEdges);
   return GraphGetEdges(hGraph, from, to, numEdges);
 }
 
 CUresult GraphNodeGetDependencies(CUgraphNode hNode, CUgraphNode* dependencies, size_t* numDependencies) {
   const GraphNode* const node = FindNode(hNode);
-  return node != nullptr ? GiveList(Handles(node->dependencies), dependencies, numDependencies) : CUDA_ERROR_INVALID_VALUE;
+  return node != nullptr ? GiveList(Handles(node->dependencies), dependencies, numDependencies)
+                         : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult GraphNodeGetDependencies_v2(CUgraphNode hNode, CUgraphNode* dependencies, CUgraphEdgeData* edgeData,
@@ -126,7 +129,8 @@ CUresult GraphNodeGetDependencies_v2(CUgraphNode hNode, CUgraphNode* dependencie
 
 CUresult GraphNodeGetDependentNodes(CUgraphNode hNode, CUgraphNode* dependentNodes, size_t* numDependentNodes) {
   const GraphNode* const node = FindNode(hNode);
-  return node != nullptr ? GiveList(Handles(node->dependents), dependentNodes, numDependentNodes) : CUDA_ERROR_INVALID_VALUE;
+  return node != nullptr ? GiveList(Handles(node->dependents), dependentNodes, numDependentNodes)
+                         : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult GraphNodeGetDependentNodes_v2(CUgraphNode hNode, CUgraphNode* dependentNodes, CUgraphEdgeData* edgeData,
@@ -151,7 +155,8 @@ CUresult GraphAddDependencies_v2(CUgraph hGraph, const CUgraphNode* from, const 
   return GraphAddDependencies(hGraph, from, to, numDependencies);
 }
 
-CUresult GraphRemoveDependencies(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to, size_t numDependencies) {
+CUresult GraphRemoveDependencies(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to,
+                                 size_t numDependencies) {
   if (FindGraph(hGraph) == nullptr) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < numDependencies; ++i) {
     GraphNode* const before = FindNode(from[i]);
@@ -162,8 +167,8 @@ CUresult GraphRemoveDependencies(CUgraph hGraph, const CUgraphNode* from, const 
   return CUDA_SUCCESS;
 }
 
-CUresult GraphRemoveDependencies_v2(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to, const CUgraphEdgeData*,
-                                    size_t numDependencies) {
+CUresult GraphRemoveDependencies_v2(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to,
+                                    const CUgraphEdgeData*, size_t numDependencies) {
   return GraphRemoveDependencies(hGraph, from, to, numDependencies);
 }
 
@@ -171,21 +176,25 @@ CUresult GraphInstantiateWithFlags(CUgraphExec* phGraphExec, CUgraph hGraph, uns
   return InstantiateInto(phGraphExec, hGraph, flags);
 }
 
-CUresult GraphInstantiate(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer, size_t bufferSize) {
+CUresult GraphInstantiate(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer,
+                          size_t bufferSize) {
   if (phErrorNode != nullptr) *phErrorNode = nullptr;
   if (logBuffer != nullptr && bufferSize != 0) *logBuffer = '\0';
   return InstantiateInto(phGraphExec, hGraph, 0);
 }
 
-CUresult GraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer, size_t bufferSize) {
+CUresult GraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer,
+                             size_t bufferSize) {
   return GraphInstantiate(phGraphExec, hGraph, phErrorNode, logBuffer, bufferSize);
 }
 
-CUresult GraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph hGraph, CUDA_GRAPH_INSTANTIATE_PARAMS* instantiateParams) {
+CUresult GraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph hGraph,
+                                    CUDA_GRAPH_INSTANTIATE_PARAMS* instantiateParams) {
   if (instantiateParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   instantiateParams->hErrNode_out = nullptr;
   const CUresult result = InstantiateInto(phGraphExec, hGraph, instantiateParams->flags);
-  instantiateParams->result_out = result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
+  instantiateParams->result_out =
+      result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
   return result;
 }
 
@@ -257,7 +266,8 @@ CUresult GraphDebugDotPrint(CUgraph hGraph, const char* path, unsigned int) {
   if (file == nullptr) return CUDA_ERROR_INVALID_VALUE;
   std::fprintf(file, "digraph graph_%u {\n", graph->id);
   for (const GraphNode* const node : graph->nodes) {
-    std::fprintf(file, "  n%llu [label=\"type %d\"];\n", static_cast<unsigned long long>(node->id), TypeOf(node->payload));
+    std::fprintf(file, "  n%llu [label=\"type %d\"];\n", static_cast<unsigned long long>(node->id),
+                 TypeOf(node->payload));
     for (const GraphNode* const after : node->dependents) {
       std::fprintf(file, "  n%llu -> n%llu;\n", static_cast<unsigned long long>(node->id),
                    static_cast<unsigned long long>(after->id));

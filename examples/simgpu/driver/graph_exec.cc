@@ -11,7 +11,8 @@
 namespace simgpu::driver {
 namespace {
 
-void Report(CUpti_CallbackIdResource id, Graph* graph, GraphExec* exec, GraphNode* node = nullptr, GraphNode* original = nullptr) {
+void Report(CUpti_CallbackIdResource id, Graph* graph, GraphExec* exec, GraphNode* node = nullptr,
+            GraphNode* original = nullptr) {
   Tool* const tool = AttachedTool();
   if (tool == nullptr) return;
   CUpti_GraphData data = {};
@@ -24,7 +25,8 @@ void Report(CUpti_CallbackIdResource id, Graph* graph, GraphExec* exec, GraphNod
 }
 
 // Whether two nodes depend on nodes at the same positions of their graphs.
-bool SameDependencies(const GraphNode& a, const GraphNode& b, const std::unordered_map<const GraphNode*, size_t>& positions) {
+bool SameDependencies(const GraphNode& a, const GraphNode& b,
+                      const std::unordered_map<const GraphNode*, size_t>& positions) {
   if (a.dependencies.size() != b.dependencies.size()) return false;
   std::vector<size_t> of_a, of_b;
   for (const GraphNode* const node : a.dependencies) of_a.push_back(positions.at(node));
@@ -41,8 +43,10 @@ CUgraphExecUpdateResult Compare(const Graph& graph, const Graph& changed, GraphN
   for (size_t i = 0; i < graph.nodes.size(); ++i) positions[graph.nodes[i]] = positions[changed.nodes[i]] = i;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     *error_node = changed.nodes[i];
-    if (graph.nodes[i]->payload.index() != changed.nodes[i]->payload.index()) return CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
-    if (!SameDependencies(*graph.nodes[i], *changed.nodes[i], positions)) return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
+    if (graph.nodes[i]->payload.index() != changed.nodes[i]->payload.index())
+      return CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
+    if (!SameDependencies(*graph.nodes[i], *changed.nodes[i], positions))
+      return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
     const auto* const child = std::get_if<ChildNode>(&graph.nodes[i]->payload);
     if (child == nullptr) continue;
     const Graph& changed_child = *std::get<ChildNode>(changed.nodes[i]->payload).graph;

@@ -44,7 +44,8 @@ CUresult Replace(const ExecNode& target, NodePayload payload) {
 
 }  // namespace
 
-CUresult GraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+CUresult GraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgraphNode hNode,
+                                         const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
   ExecNode target;
   KernelNode payload;
   if (nodeParams == nullptr || !Find(hGraphExec, hNode, &target)) return CUDA_ERROR_INVALID_VALUE;
@@ -52,7 +53,8 @@ CUresult GraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgraphNode hNo
   return Replace(target, std::move(payload));
 }
 
-CUresult GraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+CUresult GraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
+                                      const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   CUDA_KERNEL_NODE_PARAMS_v2 wide = {};
   wide.func = nodeParams->func;
@@ -67,7 +69,8 @@ CUresult GraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
   return GraphExecKernelNodeSetParams_v2(hGraphExec, hNode, &wide);
 }
 
-CUresult GraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
+CUresult GraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMCPY3D* copyParams,
+                                      CUcontext ctx) {
   ExecNode target;
   CopyNode payload;
   if (copyParams == nullptr || !Find(hGraphExec, hNode, &target)) return CUDA_ERROR_INVALID_VALUE;
@@ -75,8 +78,8 @@ CUresult GraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
   return Replace(target, payload);
 }
 
-CUresult GraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMSET_NODE_PARAMS* memsetParams,
-                                      CUcontext ctx) {
+CUresult GraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
+                                      const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
   ExecNode target;
   MemsetNode payload;
   if (memsetParams == nullptr || !Find(hGraphExec, hNode, &target)) return CUDA_ERROR_INVALID_VALUE;
@@ -84,7 +87,8 @@ CUresult GraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
   return Replace(target, payload);
 }
 
-CUresult GraphExecHostNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_HOST_NODE_PARAMS* nodeParams) {
+CUresult GraphExecHostNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
+                                    const CUDA_HOST_NODE_PARAMS* nodeParams) {
   ExecNode target;
   if (nodeParams == nullptr || !Find(hGraphExec, hNode, &target)) return CUDA_ERROR_INVALID_VALUE;
   return Replace(target, HostNode{*nodeParams});

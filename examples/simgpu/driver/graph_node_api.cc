@@ -55,71 +55,72 @@ CUDA_KERNEL_NODE_PARAMS_v2 Widen(const CUDA_KERNEL_NODE_PARAMS_v1& params) {
 
 }  // namespace
 
-CUresult GraphAddKernelNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                               const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+CUresult GraphAddKernelNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                               size_t numDependencies, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
   KernelNode node;
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = MakeKernelNode(*nodeParams, &node); result != CUDA_SUCCESS) return result;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, std::move(node));
 }
 
-CUresult GraphAddKernelNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                            const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+CUresult GraphAddKernelNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                            size_t numDependencies, const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const CUDA_KERNEL_NODE_PARAMS_v2 wide = Widen(*nodeParams);
   return GraphAddKernelNode_v2(phGraphNode, hGraph, dependencies, numDependencies, &wide);
 }
 
-CUresult GraphAddMemcpyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                            const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
+CUresult GraphAddMemcpyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                            size_t numDependencies, const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
   CopyNode node;
   if (copyParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = MakeCopyNode(*copyParams, ctx, &node); result != CUDA_SUCCESS) return result;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, node);
 }
 
-CUresult GraphAddMemsetNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                            const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
+CUresult GraphAddMemsetNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                            size_t numDependencies, const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
   MemsetNode node;
   if (memsetParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = MakeMemsetNode(*memsetParams, ctx, &node); result != CUDA_SUCCESS) return result;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, node);
 }
 
-CUresult GraphAddHostNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                          const CUDA_HOST_NODE_PARAMS* nodeParams) {
+CUresult GraphAddHostNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                          size_t numDependencies, const CUDA_HOST_NODE_PARAMS* nodeParams) {
   if (nodeParams == nullptr || nodeParams->fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, HostNode{*nodeParams});
 }
 
-CUresult GraphAddEmptyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies) {
+CUresult GraphAddEmptyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                           size_t numDependencies) {
   return Add(phGraphNode, hGraph, dependencies, numDependencies, EmptyNode{});
 }
 
-CUresult GraphAddChildGraphNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                                CUgraph childGraph) {
+CUresult GraphAddChildGraphNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                                size_t numDependencies, CUgraph childGraph) {
   CUgraphNodeParams params = {};
   params.type = CU_GRAPH_NODE_TYPE_GRAPH;
   params.graph.graph = childGraph;
   return GraphAddNode_v2(phGraphNode, hGraph, dependencies, nullptr, numDependencies, &params);
 }
 
-CUresult GraphAddEventRecordNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                                 CUevent event) {
+CUresult GraphAddEventRecordNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                                 size_t numDependencies, CUevent event) {
   Event* const found = FindEvent(event);
   if (found == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, EventRecordNode{found});
 }
 
-CUresult GraphAddEventWaitNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                               CUevent event) {
+CUresult GraphAddEventWaitNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                               size_t numDependencies, CUevent event) {
   Event* const found = FindEvent(event);
   if (found == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return Add(phGraphNode, hGraph, dependencies, numDependencies, EventWaitNode{found});
 }
 
-CUresult GraphAddMemAllocNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                              CUDA_MEM_ALLOC_NODE_PARAMS* nodeParams) {
+CUresult GraphAddMemAllocNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                              size_t numDependencies, CUDA_MEM_ALLOC_NODE_PARAMS* nodeParams) {
   AllocNode node;
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = MakeAllocNode(*nodeParams, &node); result != CUDA_SUCCESS) return result;
@@ -127,13 +128,13 @@ CUresult GraphAddMemAllocNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CU
   return Add(phGraphNode, hGraph, dependencies, numDependencies, std::move(node));
 }
 
-CUresult GraphAddMemFreeNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
-                             CUdeviceptr dptr) {
+CUresult GraphAddMemFreeNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                             size_t numDependencies, CUdeviceptr dptr) {
   return Add(phGraphNode, hGraph, dependencies, numDependencies, FreeNode{dptr});
 }
 
-CUresult GraphAddNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, const CUgraphEdgeData*,
-                         size_t numDependencies, CUgraphNodeParams* nodeParams) {
+CUresult GraphAddNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                         const CUgraphEdgeData*, size_t numDependencies, CUgraphNodeParams* nodeParams) {
   NodePayload payload;
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = MakeNode(nodeParams, &payload); result != CUDA_SUCCESS) return result;
@@ -161,7 +162,8 @@ CUresult GraphNodeGetType(CUgraphNode hNode, CUgraphNodeType* type) {
 
 CUresult GraphNodeSetParams(CUgraphNode hNode, CUgraphNodeParams* nodeParams) {
   GraphNode* const node = FindNode(hNode);
-  if (node == nullptr || nodeParams == nullptr || TypeOf(node->payload) != nodeParams->type) return CUDA_ERROR_INVALID_VALUE;
+  if (node == nullptr || nodeParams == nullptr || TypeOf(node->payload) != nodeParams->type)
+    return CUDA_ERROR_INVALID_VALUE;
   return MakeNode(nodeParams, &node->payload);
 }
 

@@ -42,7 +42,8 @@ CUresult Compile(const KernelNode& kernel, const GraphNode& node, uint32_t graph
   request.cooperative = kernel.cooperative;
   std::copy(kernel.cluster, kernel.cluster + 3, request.cluster);
   KernelWork work;
-  if (const CUresult result = PlanLaunch(*function, *context->device, request, &work); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = PlanLaunch(*function, *context->device, request, &work); result != CUDA_SUCCESS)
+    return result;
   *step = NewStep(WorkKind::kKernel, *context, node, graph_id);
   step->work.name = function->name;
   step->work.kernel = work;
@@ -80,8 +81,8 @@ class Compiler {
  public:
   Compiler(uint32_t graph_id, GraphProgram* program) : graph_id_(graph_id), program_(program) {}
 
-  // Appends the steps of `graph`. Those that wait for nothing in it wait for `before`. Returns what has to be waited for to have
-  // all of it done.
+  // Appends the steps of `graph`. Those that wait for nothing in it wait for `before`. Returns what has to be waited
+  // for to have all of it done.
   CUresult AddGraph(const Graph& graph, const std::vector<size_t>& before, std::vector<size_t>* last) {
     std::unordered_map<const GraphNode*, std::vector<size_t>> done_by;
     for (const GraphNode* const node : TopologicalOrder(graph)) {
@@ -202,7 +203,8 @@ uint64_t GraphOperation::Schedule(uint64_t ready_ns) {
       const uint64_t gap_ns = std::holds_alternative<WorkStep>(step.action) ? Model().gap_ns : 0;
       times.start_ns = std::max(times.start_ns, times_[before].end_ns + gap_ns);
     }
-    if (const auto wait = waits_.find(i); wait != waits_.end()) times.start_ns = std::max(times.start_ns, wait->second->time_ns);
+    if (const auto wait = waits_.find(i); wait != waits_.end())
+      times.start_ns = std::max(times.start_ns, wait->second->time_ns);
     times.end_ns = times.start_ns + DurationOf(step);
     if (const auto record = records_.find(i); record != records_.end()) *record->second = {true, times.end_ns};
     launch_.end_ns = std::max(launch_.end_ns, times.end_ns);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory for the objects behind CUDA handles.
 //
-// A handle is a pointer that the program may keep after it destroyed the object, so the memory of a destroyed object is only ever
-// used for another one of the same type: a stale handle is recognised, and so is any other pointer. As in a real driver, a new object
-// is likely to get the address of the last one destroyed.
+// A handle is a pointer that the program may keep after it destroyed the object, so the memory of a destroyed object is
+// only ever used for another one of the same type: a stale handle is recognised, and so is any other pointer. As in a
+// real driver, a new object is likely to get the address of the last one destroyed.
 #pragma once
 
 #include <atomic>
@@ -42,7 +42,8 @@ class HandlePool {
       const uintptr_t offset = address - reinterpret_cast<uintptr_t>(blocks_[i].load(std::memory_order_relaxed));
       if (offset >= SlotsOfBlock(i) * sizeof(Slot)) continue;
       Slot* const slot = blocks_[i].load(std::memory_order_relaxed) + offset / sizeof(Slot);
-      const bool is_object = offset % sizeof(Slot) == offsetof(Slot, bytes) && slot->live.load(std::memory_order_acquire);
+      const bool is_object =
+          offset % sizeof(Slot) == offsetof(Slot, bytes) && slot->live.load(std::memory_order_acquire);
       return is_object ? reinterpret_cast<T*>(slot->bytes) : nullptr;
     }
     return nullptr;

@@ -8,7 +8,8 @@
 
 namespace simgpu::driver {
 
-// CUDA calls made by `function` fail with CUDA_ERROR_NOT_PERMITTED: they could wait for the very stream that waits for it.
+// CUDA calls made by `function` fail with CUDA_ERROR_NOT_PERMITTED: they could wait for the very stream that waits for
+// it.
 inline void RunHostFunction(CUhostFn function, void* argument) {
   t_call.in_host_function = true;
   function(argument);

@@ -11,7 +11,8 @@
 namespace simgpu::driver::api {
 namespace {
 
-constexpr unsigned kHostAllocFlags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
+constexpr unsigned kHostAllocFlags =
+    CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
 
 template <class T>
 CUresult Store(void* data, T value) {
@@ -111,13 +112,15 @@ CUresult PointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevice
 }
 
 // Unlike the single form, it answers 0 for memory the driver does not know.
-CUresult PointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) {
+CUresult PointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data,
+                              CUdeviceptr ptr) {
   if (numAttributes == 0 || attributes == nullptr || data == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const std::optional<Allocation> allocation = AllocationAt(ptr);
   for (unsigned i = 0; i < numAttributes; ++i) {
     const bool is_ordinal = attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL;
     const bool is_small = is_ordinal || attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE ||
-                          attributes[i] == CU_POINTER_ATTRIBUTE_IS_MANAGED || attributes[i] == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS ||
+                          attributes[i] == CU_POINTER_ATTRIBUTE_IS_MANAGED ||
+                          attributes[i] == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS ||
                           attributes[i] == CU_POINTER_ATTRIBUTE_MAPPED ||
                           attributes[i] == CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE;
     std::memset(data[i], 0, is_small ? sizeof(unsigned) : sizeof(unsigned long long));

@@ -19,7 +19,8 @@ class WaitForLanes : public Operation {
   explicit WaitForLanes(std::vector<std::pair<std::shared_ptr<Lane>, uint64_t>> lanes) : lanes_(std::move(lanes)) {}
 
   bool CanStart() const override {
-    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& wait) { return wait.first->carried_out >= wait.second; });
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const auto& wait) { return wait.first->carried_out >= wait.second; });
   }
   uint64_t Schedule(uint64_t ready_ns) override { return ready_ns; }
 
@@ -92,7 +93,8 @@ std::shared_ptr<Lane> Engine::NextLane() const {
 }
 
 bool Engine::MustPoll() const {
-  return std::any_of(deferred_.begin(), deferred_.end(), [](const auto& lane) { return lane->queue.front()->MustPoll(); });
+  return std::any_of(deferred_.begin(), deferred_.end(),
+                     [](const auto& lane) { return lane->queue.front()->MustPoll(); });
 }
 
 void Engine::RunQueues() {

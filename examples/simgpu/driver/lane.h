@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order of GPU work: one lane per stream, first in, first out, and the rules by which lanes wait for one another.
 //
-// A stream can only wait for work that was submitted earlier, so nearly everything can be carried out while it is submitted: its times
-// follow from what is already known, its bytes are moved at once. The exception is work behind a host function: it stays queued in its
-// lane until the function has run, on the engine's own thread, which then carries out everything queued behind it.
+// A stream can only wait for work that was submitted earlier, so nearly everything can be carried out while it is
+// submitted: its times follow from what is already known, its bytes are moved at once. The exception is work behind a
+// host function: it stays queued in its lane until the function has run, on the engine's own thread, which then carries
+// out everything queued behind it.
 #pragma once
 
 #include <condition_variable>
@@ -53,7 +54,7 @@ struct Lane {
   const std::shared_ptr<LaneGroup> group;
   uint64_t done_ns = 0;  // when everything carried out so far is done
   std::deque<std::unique_ptr<Operation>> queue;
-  uint64_t queued = 0;   // operations that ever were in the queue
+  uint64_t queued = 0;  // operations that ever were in the queue
   uint64_t carried_out = 0;
 };
 
@@ -77,8 +78,8 @@ class Engine {
     operation.Perform();
   }
 
-  // Block the caller until everything submitted so far to a lane, or to any lane of a group, has been carried out. Return when
-  // it is done on the GPU: the caller has to let its clock get there.
+  // Block the caller until everything submitted so far to a lane, or to any lane of a group, has been carried out.
+  // Return when it is done on the GPU: the caller has to let its clock get there.
   uint64_t WaitForLane(const std::shared_ptr<Lane>& lane);
   uint64_t WaitForGroup(const std::shared_ptr<LaneGroup>& group);
 

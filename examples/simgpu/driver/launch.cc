@@ -74,7 +74,8 @@ CUresult PlanLaunch(const Function& function, const Device& device, const Launch
   const uint32_t per_sm = BlocksPerSm(limits, code, threads, request.dynamic_shared_bytes);
   if (per_sm == 0) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   const uint64_t blocks = uint64_t{request.grid[0]} * request.grid[1] * request.grid[2];
-  if (request.cooperative && blocks > uint64_t{per_sm} * device.ref.sm_count()) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+  if (request.cooperative && blocks > uint64_t{per_sm} * device.ref.sm_count())
+    return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
 
   work->static_shared_bytes = code.static_shared_bytes;
   work->dynamic_shared_bytes = request.dynamic_shared_bytes;
@@ -126,7 +127,8 @@ CUresult Launch(const void* function_or_kernel, CUstream handle, const LaunchReq
   // A function belongs to one context; a CUkernel to none.
   if (function->module != nullptr && function->module->context != context) return CUDA_ERROR_INVALID_HANDLE;
   KernelWork kernel;
-  if (const CUresult result = PlanLaunch(*function, *context->device, request, &kernel); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = PlanLaunch(*function, *context->device, request, &kernel); result != CUDA_SUCCESS)
+    return result;
   switch (DecideCapture(stream, &error)) {
     case CaptureDecision::kFail:
       return error;
@@ -145,7 +147,8 @@ CUresult Launch(const void* function_or_kernel, CUstream handle, const LaunchReq
   work.kernel = kernel;
   work.name = function->name;
   work.async = true;
-  Engine::Get().Submit(stream->lane, TimedOperation(context->device, work, KernelNs(*context->device, *function, kernel)));
+  Engine::Get().Submit(stream->lane,
+                       TimedOperation(context->device, work, KernelNs(*context->device, *function, kernel)));
   return CUDA_SUCCESS;
 }
 

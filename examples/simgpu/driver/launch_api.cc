@@ -9,8 +9,8 @@
 namespace simgpu::driver::api {
 namespace {
 
-LaunchRequest Request(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void** arguments,
-                      void** extra) {
+LaunchRequest Request(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+                      void** arguments, void** extra) {
   LaunchRequest request;
   const uint32_t grid[3] = {gx, gy, gz};
   const uint32_t block[3] = {bx, by, bz};
@@ -33,17 +33,18 @@ LaunchRequest LegacyRequest(const Function& function, int width, int height) {
 
 }  // namespace
 
-CUresult LaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX,
-                      unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
-                      void** kernelParams, void** extra) {
-  return driver::Launch(f, hStream,
-                Request(gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, kernelParams, extra));
+CUresult LaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
+                      unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+                      unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+  return driver::Launch(
+      f, hStream,
+      Request(gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, kernelParams, extra));
 }
 
 CUresult LaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
   if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr)) return CUDA_ERROR_INVALID_VALUE;
-  LaunchRequest request = Request(config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX, config->blockDimY,
-                                  config->blockDimZ, config->sharedMemBytes, kernelParams, extra);
+  LaunchRequest request = Request(config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX,
+                                  config->blockDimY, config->blockDimZ, config->sharedMemBytes, kernelParams, extra);
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     const CUlaunchAttribute& attribute = config->attrs[i];
     if (attribute.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) {

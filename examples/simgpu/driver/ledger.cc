@@ -143,7 +143,8 @@ void Ledger::Write(std::string_view bytes) {
   } while (written < 0 && errno == EINTR);
   if (written != static_cast<ssize_t>(bytes.size())) {
     static std::atomic<bool> said{false};
-    if (!said.exchange(true)) Complain("the ledger is incomplete: %s", written < 0 ? std::strerror(errno) : "short write");
+    if (!said.exchange(true))
+      Complain("the ledger is incomplete: %s", written < 0 ? std::strerror(errno) : "short write");
   }
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The record of everything the simulated GPU executed: the truth a profiler is measured against.
 //
-// SIMGPU_LEDGER names a file to which all processes append JSON lines. Lines survive `_exit`, abort and SIGKILL without a system call
-// for each: a process appends a block of spaces that ends in a newline and already holds its first line, maps that block, and puts
-// further lines into it through the mapping. The last line of a block so carries trailing spaces, which JSON allows. With
-// SIMGPU_LEDGER_SYNC=1, or on a file that cannot be mapped, every line is one write(2).
+// SIMGPU_LEDGER names a file to which all processes append JSON lines. Lines survive `_exit`, abort and SIGKILL without
+// a system call for each: a process appends a block of spaces that ends in a newline and already holds its first line,
+// maps that block, and puts further lines into it through the mapping. The last line of a block so carries trailing
+// spaces, which JSON allows. With SIMGPU_LEDGER_SYNC=1, or on a file that cannot be mapped, every line is one write(2).
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ class Ledger {
   std::mutex mutex_;
   const int file_;
   bool write_through_;
-  char* next_ = nullptr;  // where the previous line of the block ended
+  char* next_ = nullptr;       // where the previous line of the block ended
   char* block_end_ = nullptr;  // its final newline
   char* mapping_ = nullptr;
   size_t mapping_bytes_ = 0;

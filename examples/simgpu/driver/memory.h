@@ -41,7 +41,8 @@ inline void* HostPointer(CUdeviceptr address) { return reinterpret_cast<void*>(a
 inline CUdeviceptr DevicePointer(const void* address) { return reinterpret_cast<CUdeviceptr>(address); }
 
 // Takes memory from the context's device. CUDA_ERROR_OUT_OF_MEMORY when it has no more.
-CUresult AllocateDevice(Context* context, size_t bytes, AllocationKind kind, CUdeviceptr* address, MemoryPool* pool = nullptr);
+CUresult AllocateDevice(Context* context, size_t bytes, AllocationKind kind, CUdeviceptr* address,
+                        MemoryPool* pool = nullptr);
 // The start of an allocation of any device kind. CUDA_ERROR_INVALID_VALUE when it is not one.
 CUresult FreeDevice(CUdeviceptr address);
 

@@ -28,7 +28,8 @@ CUresult MemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   return result;
 }
 
-CUresult MemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height, unsigned int ElementSizeBytes) {
+CUresult MemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                          unsigned int ElementSizeBytes) {
   if (pPitch == nullptr || WidthInBytes == 0 || Height == 0) return CUDA_ERROR_INVALID_VALUE;
   if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16) return CUDA_ERROR_INVALID_VALUE;
   *pPitch = (WidthInBytes + kPitch - 1) / kPitch * kPitch;
@@ -55,7 +56,8 @@ CUresult MemFree_v2(CUdeviceptr dptr) {
   if (dptr == 0) return CUDA_SUCCESS;
   if (const CUresult result = ForbidUnsafeCall(); result != CUDA_SUCCESS) return result;
   const std::optional<Allocation> allocation = AllocationAt(dptr);
-  if (!allocation || allocation->address != dptr || allocation->kind == AllocationKind::kStatic) return CUDA_ERROR_INVALID_VALUE;
+  if (!allocation || allocation->address != dptr || allocation->kind == AllocationKind::kStatic)
+    return CUDA_ERROR_INVALID_VALUE;
   WaitForUsers(context);
   const CUresult result = FreeDevice(dptr);
   if (result != CUDA_SUCCESS) return result;

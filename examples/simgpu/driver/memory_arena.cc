@@ -19,7 +19,8 @@ MemoryArena::~MemoryArena() {
 
 bool MemoryArena::Reserve() {
   if (base_ != nullptr) return true;
-  void* const memory = mmap(nullptr, capacity_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const memory =
+      mmap(nullptr, capacity_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     Complain("no address space for %llu bytes of device memory: %s", static_cast<unsigned long long>(capacity_),
              std::strerror(errno));
@@ -34,7 +35,8 @@ void* MemoryArena::Allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes == 0 || bytes > capacity_ || !Reserve()) return nullptr;
   const uint64_t wanted = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const auto& candidate) { return candidate.second >= wanted; });
+  const auto gap =
+      std::find_if(gaps_.begin(), gaps_.end(), [&](const auto& candidate) { return candidate.second >= wanted; });
   if (gap == gaps_.end()) return nullptr;
   const auto [offset, gap_bytes] = *gap;
   gaps_.erase(gap);

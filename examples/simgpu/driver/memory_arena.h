@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of one device: host memory that is only committed where it is touched, so a 40 GB slice can be filled with allocations.
+// The memory of one device: host memory that is only committed where it is touched, so a 40 GB slice can be filled with
+// allocations.
 #pragma once
 
 #include <cstddef>

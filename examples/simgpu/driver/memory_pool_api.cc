@@ -22,7 +22,8 @@ namespace {
 // Gives memory back in the order of a stream.
 class FreeOperation : public Operation {
  public:
-  FreeOperation(CUdeviceptr address, MemoryPool* pool, uint64_t bytes) : address_(address), pool_(pool), bytes_(bytes) {}
+  FreeOperation(CUdeviceptr address, MemoryPool* pool, uint64_t bytes)
+      : address_(address), pool_(pool), bytes_(bytes) {}
   uint64_t Schedule(uint64_t ready_ns) override { return ready_ns; }
   void Perform() override {
     FreeDevice(address_);
@@ -73,7 +74,8 @@ CUresult Allocate(CUdeviceptr* dptr, size_t bytes, MemoryPool* pool, CUstream ha
 void ReportPool(uint32_t type, MemoryPool* pool, uint64_t min_bytes_to_keep) {
   Tool* const tool = AttachedTool();
   if (tool == nullptr) return;
-  tool->PoolChanged({type, pool->device->ordinal, t_call.correlation_id, Clock::Get().NowNs(), min_bytes_to_keep, StateOf(*pool)});
+  tool->PoolChanged(
+      {type, pool->device->ordinal, t_call.correlation_id, Clock::Get().NowNs(), min_bytes_to_keep, StateOf(*pool)});
 }
 
 // The member an attribute of 32 or 64 bits stands for; at most one of the two is set.
@@ -108,7 +110,9 @@ PoolAttribute AttributeOf(MemoryPool* pool, CUmemPool_attribute attribute) {
 
 }  // namespace
 
-CUresult MemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) { return Allocate(dptr, bytesize, nullptr, hStream); }
+CUresult MemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+  return Allocate(dptr, bytesize, nullptr, hStream);
+}
 
 CUresult MemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
   MemoryPool* const found = FindPool(pool);
@@ -206,7 +210,8 @@ CUresult MemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPool, CUmemL
   const MemoryPool* const pool = FindPool(memPool);
   if (pool == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const bool same = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == static_cast<int>(pool->device->ordinal);
+  const bool same =
+      location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == static_cast<int>(pool->device->ordinal);
   *flags = same ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
 }

@@ -59,7 +59,8 @@ void Discard(Module* module) {
 
 // Takes over the image of `module`, which has been filled in.
 CUresult Finish(Module* module, Module** out) {
-  for (const image::Kernel& kernel : module->image.kernels) module->functions.push_back(NewFunction(kernel, module, nullptr));
+  for (const image::Kernel& kernel : module->image.kernels)
+    module->functions.push_back(NewFunction(kernel, module, nullptr));
   if (const CUresult result = CreateGlobals(module); result != CUDA_SUCCESS) {
     Discard(module);
     return result;
@@ -149,7 +150,8 @@ CUresult LoadLibrary(const void* image, uint32_t capability, Library** out) {
     return ImageErrorCode(error);
   }
   KeepBinary(&library->image);
-  for (const image::Kernel& kernel : library->image.kernels) library->kernels.push_back(NewFunction(kernel, nullptr, library));
+  for (const image::Kernel& kernel : library->image.kernels)
+    library->kernels.push_back(NewFunction(kernel, nullptr, library));
   *out = library;
   return CUDA_SUCCESS;
 }

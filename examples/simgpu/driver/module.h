@@ -26,9 +26,9 @@ struct Module;
 // A CUfunction or a CUkernel: whatever can be launched. The driver takes one for the other, so they share a type.
 struct Function {
   image::Kernel code;
-  const char* name = nullptr;      // lives as long as the process, as profilers keep it
-  Module* module = nullptr;        // null for a CUkernel
-  Library* library = nullptr;      // null for a function of a plain module
+  const char* name = nullptr;        // lives as long as the process, as profilers keep it
+  Module* module = nullptr;          // null for a CUkernel
+  Library* library = nullptr;        // null for a function of a plain module
   const KernelRule* rule = nullptr;  // how long it takes, where the topology has an opinion
   // What cuFuncSetAttribute changed.
   int max_dynamic_shared_bytes = 48 * 1024;

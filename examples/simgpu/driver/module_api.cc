@@ -110,14 +110,14 @@ CUresult ModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule hmod, con
   return module != nullptr ? FindGlobal(*module, name, dptr, bytes) : CUDA_ERROR_INVALID_HANDLE;
 }
 
-CUresult LibraryLoadData(CUlibrary* library, const void* code, CUjit_option*, void**, unsigned int, CUlibraryOption*, void**,
-                         unsigned int) {
+CUresult LibraryLoadData(CUlibrary* library, const void* code, CUjit_option*, void**, unsigned int, CUlibraryOption*,
+                         void**, unsigned int) {
   if (library == nullptr || code == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return LoadFrom(code, library);
 }
 
-CUresult LibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option*, void**, unsigned int, CUlibraryOption*, void**,
-                             unsigned int) {
+CUresult LibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option*, void**, unsigned int,
+                             CUlibraryOption*, void**, unsigned int) {
   std::vector<uint8_t> bytes;
   if (library == nullptr || fileName == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (!ReadImageFile(fileName, &bytes)) return CUDA_ERROR_FILE_NOT_FOUND;

@@ -46,11 +46,13 @@ CUresult MakeKernelNode(const CUDA_KERNEL_NODE_PARAMS_v2& params, KernelNode* no
   Function* const function =
       FindFunction(params.func != nullptr ? static_cast<void*>(params.func) : static_cast<void*>(params.kern));
   if (function == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  Context* const context = params.ctx == nullptr && function->module != nullptr ? function->module->context : ContextFor(params.ctx);
+  Context* const context =
+      params.ctx == nullptr && function->module != nullptr ? function->module->context : ContextFor(params.ctx);
   if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   KernelWork unused;
   const LaunchRequest request = RequestOf(params);
-  if (const CUresult result = PlanLaunch(*function, *context->device, request, &unused); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = PlanLaunch(*function, *context->device, request, &unused); result != CUDA_SUCCESS)
+    return result;
   node->params = NodeParams(function, context, request);
   node->arguments = CopyArguments(*function, params.kernelParams);
   node->params.kernelParams = node->arguments != nullptr ? node->arguments->pointers.data() : nullptr;
@@ -106,8 +108,8 @@ CUresult MakeNode(CUgraphNodeParams* params, NodePayload* payload) {
     }
     case CU_GRAPH_NODE_TYPE_MEM_ALLOC: {
       AllocNode node;
-      const CUDA_MEM_ALLOC_NODE_PARAMS narrow = {params->alloc.poolProps, params->alloc.accessDescs, params->alloc.accessDescCount,
-                                                 params->alloc.bytesize, 0};
+      const CUDA_MEM_ALLOC_NODE_PARAMS narrow = {params->alloc.poolProps, params->alloc.accessDescs,
+                                                 params->alloc.accessDescCount, params->alloc.bytesize, 0};
       const CUresult result = MakeAllocNode(narrow, &node);
       params->alloc.dptr = node.params.dptr;
       return Keep(result, std::move(node), payload);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bodies.h"
 #include "driver/primary_context.h"
+#include "bodies.h"
 #include "driver/process.h"
 
 namespace simgpu::driver {

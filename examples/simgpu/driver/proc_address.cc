@@ -12,7 +12,8 @@
 namespace simgpu::driver::api {
 namespace {
 
-// One exported function: its name without a version, the CUDA version it appeared with, and which default stream it means.
+// One exported function: its name without a version, the CUDA version it appeared with, and which default stream it
+// means.
 struct Symbol {
   const char* name;
   int version;
@@ -23,20 +24,23 @@ struct Symbol {
 #include "proc_addresses.inc"
 
 bool Offers(const Symbol& symbol, const char* name, int version, bool per_thread) {
-  return symbol.per_thread_default_stream == per_thread && symbol.version <= version && std::strcmp(symbol.name, name) == 0;
+  return symbol.per_thread_default_stream == per_thread && symbol.version <= version &&
+         std::strcmp(symbol.name, name) == 0;
 }
 
 // The newest version of `name` that `version` knows.
 const Symbol* Find(const char* name, int version, bool per_thread) {
   const Symbol* best = nullptr;
   for (const Symbol& symbol : kSymbols) {
-    if (Offers(symbol, name, version, per_thread) && (best == nullptr || symbol.version > best->version)) best = &symbol;
+    if (Offers(symbol, name, version, per_thread) && (best == nullptr || symbol.version > best->version))
+      best = &symbol;
   }
   return best;
 }
 
 bool Exists(const char* name) {
-  return std::any_of(std::begin(kSymbols), std::end(kSymbols), [&](const Symbol& s) { return std::strcmp(s.name, name) == 0; });
+  return std::any_of(std::begin(kSymbols), std::end(kSymbols),
+                     [&](const Symbol& s) { return std::strcmp(s.name, name) == 0; });
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ CUresult GetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion, cuui
   if (found == nullptr) found = Find(symbol, cudaVersion, false);
   *pfn = found != nullptr ? reinterpret_cast<void*>(found->function) : nullptr;
   if (symbolStatus != nullptr) {
-    *symbolStatus = found != nullptr    ? CU_GET_PROC_ADDRESS_SUCCESS
+    *symbolStatus = found != nullptr ? CU_GET_PROC_ADDRESS_SUCCESS
                     : Exists(symbol) ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
                                      : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
   }

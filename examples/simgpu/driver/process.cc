@@ -44,7 +44,8 @@ Device* Process::DeviceAt(CUdevice ordinal) const {
 }
 
 CUresult Process::Initialize() {
-  // Recursive: a profiler may call cuInit while it is being injected. That call has to return without waiting for this one.
+  // Recursive: a profiler may call cuInit while it is being injected. That call has to return without waiting for this
+  // one.
   static std::recursive_mutex& mutex = *new std::recursive_mutex;
   static thread_local bool injecting = false;
   if (forked()) return ForkedInitResult();

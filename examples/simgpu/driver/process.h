@@ -12,7 +12,8 @@
 
 namespace simgpu::driver {
 
-// Reasons why a call may not go straight to its body. All clear once cuInit has succeeded and nothing is out of the ordinary.
+// Reasons why a call may not go straight to its body. All clear once cuInit has succeeded and nothing is out of the
+// ordinary.
 enum Gate : uint32_t {
   kGateUninitialized = 1,
   kGateForkedChild = 2,       // of a process that had called cuInit
@@ -29,7 +30,9 @@ class Process {
   bool initialized() const { return (gate.load(std::memory_order_acquire) & kGateUninitialized) == 0; }
   bool forked() const { return (gate.load(std::memory_order_relaxed) & kGateForkedChild) != 0; }
   // What cuInit says in a forked child: 3 where the parent had devices, 304 where it had none.
-  CUresult ForkedInitResult() const { return parent_had_devices_ ? CUDA_ERROR_NOT_INITIALIZED : CUDA_ERROR_OPERATING_SYSTEM; }
+  CUresult ForkedInitResult() const {
+    return parent_had_devices_ ? CUDA_ERROR_NOT_INITIALIZED : CUDA_ERROR_OPERATING_SYSTEM;
+  }
 
   // Null when `ordinal` names none.
   Device* DeviceAt(CUdevice ordinal) const;

@@ -56,7 +56,8 @@ Stream* CreateStream(Context* context, unsigned flags, int priority) {
 }
 
 Stream* CreateDefaultStream(Context* context, LaneKind kind) {
-  Stream* const stream = HandlePool<Stream>::New(context, kind, true, static_cast<unsigned>(CU_STREAM_DEFAULT), kLowestPriority);
+  Stream* const stream =
+      HandlePool<Stream>::New(context, kind, true, static_cast<unsigned>(CU_STREAM_DEFAULT), kLowestPriority);
   Register(stream);
   return stream;
 }

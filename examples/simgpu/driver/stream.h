@@ -34,7 +34,7 @@ struct Stream {
   std::map<int, CUstreamAttrValue> attributes;  // what the program set; guarded by the context's mutex
 
   // Guarded by CaptureMutex().
-  std::shared_ptr<Capture> capture;        // null unless work is being captured
+  std::shared_ptr<Capture> capture;          // null unless work is being captured
   std::vector<GraphNode*> capture_frontier;  // what the next captured node depends on
 };
 
@@ -48,8 +48,8 @@ Stream* CreateStream(Context* context, unsigned flags, int priority);
 Stream* CreateDefaultStream(Context* context, LaneKind kind);
 void DestroyStream(Stream* stream);
 
-// The stream `handle` stands for. A null one is the default stream of the current context: the legacy one, or the calling thread's in
-// a call of a program compiled for that. On failure null, with the reason in `error`.
+// The stream `handle` stands for. A null one is the default stream of the current context: the legacy one, or the
+// calling thread's in a call of a program compiled for that. On failure null, with the reason in `error`.
 Stream* ResolveStream(CUstream handle, CUresult* error);
 
 Stream* LegacyStream(Context* context);

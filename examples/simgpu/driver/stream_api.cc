@@ -62,7 +62,8 @@ CUresult SubmitHostFunction(Stream* stream, CUhostFn function, void* argument) {
 CUresult Create(CUstream* phStream, unsigned flags, int priority) {
   Context* const context = CurrentContext();
   if (context == nullptr) return NoContextError();
-  if (phStream == nullptr || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (phStream == nullptr || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
   *phStream = HandleOf(CreateStream(context, flags, std::clamp(priority, kHighestPriority, kLowestPriority)));
   return CUDA_SUCCESS;
 }
@@ -71,7 +72,9 @@ CUresult Create(CUstream* phStream, unsigned flags, int priority) {
 
 CUresult StreamCreate(CUstream* phStream, unsigned int Flags) { return Create(phStream, Flags, kLowestPriority); }
 
-CUresult StreamCreateWithPriority(CUstream* phStream, unsigned int flags, int priority) { return Create(phStream, flags, priority); }
+CUresult StreamCreateWithPriority(CUstream* phStream, unsigned int flags, int priority) {
+  return Create(phStream, flags, priority);
+}
 
 CUresult StreamDestroy_v2(CUstream hStream) {
   Stream* const stream = FindStream(hStream);
@@ -163,8 +166,8 @@ CUresult StreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags) {
   const uint64_t now_ns = Clock::Get().NowNs();
   // Waiting for an event that was never recorded is no wait.
   if (moment != nullptr) Engine::Get().Submit(stream->lane, WaitForMoment(std::move(moment)));
-  ReportSynchronization(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT, *stream->context, stream->id, event->id, now_ns,
-                        CUDA_SUCCESS);
+  ReportSynchronization(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT, *stream->context, stream->id, event->id,
+                        now_ns, CUDA_SUCCESS);
   return CUDA_SUCCESS;
 }
 

@@ -19,8 +19,8 @@ void ReportDone(CUpti_CallbackIdSync id, Context* context, Stream* stream) {
 
 }  // namespace
 
-void ReportSynchronization(uint32_t type, const Context& context, uint32_t stream_id, uint32_t event_id, uint64_t start_ns,
-                           CUresult result) {
+void ReportSynchronization(uint32_t type, const Context& context, uint32_t stream_id, uint32_t event_id,
+                           uint64_t start_ns, CUresult result) {
   Tool* const tool = AttachedTool();
   if (tool == nullptr) return;
   tool->Waited({type, context.id, stream_id, event_id, t_call.correlation_id, static_cast<uint32_t>(result), start_ns,
@@ -32,8 +32,9 @@ CUresult SynchronizeContext(Context* context) {
   Clock& clock = Clock::Get();
   const uint64_t start_ns = clock.NowNs();
   clock.WaitUntil(Engine::Get().WaitForGroup(context->lanes));
-  ReportSynchronization(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE, *context, CUPTI_SYNCHRONIZATION_INVALID_VALUE,
-                        CUPTI_SYNCHRONIZATION_INVALID_VALUE, start_ns, CUDA_SUCCESS);
+  ReportSynchronization(CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE, *context,
+                        CUPTI_SYNCHRONIZATION_INVALID_VALUE, CUPTI_SYNCHRONIZATION_INVALID_VALUE, start_ns,
+                        CUDA_SUCCESS);
   ReportDone(CUPTI_CBID_SYNCHRONIZE_CONTEXT_SYNCHRONIZED, context, nullptr);
   return CUDA_SUCCESS;
 }

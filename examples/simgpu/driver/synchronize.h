@@ -21,7 +21,7 @@ CUresult SynchronizeEvent(Event* event);
 void WaitForStream(Stream* stream);
 
 // Reports that the GPU was made to wait, or that the host did, from `start_ns` until now.
-void ReportSynchronization(uint32_t type, const Context& context, uint32_t stream_id, uint32_t event_id, uint64_t start_ns,
-                           CUresult result);
+void ReportSynchronization(uint32_t type, const Context& context, uint32_t stream_id, uint32_t event_id,
+                           uint64_t start_ns, CUresult result);
 
 }  // namespace simgpu::driver

@@ -32,7 +32,8 @@ const KernelRule* RuleFor(const char* kernel_name) {
   return nullptr;
 }
 
-uint32_t BlocksPerSm(const Limits& limits, const image::Kernel& kernel, uint32_t threads_per_block, uint32_t dynamic_shared_bytes) {
+uint32_t BlocksPerSm(const Limits& limits, const image::Kernel& kernel, uint32_t threads_per_block,
+                     uint32_t dynamic_shared_bytes) {
   if (threads_per_block == 0 || threads_per_block > limits.threads_per_block) return 0;
   const uint32_t warps = RoundUp(threads_per_block, kWarpThreads) / kWarpThreads;
   uint32_t blocks = std::min(limits.blocks_per_sm, limits.threads_per_sm / (warps * kWarpThreads));

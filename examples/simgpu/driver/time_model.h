@@ -17,7 +17,8 @@ const TimeModel& Model();
 const KernelRule* RuleFor(const char* kernel_name);
 
 // Blocks of a kernel that fit on one SM at a time; 0 when not even one does.
-uint32_t BlocksPerSm(const Limits& limits, const image::Kernel& kernel, uint32_t threads_per_block, uint32_t dynamic_shared_bytes);
+uint32_t BlocksPerSm(const Limits& limits, const image::Kernel& kernel, uint32_t threads_per_block,
+                     uint32_t dynamic_shared_bytes);
 
 // base + waves × time of a wave, where a wave is as many blocks as the device holds at a time.
 uint64_t KernelNs(const Device& device, const Function& function, const KernelWork& work);

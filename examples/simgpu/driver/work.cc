@@ -30,7 +30,8 @@ void PerformMemset(const MemsetPlan& plan) {
       std::memset(start, static_cast<int>(plan.value & 0xff), plan.width);
       continue;
     }
-    for (size_t i = 0; i < plan.width; ++i) std::memcpy(start + i * plan.element_bytes, &plan.value, plan.element_bytes);
+    for (size_t i = 0; i < plan.width; ++i)
+      std::memcpy(start + i * plan.element_bytes, &plan.value, plan.element_bytes);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a cubin: an ELF file of machine 190. Kernels are function symbols marked as entries; what they use of an SM stands in the
+// Reads a cubin: an ELF file of machine 190. Kernels are function symbols marked as entries; what they use of an SM
+// stands in the
 // `.nv.info` sections, as a list of (format, attribute, value).
 #include <elf.h>
 
@@ -23,12 +24,12 @@ enum InfoFormat : uint8_t { kInfoSized = 4 };
 
 // Attributes of `.nv.info`, as found in cubins of CUDA 13.
 enum InfoAttribute : uint8_t {
-  kInfoMaxThreads = 0x05,        // three dimensions, from __launch_bounds__
-  kInfoRequiredThreads = 0x10,   // the same, from reqntid
-  kInfoFrameSize = 0x11,         // (symbol, bytes of local memory)
-  kInfoParameter = 0x17,         // (index, ordinal and offset, size and flags)
-  kInfoRegisterCount = 0x2f,     // (symbol, registers)
-  kInfoClusterSize = 0x3d,       // three dimensions
+  kInfoMaxThreads = 0x05,       // three dimensions, from __launch_bounds__
+  kInfoRequiredThreads = 0x10,  // the same, from reqntid
+  kInfoFrameSize = 0x11,        // (symbol, bytes of local memory)
+  kInfoParameter = 0x17,        // (index, ordinal and offset, size and flags)
+  kInfoRegisterCount = 0x2f,    // (symbol, registers)
+  kInfoClusterSize = 0x3d,      // three dimensions
 };
 
 class Cubin {
@@ -50,7 +51,9 @@ class Cubin {
   }
   std::string_view String(const Elf64_Shdr& table, uint64_t offset) const;
   std::span<const uint8_t> Content(const Elf64_Shdr& section) const;
-  std::string_view Name(const Elf64_Shdr& section) const { return String(sections_[header_.e_shstrndx], section.sh_name); }
+  std::string_view Name(const Elf64_Shdr& section) const {
+    return String(sections_[header_.e_shstrndx], section.sh_name);
+  }
   void ReadVariable(const Elf64_Sym& symbol, std::string_view name, ModuleImage* module) const;
   void ReadInfoSection(std::span<const uint8_t> content, Kernel* kernel, ModuleImage* module) const;
   Kernel* KernelOfSymbol(uint32_t index, ModuleImage* module) const;
@@ -181,7 +184,8 @@ void Cubin::ReadSharedMemory(ModuleImage* module) {
     if (name.substr(0, kPrefix.size()) != kPrefix) continue;
     for (Kernel& kernel : module->kernels) {
       if (kernel.name != name.substr(kPrefix.size())) continue;
-      kernel.static_shared_bytes = static_cast<uint32_t>(section.sh_size - std::min<uint64_t>(section.sh_size, reserved));
+      kernel.static_shared_bytes =
+          static_cast<uint32_t>(section.sh_size - std::min<uint64_t>(section.sh_size, reserved));
     }
   }
 }

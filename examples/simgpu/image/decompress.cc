@@ -55,7 +55,8 @@ std::optional<std::vector<uint8_t>> DecompressLz4(std::span<const uint8_t> block
   while (!reader.AtEnd()) {
     uint8_t token, low, high;
     size_t literals, match;
-    if (!reader.Byte(&token) || !reader.Length(token >> 4, &literals) || !reader.Literals(literals, &out)) return std::nullopt;
+    if (!reader.Byte(&token) || !reader.Length(token >> 4, &literals) || !reader.Literals(literals, &out))
+      return std::nullopt;
     if (reader.AtEnd()) break;  // the last sequence has literals only
     if (!reader.Byte(&low) || !reader.Byte(&high) || !reader.Length(token & 15, &match)) return std::nullopt;
     const size_t distance = low | static_cast<size_t>(high) << 8;

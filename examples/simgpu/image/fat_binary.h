@@ -9,8 +9,9 @@
 
 namespace simgpu::image {
 
-constexpr uint32_t kFatBinaryMagic = 0xba55ed50;         // of a container
-constexpr uint32_t kFatBinaryWrapperMagic = 0x466243b1;  // of the structure that points to one, which programs pass around
+constexpr uint32_t kFatBinaryMagic = 0xba55ed50;  // of a container
+constexpr uint32_t kFatBinaryWrapperMagic =
+    0x466243b1;  // of the structure that points to one, which programs pass around
 
 // The container that `image`, which starts with one of these, is or points to. Empty when it points to something else.
 std::span<const uint8_t> FatBinaryContainer(const uint8_t* image);

@@ -20,7 +20,7 @@ struct Kernel {
   uint32_t registers = 32;
   uint32_t static_shared_bytes = 0;
   uint32_t local_bytes = 0;
-  uint32_t max_threads = 1024;    // per block, from __launch_bounds__
+  uint32_t max_threads = 1024;      // per block, from __launch_bounds__
   uint32_t cluster[3] = {0, 0, 0};  // fixed at compile time; 0: not
   std::vector<KernelParameter> parameters;
 };
@@ -43,14 +43,14 @@ struct ModuleImage {
 
 enum class ImageError {
   kNone,
-  kNotAnImage,      // neither a cubin, nor a fat binary, nor PTX
-  kDamaged,         // one of those, but it contradicts itself
+  kNotAnImage,  // neither a cubin, nor a fat binary, nor PTX
+  kDamaged,     // one of those, but it contradicts itself
   kBadPtx,
-  kNothingForGpu,   // code for other architectures only
+  kNothingForGpu,  // code for other architectures only
 };
 
-// Reads whatever cuModuleLoadData accepts: a cubin, a fat binary or its wrapper, or PTX text. Like that function it is told no size
-// and trusts the image to be as long as it says. `capability` is that of the device, e.g. 90.
+// Reads whatever cuModuleLoadData accepts: a cubin, a fat binary or its wrapper, or PTX text. Like that function it is
+// told no size and trusts the image to be as long as it says. `capability` is that of the device, e.g. 90.
 ImageError ReadModuleImage(const void* image, uint32_t capability, ModuleImage* module);
 
 // The three forms; their sizes are known here.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads from PTX text what its kernels are called and what they declare. It does not compile: code that ptxas would refuse passes.
+// Reads from PTX text what its kernels are called and what they declare. It does not compile: code that ptxas would
+// refuse passes.
 #include <cctype>
 #include <cstdlib>
 #include <map>
@@ -11,7 +12,8 @@
 namespace simgpu::image {
 namespace {
 
-// Splits text into names and directives (".entry", "_Z3foo", "%r1"), numbers, and single other characters. Comments are skipped.
+// Splits text into names and directives (".entry", "_Z3foo", "%r1"), numbers, and single other characters. Comments are
+// skipped.
 class Tokens {
  public:
   explicit Tokens(std::string_view text) : text_(text) {}
@@ -34,7 +36,9 @@ class Tokens {
   }
 
  private:
-  static bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '$' || c == '%'; }
+  static bool IsWord(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '$' || c == '%';
+  }
 
   void SkipBlanks() {
     while (position_ < text_.size()) {
@@ -59,9 +63,9 @@ size_t Number(std::string_view token) { return std::strtoull(std::string(token).
 
 std::optional<size_t> TypeBytes(std::string_view token) {
   static const std::map<std::string_view, size_t> kBytes = {
-      {".b8", 1},  {".u8", 1},  {".s8", 1},   {".b16", 2}, {".u16", 2}, {".s16", 2}, {".f16", 2},   {".bf16", 2},
-      {".b32", 4}, {".u32", 4}, {".s32", 4},  {".f32", 4}, {".f16x2", 4}, {".b64", 8}, {".u64", 8}, {".s64", 8},
-      {".f64", 8}, {".b128", 16}, {".texref", 8}, {".samplerref", 8}, {".surfref", 8}};
+      {".b8", 1},   {".u8", 1},  {".s8", 1},  {".b16", 2},   {".u16", 2},    {".s16", 2},        {".f16", 2},
+      {".bf16", 2}, {".b32", 4}, {".u32", 4}, {".s32", 4},   {".f32", 4},    {".f16x2", 4},      {".b64", 8},
+      {".u64", 8},  {".s64", 8}, {".f64", 8}, {".b128", 16}, {".texref", 8}, {".samplerref", 8}, {".surfref", 8}};
   const auto found = kBytes.find(token);
   return found != kBytes.end() ? std::optional<size_t>(found->second) : std::nullopt;
 }
@@ -96,7 +100,9 @@ Declaration ReadDeclaration(Tokens* tokens) {
   return declaration;
 }
 
-size_t RoundUp(size_t value, size_t alignment) { return alignment == 0 ? value : (value + alignment - 1) / alignment * alignment; }
+size_t RoundUp(size_t value, size_t alignment) {
+  return alignment == 0 ? value : (value + alignment - 1) / alignment * alignment;
+}
 
 void ReadParameters(Tokens* tokens, Kernel* kernel) {
   size_t offset = 0;

@@ -33,7 +33,8 @@ std::string Lower(const char* text) {
 
 // How drivers before 470 wrote the UUID of a MIG device.
 std::string OldMigUuid(const DeviceRef& ref) {
-  return "MIG-" + FormatUuid("GPU-", ref.gpu->uuid) + "/" + std::to_string(ref.instance->id) + "/" + std::to_string(ref.compute->id);
+  return "MIG-" + FormatUuid("GPU-", ref.gpu->uuid) + "/" + std::to_string(ref.instance->id) + "/" +
+         std::to_string(ref.compute->id);
 }
 
 // The driver of this very process, if it uses CUDA: other processes are not known here.
@@ -139,7 +140,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char* bus_id, 
   }
   for (const DeviceHandle& gpu : TheInventory()->gpus) {
     const Gpu& facts = *gpu.ref.gpu;
-    if (facts.pci_domain == domain && facts.pci_bus == bus && facts.pci_slot == slot) return *device = HandleOf(gpu), NVML_SUCCESS;
+    if (facts.pci_domain == domain && facts.pci_bus == bus && facts.pci_slot == slot)
+      return *device = HandleOf(gpu), NVML_SUCCESS;
   }
   return NVML_ERROR_NOT_FOUND;
 }
@@ -185,8 +187,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciI
   pci->pciDeviceId = gpu.pci_device_id;
   pci->pciSubSystemId = gpu.pci_subsystem_id;
   std::snprintf(pci->busId, sizeof(pci->busId), "%08X:%02X:%02X.0", gpu.pci_domain, gpu.pci_bus, gpu.pci_slot);
-  std::snprintf(pci->busIdLegacy, sizeof(pci->busIdLegacy), "%04X:%02X:%02X.0", gpu.pci_domain & 0xffff, gpu.pci_bus & 0xff,
-                gpu.pci_slot & 0xff);
+  std::snprintf(pci->busIdLegacy, sizeof(pci->busIdLegacy), "%04X:%02X:%02X.0", gpu.pci_domain & 0xffff,
+                gpu.pci_bus & 0xff, gpu.pci_slot & 0xff);
   return NVML_SUCCESS;
 }
 

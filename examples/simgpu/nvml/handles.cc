@@ -14,7 +14,9 @@ namespace {
 std::atomic<int> g_initializations{0};
 
 // By where the compute instance lies, so that unused slices leave holes as they do on a real GPU.
-unsigned MigIndex(const DeviceRef& device) { return device.instance->placement_start + device.compute->placement_start; }
+unsigned MigIndex(const DeviceRef& device) {
+  return device.instance->placement_start + device.compute->placement_start;
+}
 
 Inventory* TakeInventory() {
   const Topology* const topology = ProcessTopology();

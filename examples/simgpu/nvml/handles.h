@@ -52,7 +52,9 @@ std::optional<nvmlReturn_t> Refusal(const char* function, nvmlDevice_t device, c
 // The process may look at whole GPUs in MIG mode and at GPU instances: root, or a monitor capability.
 bool IsPrivileged();
 
-inline nvmlDevice_t HandleOf(const DeviceHandle& handle) { return reinterpret_cast<nvmlDevice_t>(const_cast<DeviceHandle*>(&handle)); }
+inline nvmlDevice_t HandleOf(const DeviceHandle& handle) {
+  return reinterpret_cast<nvmlDevice_t>(const_cast<DeviceHandle*>(&handle));
+}
 
 // Copies `text` with its final zero; INSUFFICIENT_SIZE when it does not fit.
 nvmlReturn_t CopyText(const std::string& text, char* buffer, unsigned length);

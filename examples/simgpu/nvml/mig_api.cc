@@ -38,7 +38,8 @@ const GpuInstance* InstanceOfProfile(const DeviceHandle& gpu, unsigned profile_i
 
 unsigned CountOfSlices(const DeviceHandle& gpu, unsigned slices) {
   const auto& all = gpu.ref.gpu->instances;
-  return static_cast<unsigned>(std::count_if(all.begin(), all.end(), [&](const GpuInstance& i) { return i.slices == slices; }));
+  return static_cast<unsigned>(
+      std::count_if(all.begin(), all.end(), [&](const GpuInstance& i) { return i.slices == slices; }));
 }
 
 nvmlReturn_t FindProfile(const char* function, nvmlDevice_t device, unsigned index, const DeviceHandle** gpu,
@@ -83,7 +84,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, u
   return NVML_SUCCESS;
 }
 
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index, nvmlDevice_t* mig_device) {
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index,
+                                                               nvmlDevice_t* mig_device) {
   const DeviceHandle* handle;
   if (const auto refusal = Refusal("nvmlDeviceGetMigDeviceHandleByIndex", device, &handle)) return *refusal;
   if (mig_device == nullptr || index >= kMostMigDevices) return NVML_ERROR_INVALID_ARGUMENT;
@@ -119,7 +121,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, u
 
 SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetDeviceHandleFromMigDeviceHandle(nvmlDevice_t mig_device, nvmlDevice_t* device) {
   const DeviceHandle* handle;
-  if (const auto refusal = Refusal("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", mig_device, &handle)) return *refusal;
+  if (const auto refusal = Refusal("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", mig_device, &handle))
+    return *refusal;
   if (device == nullptr || !handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
   *device = HandleOf(TheInventory()->gpus[handle->ref.gpu_index]);
   return NVML_SUCCESS;
@@ -169,9 +172,19 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoV(nvmlDevice_t dev
   nvmlGpuInstanceProfileInfo_t old;
   const nvmlReturn_t result = nvmlDeviceGetGpuInstanceProfileInfo(device, profile, &old);
   if (result != NVML_SUCCESS) return result;
-  *info = {kNvmlGpuInstanceProfileInfoV2, old.id,           old.isP2pSupported, old.sliceCount,   old.instanceCount,
-           old.multiprocessorCount,       old.copyEngineCount, old.decoderCount,   old.encoderCount, old.jpegCount,
-           old.ofaCount,                  old.memorySizeMB, {}};
+  *info = {kNvmlGpuInstanceProfileInfoV2,
+           old.id,
+           old.isP2pSupported,
+           old.sliceCount,
+           old.instanceCount,
+           old.multiprocessorCount,
+           old.copyEngineCount,
+           old.decoderCount,
+           old.encoderCount,
+           old.jpegCount,
+           old.ofaCount,
+           old.memorySizeMB,
+           {}};
   const DeviceHandle* gpu = reinterpret_cast<const DeviceHandle*>(device);
   std::snprintf(info->name, sizeof(info->name), "MIG %s", InstanceOfProfile(*gpu, profile)->profile.c_str());
   return NVML_SUCCESS;
@@ -183,20 +196,22 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceById(nvmlDevice_t device, uns
   if (instance == nullptr || handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
   if (!IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
   for (const GpuInstanceHandle& known : TheInventory()->gpu_instances) {
-    if (known.gpu == handle && known.instance->id == id) return *instance = Give<nvmlGpuInstance_t>(known), NVML_SUCCESS;
+    if (known.gpu == handle && known.instance->id == id)
+      return *instance = Give<nvmlGpuInstance_t>(known), NVML_SUCCESS;
   }
   return NVML_ERROR_NOT_FOUND;
 }
 
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned profile_id, nvmlGpuInstance_t* instances,
-                                                     unsigned* count) {
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned profile_id,
+                                                     nvmlGpuInstance_t* instances, unsigned* count) {
   const DeviceHandle* handle;
   if (const auto refusal = Refusal("nvmlDeviceGetGpuInstances", device, &handle)) return *refusal;
   if (instances == nullptr || count == nullptr || handle->ref.is_mig()) return NVML_ERROR_INVALID_ARGUMENT;
   if (!IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
   *count = 0;
   for (const GpuInstanceHandle& known : TheInventory()->gpu_instances) {
-    if (known.gpu == handle && known.instance->profile_id == profile_id) instances[(*count)++] = Give<nvmlGpuInstance_t>(known);
+    if (known.gpu == handle && known.instance->profile_id == profile_id)
+      instances[(*count)++] = Give<nvmlGpuInstance_t>(known);
   }
   return NVML_SUCCESS;
 }
@@ -205,7 +220,9 @@ SIMGPU_EXPORT nvmlReturn_t nvmlGpuInstanceGetInfo(nvmlGpuInstance_t instance, nv
   if (const auto refusal = Refusal("nvmlGpuInstanceGetInfo")) return *refusal;
   const GpuInstanceHandle* const handle = Find(instance);
   if (handle == nullptr || info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  *info = {HandleOf(*handle->gpu), handle->instance->id, handle->instance->profile_id,
+  *info = {HandleOf(*handle->gpu),
+           handle->instance->id,
+           handle->instance->profile_id,
            {handle->instance->placement_start, handle->instance->placement_size}};
   return NVML_SUCCESS;
 }
@@ -223,13 +240,17 @@ SIMGPU_EXPORT nvmlReturn_t nvmlGpuInstanceGetComputeInstanceById(nvmlGpuInstance
   return NVML_ERROR_NOT_FOUND;
 }
 
-SIMGPU_EXPORT nvmlReturn_t nvmlComputeInstanceGetInfo_v2(nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t* info) {
+SIMGPU_EXPORT nvmlReturn_t nvmlComputeInstanceGetInfo_v2(nvmlComputeInstance_t compute,
+                                                         nvmlComputeInstanceInfo_t* info) {
   if (const auto refusal = Refusal("nvmlComputeInstanceGetInfo_v2")) return *refusal;
   if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
   for (const ComputeInstanceHandle& known : TheInventory()->compute_instances) {
     if (static_cast<const void*>(&known) != static_cast<const void*>(compute)) continue;
-    *info = {HandleOf(*known.gpu_instance->gpu), Give<nvmlGpuInstance_t>(*known.gpu_instance), known.compute->id,
-             known.compute->profile_id, {known.compute->placement_start, known.compute->slices}};
+    *info = {HandleOf(*known.gpu_instance->gpu),
+             Give<nvmlGpuInstance_t>(*known.gpu_instance),
+             known.compute->id,
+             known.compute->profile_id,
+             {known.compute->placement_start, known.compute->slices}};
     return NVML_SUCCESS;
   }
   return NVML_ERROR_INVALID_ARGUMENT;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of NVML's binary interface that is simulated. The CUDA toolkit has no nvml.h; these declarations were written from the
-// documented names, numbers and layouts.
+// The part of NVML's binary interface that is simulated. The CUDA toolkit has no nvml.h; these declarations were
+// written from the documented names, numbers and layouts.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ static_assert(sizeof(nvmlMemory_v2_t) == 40);
 constexpr unsigned kNvmlMemoryV2 = sizeof(nvmlMemory_v2_t) | 2u << 24;
 
 struct nvmlDeviceAttributes_t {
-  unsigned multiprocessorCount, sharedCopyEngineCount, sharedDecoderCount, sharedEncoderCount, sharedJpegCount, sharedOfaCount;
+  unsigned multiprocessorCount, sharedCopyEngineCount, sharedDecoderCount, sharedEncoderCount, sharedJpegCount,
+      sharedOfaCount;
   unsigned gpuInstanceSliceCount, computeInstanceSliceCount;
   unsigned long long memorySizeMB;
 };
@@ -71,15 +72,15 @@ struct nvmlGpuInstancePlacement_t {
 using nvmlComputeInstancePlacement_t = nvmlGpuInstancePlacement_t;
 
 struct nvmlGpuInstanceProfileInfo_t {
-  unsigned id, isP2pSupported, sliceCount, instanceCount, multiprocessorCount, copyEngineCount, decoderCount, encoderCount, jpegCount,
-      ofaCount;
+  unsigned id, isP2pSupported, sliceCount, instanceCount, multiprocessorCount, copyEngineCount, decoderCount,
+      encoderCount, jpegCount, ofaCount;
   unsigned long long memorySizeMB;
 };
 static_assert(sizeof(nvmlGpuInstanceProfileInfo_t) == 48);
 
 struct nvmlGpuInstanceProfileInfo_v2_t {
-  unsigned version, id, isP2pSupported, sliceCount, instanceCount, multiprocessorCount, copyEngineCount, decoderCount, encoderCount,
-      jpegCount, ofaCount;
+  unsigned version, id, isP2pSupported, sliceCount, instanceCount, multiprocessorCount, copyEngineCount, decoderCount,
+      encoderCount, jpegCount, ofaCount;
   unsigned long long memorySizeMB;
   char name[96];
 };

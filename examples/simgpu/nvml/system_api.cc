@@ -75,6 +75,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int* version) {
   return NVML_SUCCESS;
 }
 
-SIMGPU_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int* version) { return nvmlSystemGetCudaDriverVersion_v2(version); }
+SIMGPU_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int* version) {
+  return nvmlSystemGetCudaDriverVersion_v2(version);
+}
 
 }  // extern "C"
