@@ -9,7 +9,7 @@
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "A profiler for NVIDIA MIG slices: what each slice spent its time on, down to the line that launched it."};
+      "A profiler for NVIDIA MIG slices: what each slice spent its time on, down to the code that launched it."};
   app.name("migprof");
   app.set_version_flag("--version", MIGPROF_VERSION);
   app.require_subcommand(1);

@@ -156,6 +156,8 @@ void TranslateOne(const CUpti_Activity* record, size_t size, ActivitySink* sink)
       break;
     case CUPTI_ACTIVITY_KIND_DEVICE:
       if (size >= layout::device::kMinimumBytes) {
+        // The record's name is not freed: newer headers ask the client to, older ones forbid it, and it is a few bytes
+        // per device of the machine, once.
         DeviceActivity device;
         if (ReadDevice(record, &device)) sink->OnMigDevice(device);
         return;

@@ -22,6 +22,20 @@ std::string ReadLine(const char* path) {
   return line.substr(0, line.find('\n'));
 }
 
+// The name of the running process as people know it. The kernel keeps 15 bytes of it; the rest is taken from the
+// executable where that begins with them. A name the program gave itself (prctl) stands.
+std::string ReadProcessName() {
+  constexpr size_t kKernelLimit = 15;
+  std::string name = ReadLine("/proc/self/comm");
+  if (name.size() < kKernelLimit) return name;
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  if (length <= 0) return name;
+  const std::string executable(path, length);
+  const std::string file = executable.substr(executable.rfind('/') + 1);
+  return file.compare(0, name.size(), name) == 0 ? file : name;
+}
+
 }  // namespace
 
 ProcessInfo ReadProcessInfo() {
@@ -31,7 +45,7 @@ ProcessInfo ReadProcessInfo() {
   if (info.host.empty()) info.host = "localhost";
   info.boot_id = ReadLine("/proc/sys/kernel/random/boot_id");
   info.pid = static_cast<uint32_t>(getpid());
-  info.name = ReadLine("/proc/self/comm");
+  info.name = ReadProcessName();
   info.start_ns = RealtimeNs();
   return info;
 }

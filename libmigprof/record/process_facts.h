@@ -13,7 +13,7 @@ struct ProcessInfo {
   std::string host;
   std::string boot_id;  // of the running kernel: tells hosts of one name apart
   uint32_t pid = 0;
-  std::string name;       // as in /proc/self/comm
+  std::string name;       // as in /proc/self/comm, whole where that is cut
   uint64_t start_ns = 0;  // of the session, since 1970
 };
 

@@ -40,6 +40,10 @@ class ManyProcesses(unittest.TestCase):
             for process in entry["processes"]:
                 self.assertEqual(process["gpu_ns"], executed[(uuid, process["pid"])])
 
+        # Whole, although the kernel keeps only 15 bytes of a name.
+        names = {process["name"] for entry in summary["slices"] for process in entry["processes"]}
+        self.assertEqual(names, {"training_loop", "inference_server", "graph_replay"})
+
         # host; GPU; slice; process: every process below its own slice, every slice below its own GPU.
         drawn = collections.Counter()
         for frames, value in run.folded():

@@ -26,7 +26,9 @@ struct Recorded {
 class CallRecorderTest : public testing::Test {
  protected:
   void Start(uint64_t ring_bytes, uint32_t max_depth) {
-    slots_ = new ThreadSlots;  // as in the product: threads may outlive everything
+    // As in the product: threads may outlive everything, so nothing is ever freed.
+    static std::vector<ThreadSlots*>& all_slots = *new std::vector<ThreadSlots*>;
+    slots_ = all_slots.emplace_back(new ThreadSlots);
     ASSERT_TRUE(slots_->Init(ring_bytes).ok());
     contexts_ = std::make_unique<ContextTable>();
     contexts_->Add(kContext, kDevice);
