@@ -2,6 +2,7 @@
 // Where the application's and the driver's C calls enter the library: nothing may throw past here.
 #pragma once
 
+#include "libmigprof/base/cancellation.h"
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/session.h"
 
@@ -10,6 +11,7 @@ namespace migprof::injection {
 // Runs `body`; anything it throws ends the recording, and nothing else.
 template <typename Body>
 void Guarded(Body&& body) noexcept {
+  const CancellationOff off;
   try {
     body();
   } catch (...) {

@@ -36,4 +36,8 @@ __attribute__((constructor)) void OnLoad() {
   setenv("CUDA_INJECTION64_PATH", path, 0);
 }
 
+__attribute__((destructor)) void OnUnload() {
+  migprof::injection::Guarded([] { migprof::record::EndSession(); });
+}
+
 }  // namespace

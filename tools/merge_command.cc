@@ -26,6 +26,7 @@
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
+#include "tools/command_line.h"
 
 namespace migprof::tools {
 namespace {
@@ -104,11 +105,16 @@ class OutputFolder {
     const fs::path path = folder_ / name;
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    error.clear();
+    // Beside it first: a full disk leaves what was there before.
+    const fs::path unfinished = path.string() + ".unfinished";
+    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
     if (out) body(out);
     out.close();
-    if (!out) {
+    if (out) fs::rename(unfinished, path, error);
+    if (!out || error) {
       std::cerr << "migprof-merge: " << path.string() << ": cannot be written\n";
+      fs::remove(unfinished, error);
       failed_ = true;
     } else {
       written_.push_back(path.string());
@@ -170,6 +176,7 @@ std::string CheckFormats(const std::string& text) {
       return absl::StrCat("there is no format '", format, "'; there are svg, folded and json");
     }
   }
+  if (SplitFormats(text).empty()) return "name at least one of svg, folded and json";
   return "";
 }
 
@@ -197,8 +204,7 @@ int Merge(const MergeOptions& options) {
   if (!options.quiet) {
     for (const std::string& path : output.written()) std::cout << "wrote " << path << "\n";
   }
-  std::cout.flush();
-  if (output.failed()) return 1;
+  if (!FlushStdout("migprof-merge") || output.failed()) return 1;
   const bool any_loss =
       !analysis.problems.empty() || std::any_of(analysis.profile.slices.begin(), analysis.profile.slices.end(),
                                                 [](const auto& slice) { return analyze::HasLoss(slice.health); });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // migprof: the front door.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 
 #include "libmigprof/base/options.h"
+#include "tools/command_line.h"
 #include "tools/run_command.h"
 
 int main(int argc, char** argv) {
@@ -31,13 +31,16 @@ int main(int argc, char** argv) {
   run->add_flag("--show-internals", run_options.merge_options.show_internals,
                 "also show how CUDA's libraries, start-up code and launch stubs call each other");
   run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
-  run->footer("Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started.");
+  run->footer(
+      "Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started; 125 after wrong use.");
 
   CLI::App* options = app.add_subcommand("options", "list the MIGPROF_* environment variables that the recorder obeys");
   // What follows "--" is the command's own, whatever it looks like.
   char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
   run_options.command.assign(separator == argv + argc ? separator : separator + 1, argv + argc);
-  CLI11_PARSE(app, static_cast<int>(separator - argv), argv);
+  if (int status = 0; !migprof::tools::ParseCommandLine(&app, static_cast<int>(separator - argv), argv, &status)) {
+    return status;
+  }
 
   if (options->parsed()) {
     std::cout << migprof::OptionTableMarkdown();
@@ -47,12 +50,12 @@ int main(int argc, char** argv) {
   const std::vector<std::string> rest = run->remaining();
   if (!rest.empty() && (!run_options.command.empty() || rest.front().starts_with('-'))) {
     std::cerr << "migprof run: '" << rest.front() << "' is not an option of migprof run\n";
-    return 2;
+    return migprof::tools::kWrongUse;
   }
   if (run_options.command.empty()) run_options.command = rest;
   if (run_options.command.empty()) {
     std::cerr << "migprof run: no command given\n" << run->help();
-    return 2;
+    return migprof::tools::kWrongUse;
   }
   run_options.merge_options.formats = migprof::tools::SplitFormats(formats);
   return migprof::tools::Run(run_options);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // migprof-dump: a trace file as text.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "libmigprof/analyze/trace_dump.h"
+#include "tools/command_line.h"
 
 int main(int argc, char** argv) {
   std::vector<std::string> files;
@@ -14,8 +14,9 @@ int main(int argc, char** argv) {
   app.add_option("FILE", files, "trace files")->required();
   app.add_flag("--chunks", options.chunks_only, "one line per chunk instead of one per record");
   app.footer(
-      "Exit status: 0, also for damaged files (their damage is printed); 1 when a file could not be read at all.");
-  CLI11_PARSE(app, argc, argv);
+      "Exit status: 0, also for damaged files (their damage is printed); 1 when a file could not be read at all;\n125 "
+      "after wrong use.");
+  if (int status = 0; !migprof::tools::ParseCommandLine(&app, argc, argv, &status)) return status;
   std::ios::sync_with_stdio(false);
   int status = 0;
   for (const std::string& file : files) {
@@ -25,6 +26,5 @@ int main(int argc, char** argv) {
       status = 1;
     }
   }
-  std::cout.flush();
-  return status;
+  return migprof::tools::FlushStdout("migprof-dump") ? status : 1;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // migprof-merge: trace files in, pictures and numbers out.
-#include <CLI/CLI.hpp>
-
+#include "tools/command_line.h"
 #include "tools/merge_command.h"
 
 int main(int argc, char** argv) {
@@ -27,8 +26,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit status: 0, also when parts of the input are damaged (they are reported); 1 when no input is readable or "
       "the\n"
-      "output cannot be written; 2 with --strict and any loss.");
-  CLI11_PARSE(app, argc, argv);
+      "output cannot be written; 2 with --strict and any loss; 125 after wrong use.");
+  if (int status = 0; !migprof::tools::ParseCommandLine(&app, argc, argv, &status)) return status;
   options.formats = migprof::tools::SplitFormats(formats);
   return migprof::tools::Merge(options);
 }

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "libmigprof/analyze/analysis.h"
 #include "libmigprof/base/options.h"
+#include "tools/command_line.h"
 
 extern char** environ;
 
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kCannotStart = 127;
-constexpr int kNoLibrary = 125;
+constexpr int kNoLibrary = kWrongUse;
 
 volatile sig_atomic_t g_child = 0;
 
@@ -52,9 +53,12 @@ std::set<std::string> TracesIn(const std::string& folder) {
 }
 
 void SetUpEnvironment(const std::string& library, const std::string& traces) {
-  const char* preload = std::getenv("LD_PRELOAD");
-  const std::string all = preload != nullptr && *preload != '\0' ? absl::StrCat(library, ":", preload) : library;
-  setenv("LD_PRELOAD", all.c_str(), 1);
+  // The loader takes spaces and colons for separators. The driver alone is then the way in.
+  if (library.find_first_of(" :") == std::string::npos) {
+    const char* preload = std::getenv("LD_PRELOAD");
+    const std::string all = preload != nullptr && *preload != '\0' ? absl::StrCat(library, ":", preload) : library;
+    setenv("LD_PRELOAD", all.c_str(), 1);
+  }
   setenv("CUDA_INJECTION64_PATH", library.c_str(), 1);
   setenv("MIGPROF_OUTPUT", traces.c_str(), 1);
 }
@@ -62,16 +66,16 @@ void SetUpEnvironment(const std::string& library, const std::string& traces) {
 // Interrupts from the terminal reach the program by themselves, being in the same process group; this process must
 // outlive them to merge what was recorded. What is sent to this process alone is passed on.
 void ForwardSignals() {
-  signal(SIGINT, SIG_IGN);
-  signal(SIGQUIT, SIG_IGN);
-  for (const int number : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM}) {
     struct sigaction action {};
-    action.sa_handler = [](int received) {
-      if (g_child > 0) kill(g_child, received);
+    action.sa_sigaction = [](int received, siginfo_t* info, void*) {
+      const bool from_terminal = info->si_code == SI_KERNEL;
+      if (g_child > 0 && !from_terminal) kill(g_child, received);
     };
-    action.sa_flags = SA_RESTART;
+    action.sa_flags = SA_RESTART | SA_SIGINFO;
     sigaction(number, &action, nullptr);
   }
+  signal(SIGPIPE, SIG_IGN);  // whoever read the table may have gone; the status is the program's all the same
 }
 
 int StatusOf(int wait_status) {
@@ -83,12 +87,18 @@ int Execute(const RunOptions& options, const std::string& library, const std::st
   std::vector<char*> arguments;
   for (const std::string& argument : options.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
+  // A signal between the fork and ForwardSignals waits until there is somebody to forward it to.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = fork();
   if (child < 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     std::cerr << "migprof: cannot fork: " << std::strerror(errno) << "\n";
     return kCannotStart;
   }
   if (child == 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     SetUpEnvironment(library, traces);
     execvp(arguments[0], arguments.data());
     std::fprintf(stderr, "migprof: %s: %s\n", arguments[0], std::strerror(errno));
@@ -96,6 +106,7 @@ int Execute(const RunOptions& options, const std::string& library, const std::st
   }
   g_child = child;
   ForwardSignals();
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -108,7 +119,9 @@ void ExplainMissingTrace() {
   if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) {
     std::cerr << "there is no NVIDIA driver here (libcuda.so.1 is not found)\n";
   } else {
-    std::cerr << "the program made no CUDA context, or recording did not start (see above)\n";
+    std::cerr
+        << "the program made no CUDA context, or replaced or ended itself (exec, _exit, a signal) within moments, "
+           "or recording did not start (see above)\n";
   }
 }
 

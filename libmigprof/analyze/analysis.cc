@@ -12,6 +12,9 @@
 #include <set>
 #include <thread>
 #include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 #include "libmigprof/analyze/slice_analysis.h"
 #include "libmigprof/format/trace_format.h"
@@ -107,6 +110,32 @@ std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std:
   return files;
 }
 
+namespace {
+
+// Leaves of each trace the best copy, and says so of the others: one made while the process ran, or kept beside the
+// original, must not count twice.
+void LeaveOutCopies(std::vector<absl::StatusOr<TraceScan>>* scans, Analysis* analysis) {
+  const auto rank = [](const TraceScan& scan) {
+    return std::tuple(scan.damaged_bytes == 0, scan.closed, scan.last_ns, scan.bytes);
+  };
+  std::map<std::tuple<SliceKey, uint32_t, uint64_t>, size_t> best;
+  std::vector<size_t> left_out;
+  for (size_t i = 0; i < scans->size(); ++i) {
+    const TraceScan& scan = *(*scans)[i];
+    if (scan.process.start_ns == 0) continue;
+    const auto [entry, is_new] = best.try_emplace({KeyOf(scan), scan.process.pid, scan.process.start_ns}, i);
+    if (is_new) continue;
+    const bool better = rank(scan) > rank(*(*scans)[entry->second]);
+    left_out.push_back(better ? std::exchange(entry->second, i) : i);
+    analysis->problems.push_back({(*scans)[left_out.back()]->path, 0, 0,
+                                  absl::StrCat("left out: a copy of ", (*scans)[entry->second]->path)});
+  }
+  std::sort(left_out.rbegin(), left_out.rend());
+  for (const size_t i : left_out) scans->erase(scans->begin() + static_cast<ptrdiff_t>(i));
+}
+
+}  // namespace
+
 Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOptions& options) {
   Analysis analysis;
   const std::vector<std::string> paths = FindTraces(inputs, &analysis.problems);
@@ -121,13 +150,15 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
   RunAll(
       paths.size(), threads, [&](size_t i) { scans[i] = ScanTrace(paths[i]); }, report);
 
+  for (size_t i = 0; i < scans.size(); ++i) {
+    if (scans[i].ok()) continue;
+    ++analysis.files_unreadable;
+    analysis.problems.push_back({paths[i], 0, 0, std::string(scans[i].status().message())});
+  }
+  std::erase_if(scans, [](const auto& scan) { return !scan.ok(); });
+  LeaveOutCopies(&scans, &analysis);
   std::map<SliceKey, std::vector<const TraceScan*>> slices;
   for (size_t i = 0; i < scans.size(); ++i) {
-    if (!scans[i].ok()) {
-      ++analysis.files_unreadable;
-      analysis.problems.push_back({paths[i], 0, 0, std::string(scans[i].status().message())});
-      continue;
-    }
     ++analysis.files_read;
     for (const Problem& problem : scans[i]->problems) analysis.problems.push_back(problem);
     for (const format::ChunkRef& chunk : scans[i]->chunks) bytes_total += chunk.total_bytes();
@@ -153,13 +184,6 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
     return std::tie(a.path, a.offset, a.what) < std::tie(b.path, b.offset, b.what);
   });
   return analysis;
-}
-
-bool HasLoss(const Health& health) {
-  return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.damaged_bytes !=
-             0 ||
-         health.killed;
 }
 
 }  // namespace migprof::analyze

@@ -34,7 +34,4 @@ std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std:
 // Reads and joins everything. The same files give the same profile, in whatever order they are named.
 Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOptions& options);
 
-// Whether anything at all is missing from the profile or doubtful in it.
-bool HasLoss(const Health& health);
-
 }  // namespace migprof::analyze

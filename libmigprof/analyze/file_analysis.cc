@@ -120,13 +120,15 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, unused1, unused2, unused3, unused4] = columns_;
+  auto& [bytes, operations, kinds, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
-      !chunk.Column(column::allocations::kOperation, &operations)) {
+      !chunk.Column(column::allocations::kOperation, &operations) ||
+      !chunk.Column(column::allocations::kMemory, &kinds)) {
     return false;
   }
   for (size_t row = 0; row < bytes.size(); ++row) {
-    if (operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate)) {
+    if (operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate) &&
+        format::IsDeviceMemory(kinds[row])) {
       totals_.allocated_bytes += bytes[row];
     }
   }

@@ -31,6 +31,30 @@ Frame MakeFrame(std::string name, FrameKind kind) {
 
 }  // namespace
 
+void AddHealth(const Health& health, Health* sum) {
+  sum->launches += health.launches;
+  sum->matched += health.matched;
+  sum->unmatched += health.unmatched;
+  sum->captured += health.captured;
+  sum->failed += health.failed;
+  sum->dropped += health.dropped;
+  sum->untimed += health.untimed;
+  sum->orphaned += health.orphaned;
+  sum->stackless += health.stackless;
+  sum->truncated += health.truncated;
+  sum->damaged_bytes += health.damaged_bytes;
+  sum->missing_chunks += health.missing_chunks;
+  sum->stopped |= health.stopped;
+  sum->killed |= health.killed;
+}
+
+bool HasLoss(const Health& health) {
+  return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
+                 health.damaged_bytes + health.missing_chunks !=
+             0 ||
+         health.stopped || health.killed;
+}
+
 std::vector<Frame> SlicePath(const SliceProfile& slice) {
   return {MakeFrame(slice.host.empty() ? "unknown host" : slice.host, FrameKind::kHost),
           MakeFrame(GpuName(slice), FrameKind::kGpu), MakeFrame(SliceName(slice.identity), FrameKind::kSlice)};

@@ -51,21 +51,6 @@ void AddTotals(const FileTotals& file, SliceProfile* slice) {
   slice->allocated_bytes += file.allocated_bytes;
 }
 
-void AddHealth(const Health& process, Health* slice) {
-  slice->launches += process.launches;
-  slice->matched += process.matched;
-  slice->unmatched += process.unmatched;
-  slice->captured += process.captured;
-  slice->failed += process.failed;
-  slice->dropped += process.dropped;
-  slice->untimed += process.untimed;
-  slice->orphaned += process.orphaned;
-  slice->stackless += process.stackless;
-  slice->truncated += process.truncated;
-  slice->damaged_bytes += process.damaged_bytes;
-  slice->killed |= process.killed;
-}
-
 class SliceReader {
  public:
   SliceReader(const StackView& view, std::atomic<uint64_t>* bytes_done) : view_(view), bytes_done_(bytes_done) {}
@@ -155,6 +140,8 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.health.dropped = scan.lost;
   process.health.killed = !scan.closed;
   process.health.damaged_bytes = scan.damaged_bytes;
+  process.health.missing_chunks = scan.missing_chunks;
+  process.health.stopped = scan.stopped;
   SliceProfile& profile = result_.profile;
   if (file->analysis != nullptr) {
     const LaunchJoin::Counts& join = file->analysis->FinishJoin();

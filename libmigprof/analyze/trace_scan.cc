@@ -114,7 +114,19 @@ absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
   format::ChunkRef ref;
   format::ChunkReader::Status status;
   bool has_process = false;
+  uint32_t next_sequence = 0;
+  uint64_t damaged_before = 0;
   while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
+    if (ref.kind() == ChunkKind::kProcess && has_process) {
+      damage.OnDamage(ref.offset, scan.bytes - ref.offset, "another trace begins here; only the first is read");
+      break;
+    }
+    if (ref.header.sequence > next_sequence && damage.damaged_bytes() == damaged_before) {
+      scan.missing_chunks += ref.header.sequence - next_sequence;
+      damage.OnDamage(ref.offset, 0, "chunks that should stand before here are missing");
+    }
+    next_sequence = ref.header.sequence + 1;
+    damaged_before = damage.damaged_bytes();
     if (IsNamedValues(ref.kind())) {
       has_process |= ref.kind() == ChunkKind::kProcess;
       TakeNamedValues(ref, &reader, &scan);
@@ -133,6 +145,10 @@ absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
                                                  ": use the migprof that wrote it, or a newer one"));
   }
   if (!has_process && scan.chunks.empty()) return absl::InvalidArgumentError("not a migprof trace");
+  const auto late = scan.counters.find("device.late_calls");
+  if (late != scan.counters.end()) scan.lost += late->second;
+  const auto fatal = scan.counters.find("process.cupti_fatal_error");
+  scan.stopped = fatal != scan.counters.end() && fatal->second != 0;
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;

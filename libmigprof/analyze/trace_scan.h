@@ -64,6 +64,8 @@ struct TraceScan {
   uint64_t last_ns = 0;
   uint64_t lost = 0;           // events the writer knew it lost
   uint64_t damaged_bytes = 0;  // seen so far
+  uint64_t missing_chunks = 0;
+  bool stopped = false;  // the recorder gave up before the process ended
   std::vector<Problem> problems;
 };
 

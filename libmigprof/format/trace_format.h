@@ -169,6 +169,10 @@ enum class CallOutcome : uint8_t {
   kCaptured = 2,  // the call was recorded into a graph as the node in kDetail
 };
 
+// column::allocations::kMemory: CUPTI's memory kinds, of which 1 and 2 are the host's. Those of old CUPTIs that do not
+// say are the device's as far as anybody knows.
+constexpr bool IsDeviceMemory(uint64_t memory_kind) { return memory_kind != 1 && memory_kind != 2; }
+
 // column::kernels::kFlags and column::transfers::kFlags
 inline constexpr uint64_t kActivityUntimed = 1;  // CUPTI gave no usable times; start and duration are 0
 

@@ -61,8 +61,9 @@ Error IdentifyFromDriver(const DriverApi& driver, int ordinal, SliceIdentity* id
     return {"cuDeviceGetUuid_v2 failed", result};
   }
   char name[256] = {};
-  if (const int result = driver.device_get_name(name, sizeof(name) - 1, device); result != kCudaSuccess) {
-    return {"cuDeviceGetName failed", result};
+  // Without a name NVML still tells a slice from a GPU.
+  if (driver.device_get_name == nullptr || driver.device_get_name(name, sizeof(name) - 1, device) != kCudaSuccess) {
+    *name = '\0';
   }
   const DeviceName split = SplitDeviceName(name);
   identity->gpu_name = split.board;

@@ -19,6 +19,14 @@ struct CuptiSubscriberParams {
   size_t old_subscriber_size;
 };
 
+// The state domain of newer headers: CUPTI tells that it has given up.
+inline constexpr auto kStateDomain = static_cast<CUpti_CallbackDomain>(6);
+inline constexpr CUpti_CallbackId kFatalError = 1;
+struct StateNotification {
+  CUptiResult result;
+  const char* message;
+};
+
 // Functions marked optional may be null.
 struct CuptiApi {
   CUptiResult (*get_version)(uint32_t*) = nullptr;

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "libmigprof/base/clock.h"
+#include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/activity_translate.h"
 #include "libmigprof/record/hooked_calls.h"
 
@@ -163,6 +164,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
   parts_.slots->ForEach(
       [&](ThreadSlot* slot) { dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed); });
   return {{"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
+          {"device.late_calls", parts_.tracer->late_calls(ordinal)},
           {"process.calls", calls_},
           {"process.activities", activities_},
           {"process.dropped_activities", dropped_activities_},
@@ -172,11 +174,19 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.unrouted_activities", unrouted_activities_},
           {"process.unknown_records", unknown_records_},
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
+          {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.refused_buffers", parts_.buffers->refused()},
           {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
 }
 
+void Drain::ReportFatalError() {
+  if (parts_.tracer->fatal_error() == 0) return;
+  static LogOnce log;
+  log.Print("recording stops: CUPTI gave up after a fatal error (%d)", parts_.tracer->fatal_error());
+}
+
 Error Drain::Write(bool forced) {
+  ReportFatalError();
   parts_.tracer->Flush(forced);
   Error error;
   Collect(&error);
@@ -199,7 +209,19 @@ Error Drain::Write(bool forced) {
 }
 
 Error Drain::Finish() {
-  Error error = Write(/*forced=*/true);
+  const Error error = Write(/*forced=*/true);
+  const Error trailers = WriteTrailers();
+  return error.ok() ? trailers : error;
+}
+
+Error Drain::AddLateCalls() {
+  bool any = false;
+  for (uint32_t device = 0; device < kCountedDevices; ++device) any |= parts_.tracer->late_calls(device) != 0;
+  return any ? WriteTrailers() : Error::None();
+}
+
+Error Drain::WriteTrailers() {
+  Error error;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     const Error written = file->WriteCounters(format::ChunkKind::kTrailer, CountersOf(ordinal));
     if (error.ok()) error = written;

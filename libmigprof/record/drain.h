@@ -47,6 +47,9 @@ class Drain : private ActivitySink {
   // Write(true), and the trailer that says the process ended well.
   Error Finish();
 
+  // After Finish, when the program launched more: amends what the files say was lost. Any one thread.
+  Error AddLateCalls();
+
  private:
   void OnKernel(const KernelActivity& kernel) override;
   void OnTransfer(const TransferActivity& transfer) override;
@@ -63,6 +66,8 @@ class Drain : private ActivitySink {
   SliceFile* FileOfCall(uint32_t context);
   SliceFile* FileOfActivity(uint32_t context, uint32_t device);
   void NoteLosses();
+  void ReportFatalError();
+  Error WriteTrailers();
   Counters CountersOf(uint32_t ordinal);
 
   struct Api {

@@ -15,6 +15,7 @@ namespace {
 // second and 40 bytes each is 200 KB. Idle, rarer rounds cost less and a burst still finds an empty ring.
 constexpr uint32_t kBusyMs = 5;
 constexpr uint32_t kIdleMs = 20;
+constexpr uint32_t kFirstWriteMs = 50;
 constexpr size_t kStackBytes = 1 << 20;
 
 timespec DeadlineAfter(uint32_t milliseconds) {
@@ -72,10 +73,13 @@ void* DrainThread::Run(void* self) {
 void DrainThread::Loop() {
   uint32_t period_ms = kBusyMs;
   uint64_t last_write = MonotonicNs();
+  // The first writes come early, so that a process that lives for a moment and ends without exit leaves something.
+  uint32_t write_ms = std::min(kFirstWriteMs, flush_ms_);
   while (!WaitForStop(std::min(period_ms, flush_ms_))) {
     period_ms = work_->Collect() ? kBusyMs : kIdleMs;
-    if (work_->is_full() || MonotonicNs() - last_write >= uint64_t{flush_ms_} * 1'000'000) {
+    if (work_->is_full() || MonotonicNs() - last_write >= uint64_t{write_ms} * 1'000'000) {
       work_->Write();
+      write_ms = std::min(2 * write_ms, flush_ms_);
       last_write = MonotonicNs();
     }
   }

@@ -68,6 +68,26 @@ void GpuTracer::EnableCallbacks() {
     const CUptiResult result = parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_RESOURCE, id);
     if (result != CUPTI_SUCCESS) LogDebug("resource callback %d is not available (CUPTI error %d)", id, result);
   }
+  // Refused by versions that have no such callback.
+  parts_.cupti->enable_callback(1, subscriber_, kStateDomain, kFatalError);
+}
+
+void GpuTracer::OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept {
+  if (callback_id != kFatalError) return;
+  const int result = notification.result;
+  fatal_error_.store(result != 0 ? result : CUPTI_ERROR_UNKNOWN, std::memory_order_relaxed);
+}
+
+void GpuTracer::CountLateCall(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept {
+  if (data.callbackSite != CUPTI_API_ENTER) return;
+  for (const HookedCall& call : kHookedCalls) {
+    if (call.callback_id != callback_id) continue;
+    if (format::GivesWork(call.call_class)) {
+      late_calls_[CountedDevice(parts_.contexts->DeviceOf(data.contextUid).value_or(0))].fetch_add(
+          1, std::memory_order_relaxed);
+    }
+    return;
+  }
 }
 
 Error GpuTracer::EnableActivities() {
@@ -97,6 +117,7 @@ Error GpuTracer::EnableActivities() {
 }
 
 void GpuTracer::Flush(bool forced) {
+  if (fatal_error() != 0) return;  // CUPTI has been finalized
   parts_.cupti->activity_flush_all(forced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE);
 }
 
@@ -134,11 +155,18 @@ void GpuTracer::OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceDat
 
 void CUPTIAPI GpuTracer::OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
   auto* const self = static_cast<GpuTracer*>(user);
-  if (!self->parts_.recording->load(std::memory_order_acquire)) return;
+  if (!self->parts_.recording->load(std::memory_order_acquire)) {
+    if (domain == CUPTI_CB_DOMAIN_DRIVER_API && self->counting_.load(std::memory_order_acquire)) {
+      self->CountLateCall(id, *static_cast<const CUpti_CallbackData*>(data));
+    }
+    return;
+  }
   if (domain == CUPTI_CB_DOMAIN_DRIVER_API) {
     self->OnApi(id, *static_cast<const CUpti_CallbackData*>(data));
   } else if (domain == CUPTI_CB_DOMAIN_RESOURCE) {
     self->OnResource(id, *static_cast<const CUpti_ResourceData*>(data));
+  } else if (domain == kStateDomain) {
+    self->OnState(id, *static_cast<const StateNotification*>(data));
   }
 }
 

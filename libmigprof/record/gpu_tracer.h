@@ -2,6 +2,7 @@
 // The subscription to CUPTI: which callbacks and activities are asked for, and what is done when they come.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -40,6 +41,14 @@ class GpuTracer {
   uint64_t TakeDroppedRecords();
 
   const char* holder() const { return holder_; }
+  // The error after which CUPTI gave up recording for good; 0 while it has not.
+  int fatal_error() const { return fatal_error_.load(std::memory_order_relaxed); }
+  // From now on calls are counted and nothing else.
+  void CountOnly() { counting_.store(true, std::memory_order_release); }
+  // Calls that give the GPU work and came after CountOnly, per device.
+  uint64_t late_calls(uint32_t device_ordinal) const {
+    return late_calls_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
+  }
   // Contexts that found the table full.
   uint64_t unknown_contexts() const { return unknown_contexts_.load(std::memory_order_relaxed); }
 
@@ -49,6 +58,8 @@ class GpuTracer {
   Error EnableActivities();
   void OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
   void OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceData& data) noexcept;
+  void OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept;
+  void CountLateCall(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
 
   static void CUPTIAPI OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data);
   static void CUPTIAPI OnBufferRequested(uint8_t** buffer, size_t* bytes, size_t* most_records);
@@ -59,6 +70,9 @@ class GpuTracer {
   CUpti_SubscriberHandle subscriber_ = nullptr;
   char holder_[96] = {};
   std::atomic<uint64_t> unknown_contexts_{0};
+  std::atomic<int> fatal_error_{0};
+  std::atomic<bool> counting_{false};
+  std::array<std::atomic<uint64_t>, kCountedDevices> late_calls_{};
 };
 
 }  // namespace migprof::record

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace migprof::record {
 namespace {
@@ -58,10 +59,20 @@ struct ModuleMap::Walk {
   uint64_t adds = 0;
   uint64_t subs = 0;
   bool unchanged = false;
+  bool out_of_memory = false;
 };
 
 int ModuleMap::Visit(dl_phdr_info* info, size_t size, void* data) {
-  auto* walk = static_cast<Walk*>(data);
+  auto* const walk = static_cast<Walk*>(data);
+  try {
+    return Note(info, size, walk);
+  } catch (...) {  // nothing may be thrown through dl_iterate_phdr: libc has its own unwinder
+    walk->out_of_memory = true;
+    return 1;
+  }
+}
+
+int ModuleMap::Note(dl_phdr_info* info, size_t size, Walk* walk) {
   if (size >= offsetof(dl_phdr_info, dlpi_subs) + sizeof(info->dlpi_subs)) {
     walk->adds = info->dlpi_adds;
     walk->subs = info->dlpi_subs;
@@ -108,6 +119,7 @@ uint32_t ModuleMap::Intern(Module module) {
 bool ModuleMap::Refresh() {
   Walk walk{.found = {}, .known_adds = adds_, .known_subs = subs_};
   dl_iterate_phdr(&ModuleMap::Visit, &walk);
+  if (walk.out_of_memory) throw std::bad_alloc();
   if (walk.unchanged) return false;
   const bool some_went = adds_ != 0 && walk.subs != subs_;
   std::map<uint64_t, uint32_t> snapshot;

@@ -39,6 +39,7 @@ class ModuleMap {
  private:
   struct Walk;
   static int Visit(dl_phdr_info* info, size_t size, void* walk);
+  static int Note(dl_phdr_info* info, size_t size, Walk* walk);
   uint32_t Intern(Module module);
 
   std::vector<Module> modules_;          // all that were ever seen, by id

@@ -12,6 +12,7 @@
 #include <new>
 #include <string>
 
+#include "libmigprof/base/cancellation.h"
 #include "libmigprof/base/options.h"
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/drain.h"
@@ -43,7 +44,9 @@ struct Session final : DrainWork {
   SliceFiles* files = nullptr;
   Drain* drain = nullptr;
   DrainThread thread;
-  bool failed = false;  // of the drain thread: a file could not be written; nothing more is tried
+  pid_t process = 0;      // that records; a child made behind pthread_atfork's back is another
+  bool finished = false;  // the drain thread has ended
+  bool failed = false;    // of the drain thread: a file could not be written; nothing more is tried
 
   bool Collect() override {
     return Attempt([this] {
@@ -185,6 +188,7 @@ void StartSession() {
   if (!g_state.compare_exchange_strong(expected, SessionState::kStarting, std::memory_order_acq_rel)) return;
   auto* const session = new Session;
   g_session = session;
+  session->process = getpid();
   session->options = ReadOptions(environ, [](const char* sentence) {
     static LogOnce log;
     log.Print("%s", sentence);
@@ -198,21 +202,32 @@ void StartSession() {
     return;
   }
   pthread_atfork(nullptr, nullptr, [] { DisableSession(); });
-  std::atexit([] { StopSession(); });
+  std::atexit([] {
+    const CancellationOff off;
+    StopSession();
+  });
   g_state.store(SessionState::kOn, std::memory_order_release);
   g_recording.store(true, std::memory_order_release);
 }
 
 void StopSession() {
+  if (g_session == nullptr || getpid() != g_session->process) return;
   SessionState expected = SessionState::kOn;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStopping, std::memory_order_acq_rel)) return;
   g_recording.store(false, std::memory_order_release);
-  if (!g_session->thread.Stop(g_session->options.exit_timeout_ms)) {
+  g_session->tracer.CountOnly();
+  g_session->finished = g_session->thread.Stop(g_session->options.exit_timeout_ms);
+  if (!g_session->finished) {
     static LogOnce log;
     log.Print("the last events could not be written within MIGPROF_EXIT_TIMEOUT_MS=%u; the trace ends earlier",
               g_session->options.exit_timeout_ms);
   }
   g_state.store(SessionState::kDisabled, std::memory_order_release);
+}
+
+void EndSession() {
+  if (g_session == nullptr || !g_session->finished || g_session->failed || getpid() != g_session->process) return;
+  static_cast<void>(g_session->drain->AddLateCalls());  // there is nobody left to tell
 }
 
 void DisableSession() noexcept {

@@ -15,6 +15,10 @@ void StartSession();
 // Stops, writes what is left, and returns after MIGPROF_EXIT_TIMEOUT_MS at the latest. Any thread but the drain thread.
 void StopSession();
 
+// The very last: after the program's own exit handlers and destructors. Amends the files if GPU work was launched since
+// StopSession, which is then not in them.
+void EndSession();
+
 // Gives up for good, without touching anything but one flag: in a forked child, or after something threw.
 void DisableSession() noexcept;
 

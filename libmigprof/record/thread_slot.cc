@@ -8,6 +8,8 @@
 
 #include <new>
 
+#include "libmigprof/base/cancellation.h"
+
 namespace migprof::record {
 namespace {
 
@@ -38,6 +40,7 @@ ThreadSlot* ThreadSlots::Mine() noexcept {
 }
 
 __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
+  const CancellationOff off;
   ThreadSlot* mine = nullptr;
   const size_t count = count_.load(std::memory_order_acquire);
   for (size_t i = 0; i < count && i < kMaxSlots && mine == nullptr; ++i) {

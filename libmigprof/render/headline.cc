@@ -39,7 +39,7 @@ void AddSlice(const SliceProfile& slice, Sum* sum) {
   AddTotals(slice.kernels, &sum->kernels);
   AddTotals(slice.memcpys, &sum->memcpys);
   AddTotals(slice.memsets, &sum->memsets);
-  AddHealth(slice.health, &sum->health);
+  analyze::AddHealth(slice.health, &sum->health);
   sum->killed += KilledProcesses(slice);
 }
 
@@ -103,31 +103,11 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
   };
   if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
   headline.health = DescribeHealth(sum.health, sum.killed);
-  headline.loss = HasLoss(sum.health) || sum.killed != 0;
+  headline.loss = analyze::HasLoss(sum.health) || sum.killed != 0;
   headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
   headline.simulated = std::any_of(slices.begin(), slices.end(), [](const SliceProfile* s) { return s->simulated; }) ||
                        (!slice.has_value() && profile.simulated);
   return headline;
-}
-
-void AddHealth(const Health& health, Health* sum) {
-  sum->launches += health.launches;
-  sum->matched += health.matched;
-  sum->unmatched += health.unmatched;
-  sum->captured += health.captured;
-  sum->failed += health.failed;
-  sum->dropped += health.dropped;
-  sum->untimed += health.untimed;
-  sum->orphaned += health.orphaned;
-  sum->stackless += health.stackless;
-  sum->truncated += health.truncated;
-  sum->damaged_bytes += health.damaged_bytes;
-  sum->killed = sum->killed || health.killed;
-}
-
-bool HasLoss(const Health& health) {
-  return health.unmatched != 0 || health.dropped != 0 || health.untimed != 0 || health.orphaned != 0 ||
-         health.stackless != 0 || health.truncated != 0 || health.damaged_bytes != 0 || health.killed;
 }
 
 std::string DescribeHealth(const Health& health, size_t killed) {
@@ -145,6 +125,8 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
   append_if_any(health.truncated, "with a truncated stack");
+  append_if_any(health.missing_chunks, "chunks missing");
+  if (health.stopped) AppendPart("recording stopped early", &text);
   if (health.killed && killed == 0) killed = 1;
   if (killed != 0) AppendPart(CountOf(killed, "process", "processes") + " killed", &text);
   return text;

@@ -32,13 +32,6 @@ struct Headline {
 // Of all slices, or of one.
 Headline MakeHeadline(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt);
 
-// The health of several slices or processes as one.
-void AddHealth(const analyze::Health& health, analyze::Health* sum);
-
-// Whether anything is missing from the picture. Calls that failed or were captured into a graph are
-// not losses.
-bool HasLoss(const analyze::Health& health);
-
 // "1,204 launches · 1,190 matched · 10 unmatched · 4 dropped · 3 untimed · 0 bytes damaged", then
 // what else is not zero. `killed` is the number of processes that never closed their file.
 std::string DescribeHealth(const analyze::Health& health, size_t killed);

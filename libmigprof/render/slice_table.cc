@@ -79,7 +79,7 @@ std::string ShortSlice(const mig::SliceIdentity& identity) {
   return profile + ' ' + id(identity.gpu_instance_id) + '/' + id(identity.compute_instance_id);
 }
 
-bool LostSomething(const SliceProfile& slice) { return HasLoss(slice.health) || KilledProcesses(slice) != 0; }
+bool LostSomething(const SliceProfile& slice) { return analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0; }
 
 Row MakeRow(const SliceProfile& slice, const analyze::Profile& profile, bool mark_simulated, bool ascii) {
   const mig::SliceIdentity& identity = slice.identity;

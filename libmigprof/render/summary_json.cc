@@ -35,6 +35,8 @@ Json ToJson(const analyze::Health& health) {
           {"stackless", health.stackless},
           {"truncated", health.truncated},
           {"damaged_bytes", health.damaged_bytes},
+          {"missing_chunks", health.missing_chunks},
+          {"stopped", health.stopped},
           {"killed", health.killed}};
 }
 
@@ -71,7 +73,7 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"synchronize_ns", slice.synchronize_ns},
       {"allocated_bytes", slice.allocated_bytes},
       {"health", ToJson(slice.health)},
-      {"loss", HasLoss(slice.health) || KilledProcesses(slice) != 0},
+      {"loss", analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0},
       {"processes", Json::array()},
   };
   for (const analyze::ProcessInfo& process : slice.processes) {

@@ -3,6 +3,7 @@
 """migprof-merge on files that are no good: a clear message with file and offset, no crash, and the rest is merged."""
 
 import random
+import re
 import unittest
 
 import harness
@@ -13,7 +14,10 @@ class BadInput(unittest.TestCase):
         self.run_ = harness.Run(self)
         self.run_.run("training_loop", "--steps", "3")
         self.good = self.run_.trace_files()[0]
-        self.bytes = self.good.read_bytes()
+        self.run_.run("training_loop", "--steps", "4")
+        other = [path for path in self.run_.trace_files() if path != self.good][0]
+        self.bytes = other.read_bytes()  # to be damaged: of another process, so that it is no copy of the good one
+        other.unlink()
         self.run_.merge("--format", "json", inputs=[self.good])
         self.good_kernels = self.run_.summary()["slices"][0]["kernels"]["count"]
 
@@ -47,6 +51,31 @@ class BadInput(unittest.TestCase):
         empty.mkdir()
         self.assertIn("no *.migtrace", self.run_.merge(inputs=[empty], expect=1).stderr)
         self.assertIn("No such file", self.run_.merge(inputs=["/nonexistent"], expect=1).stderr)
+
+    def test_copies_of_a_trace_do_not_count_twice(self):
+        copy = self.run_.folder / "copy.migtrace"
+        content = self.good.read_bytes()
+        for damaged in (content, content[:len(content) * 2 // 3], content[:2000] + bytes(9000) + content[2000:]):
+            copy.write_bytes(damaged)
+            result = self.run_.merge("--format", "json", inputs=[self.good, copy])
+            self.assertIn("left out: a copy of", result.stderr)
+            self.assertEqual(self.run_.summary()["slices"][0]["kernels"]["count"], self.good_kernels)
+
+    def test_traces_written_one_after_the_other_are_not_mixed(self):
+        bad = self.run_.folder / "both.migtrace"
+        bad.write_bytes(self.bytes + self.bytes)
+        result = self.run_.merge("--format", "json", inputs=[bad])
+        self.assertIn("another trace begins here", result.stderr)
+        self.assertGreater(self.run_.summary()["slices"][0]["kernels"]["count"], 0)
+        self.assertEqual(self.run_.summary()["slices"][0]["health"]["damaged_bytes"], len(self.bytes))
+
+    def test_a_chunk_that_is_gone_is_missed(self):
+        chunks = [match.start() for match in re.finditer(re.escape(bytes.fromhex("894d4947500d0a1a")), self.bytes)]
+        bad = self.run_.folder / "gap.migtrace"
+        bad.write_bytes(self.bytes[:chunks[8]] + self.bytes[chunks[9]:])
+        result = self.run_.merge("--format", "json", "--strict", inputs=[bad], expect=2)
+        self.assertIn("missing", result.stderr)
+        self.assertEqual(self.run_.summary()["slices"][0]["health"]["missing_chunks"], 1)
 
     def test_strict_reports_damage_in_its_status(self):
         self.run_.merge("--strict", "--format", "json", inputs=[self.good], expect=0)

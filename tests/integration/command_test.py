@@ -64,11 +64,39 @@ class MigprofRun(unittest.TestCase):
         self.assertEqual(out, "got it\n")
         self.assertEqual(process.returncode, 5)
 
+    @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
+    def test_interrupts_sent_to_it_alone_reach_the_program(self):
+        run = harness.Run(self)
+        process = subprocess.Popen([str(harness.BIN / "migprof"), "run", "--", "sh", "-c", "trap 'exit 6' INT; echo ready; while :; do sleep 0.05; done"],
+                                   env=run.environment(way=harness.PLAIN), cwd=run.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 6)
+
+    @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
+    def test_a_closed_pipe_does_not_change_the_status(self):
+        run = harness.Run(self)
+        command = f"'{harness.BIN}/migprof' run -- sh -c '\"{harness.BIN}/training_loop\" --steps 1 >/dev/null; exit 3' | true; exit ${{PIPESTATUS[0]}}"
+        result = subprocess.run(["bash", "-c", command], env=run.environment(way=harness.PLAIN), cwd=run.folder,
+                                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 3, result.stderr)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        run = harness.Run(self)
+        run.run("training_loop", "--steps", "1")
+        for command in (["migprof-merge", "-o", run.report, run.traces], ["migprof-dump", *run.trace_files()]):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([harness.BIN / command[0], *command[1:]], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(result.returncode, 1, command)
+            self.assertIn("stdout", result.stderr)
+
     def test_wrong_use_is_explained(self):
         run = harness.Run(self)
         for arguments in ([], ["run"], ["run", "--no-such-option", "--", "true"], ["no-such-command"]):
             result = self.migprof(run, *arguments)
-            self.assertNotEqual(result.returncode, 0, arguments)
+            self.assertEqual(result.returncode, 125, arguments)
             self.assertTrue(result.stderr, arguments)
 
     def test_readme_shows_the_option_table(self):

@@ -110,6 +110,15 @@ class RecordingSuffers(unittest.TestCase):
                 self.assertEqual(entry["health"]["untimed"], kernels // 7)
                 self.assertEqual(entry["health"]["unmatched"], 0)
 
+    def test_a_fatal_error_of_cupti_is_reported(self):
+        run = harness.Run(self)
+        result = run.run("training_loop", "--steps", "20", SIMGPU_FAULTS="fatal-error=200")
+        self.assertEqual(len(own_lines(result.stderr)), 1, result.stderr)
+        self.assertIn("CUPTI gave up", result.stderr)
+        merged = run.merge("--format", "json", "--strict", expect=2)
+        self.assertTrue(run.summary()["slices"][0]["health"]["stopped"])
+        self.assertIn("recording stopped early", merged.stdout)
+
     def test_dropped_records_are_counted(self):
         run = harness.Run(self)
         run.run("training_loop", "--steps", "3", SIMGPU_FAULTS="drop-records=5")

@@ -69,7 +69,8 @@ class WithoutCuda(unittest.TestCase):
 
 class WithCuda(unittest.TestCase):
     ENDINGS = {"return": 0, "exit": 7, "_exit": 8, "quick_exit": 9, "abort": -signal.SIGABRT, "throw": -signal.SIGABRT,
-               "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "thread": 10, "nosync": 0, "destroyed": 0, "working": 11}
+               "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "thread": 10, "nosync": 0, "destroyed": 0, "working": 11,
+               "cancelled": 12, "destructor": 11}
     # How many of the 100 launches must be in the trace; the rest may die with the process.
     COMPLETE = {"return", "exit", "thread", "nosync", "destroyed"}
 
@@ -80,7 +81,7 @@ class WithCuda(unittest.TestCase):
             with self.subTest(how=how):
                 run = harness.Run(self)
                 plain = run.run("ending", how, way=harness.PLAIN, expect=status)
-                run.ledger_path.unlink()
+                run.ledger_path.unlink(missing_ok=True)
                 recorded = run.run("ending", how, expect=status)
                 self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
                 if how in self.COMPLETE:
@@ -89,6 +90,14 @@ class WithCuda(unittest.TestCase):
                     self.assertEqual(entry["kernels"]["count"], 100)
                     self.assertEqual(entry["health"]["unmatched"], 0)
                     self.assertFalse(entry["health"]["killed"])
+
+    def test_launches_after_the_end_are_counted(self):
+        """By the destructor of a static object, when the files have been closed."""
+        run = harness.Run(self)
+        run.run("ending", "destructor", expect=11)
+        result = run.merge("--format", "json", "--strict", expect=2)
+        health = run.summary()["slices"][0]["health"]
+        self.assertEqual((health["matched"], health["dropped"]), (100, 50), result.stdout)
 
     def test_forked_children(self):
         run = harness.Run(self)

@@ -3,9 +3,12 @@
 //
 // usage: ending HOW      HOW: return, exit, _exit, quick_exit, abort, throw, kill, segfault, thread (exit from another
 // thread),
-//                             nosync (return without waiting for the GPU), destroyed (context destroyed before the
-//                             end), working (exit while another thread launches)
+//                             cancelled (in cuInit, with a cancellation pending), destructor (a static object
+//                             launches 50 more while it is destroyed), nosync (return without waiting for the GPU),
+//                             destroyed (context destroyed before the end), working (exit while another thread
+//                             launches)
 #include <cuda.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -28,10 +31,34 @@ void Launch(const workload::DeviceCode& code, CUdeviceptr data, int count) {
   }
 }
 
+// Made before cuInit, so destroyed after everything that cuInit registered for the end.
+struct LaunchesWhenDestroyed {
+  ~LaunchesWhenDestroyed() {
+    if (code != nullptr) Launch(*code, data, 50);
+  }
+  const workload::DeviceCode* code = nullptr;
+  CUdeviceptr data = 0;
+} g_last;
+
+void* InitializeCancelled(void*) {
+  pthread_cancel(pthread_self());
+  cuInit(0);
+  pthread_testcancel();
+  return nullptr;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string how = argc > 1 ? argv[1] : "return";
+  if (how == "cancelled") {
+    pthread_t thread;
+    void* result = nullptr;
+    pthread_create(&thread, nullptr, &InitializeCancelled, nullptr);
+    pthread_join(thread, &result);
+    std::printf("cancelled: %d\n", result == PTHREAD_CANCELED);
+    return 12;
+  }
   CUdevice device;
   CUcontext context;
   CUdeviceptr data;
@@ -45,6 +72,11 @@ int main(int argc, char** argv) {
   if (how != "nosync") CHECK_CUDA(cuCtxSynchronize());
   std::printf("ending by %s\n", how.c_str());
   std::fflush(stdout);
+  if (how == "destructor") {
+    g_last.code = code;
+    g_last.data = data;
+    return 11;
+  }
   if (how == "exit") std::exit(7);
   if (how == "_exit") _exit(8);
   if (how == "quick_exit") std::quick_exit(9);

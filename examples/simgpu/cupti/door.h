@@ -5,6 +5,7 @@
 #include <cupti.h>
 
 #include <cstdint>
+#include <exception>
 
 #define SIMGPU_EXPORT __attribute__((visibility("default")))
 
@@ -25,7 +26,12 @@ CUptiResult NotSimulated(const Entry& entry);
 template <class Body>
 CUptiResult Pass(const Entry& entry, Body&& body) {
   const CUptiResult refusal = Refusal(entry);
-  return refusal == CUPTI_SUCCESS ? body() : refusal;
+  if (refusal != CUPTI_SUCCESS) return refusal;
+  try {
+    return body();
+  } catch (const std::exception&) {  // no memory, no thread to be had
+    return CUPTI_ERROR_OUT_OF_MEMORY;
+  }
 }
 
 }  // namespace simgpu::cupti

@@ -7,6 +7,7 @@
 #include <cupti_driver_cbid.h>
 // Needs the types of cuda.h.
 #include <generated_cuda_meta.h>
+#include <exception>
 
 #include "base/door.h"
 #include "driver/clock.h"
@@ -68,7 +69,12 @@ inline CUresult Pass(const Entry& entry, const void* parameters, const void* ker
   if (tool != nullptr) interest = tool->interest.driver[entry.callback_id].load(std::memory_order_relaxed);
   const auto timed_body = [&] {
     clock.Spend(g_driver_call_ns.load(std::memory_order_relaxed));
-    return fault == CUDA_SUCCESS ? body() : fault;
+    if (fault != CUDA_SUCCESS) return fault;
+    try {
+      return body();
+    } catch (const std::exception&) {  // no memory, no thread to be had
+      return CUDA_ERROR_OUT_OF_MEMORY;
+    }
   };
   if (interest == kNoInterest) [[likely]]
     return timed_body();

@@ -288,7 +288,7 @@ TEST_F(AnalysisTest, BadFiles_AreNamedAndTheRestIsMerged) {
   newer.seekp(10);
   newer.put(9);
   newer.close();
-  fs::copy_file(Path("good"), Path("torn"));
+  WriteSimple("torn", {{"pid", "77"}});
   fs::resize_file(Path("torn"), fs::file_size(Path("good")) - 30);
   fs::create_directory(folder_ / "folder.migtrace");
   const Analysis analysis = AnalyzeTraces({folder_.string(), "/nonexistent.migtrace"}, {});

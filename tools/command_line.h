@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all the commands have in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+namespace migprof::tools {
+
+// Exit status after wrong use, as `env` and `timeout` have it. Told apart from every status that means something.
+inline constexpr int kWrongUse = 125;
+
+// Reads the arguments. Returns whether the command goes on; otherwise `*status` is how it ends (after --help, or after
+// saying what is wrong).
+inline bool ParseCommandLine(CLI::App* app, int argc, char** argv, int* status) {
+  try {
+    app->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    *status = app->exit(error) == 0 ? 0 : kWrongUse;
+    return false;
+  }
+  return true;
+}
+
+// Whether everything printed has arrived. Says so if not; a reader that went away early (a closed pipe) is no failure.
+inline bool FlushStdout(const char* command) {
+  errno = 0;
+  std::cout.flush();
+  if (std::cout || errno == EPIPE) return true;
+  std::cerr << command << ": writing to stdout failed: " << std::strerror(errno) << "\n";
+  return false;
+}
+
+}  // namespace migprof::tools
