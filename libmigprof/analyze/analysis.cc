@@ -127,8 +127,8 @@ void LeaveOutCopies(std::vector<absl::StatusOr<TraceScan>>* scans, Analysis* ana
     if (is_new) continue;
     const bool better = rank(scan) > rank(*(*scans)[entry->second]);
     left_out.push_back(better ? std::exchange(entry->second, i) : i);
-    analysis->problems.push_back({(*scans)[left_out.back()]->path, 0, 0,
-                                  absl::StrCat("left out: a copy of ", (*scans)[entry->second]->path)});
+    analysis->problems.push_back(
+        {(*scans)[left_out.back()]->path, 0, 0, absl::StrCat("left out: a copy of ", (*scans)[entry->second]->path)});
   }
   std::sort(left_out.rbegin(), left_out.rend());
   for (const size_t i : left_out) scans->erase(scans->begin() + static_cast<ptrdiff_t>(i));

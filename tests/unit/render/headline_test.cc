@@ -73,7 +73,8 @@ TEST(HasLoss, EveryLoss_Counts) {
   EXPECT_FALSE(analyze::HasLoss({.launches = 9, .matched = 5, .captured = 3, .failed = 1}));
   for (const Health& health :
        {Health{.unmatched = 1}, Health{.dropped = 1}, Health{.untimed = 1}, Health{.orphaned = 1},
-        Health{.stackless = 1}, Health{.truncated = 1}, Health{.damaged_bytes = 1}, Health{.missing_chunks = 1}, Health{.stopped = true}, Health{.killed = true}}) {
+        Health{.stackless = 1}, Health{.truncated = 1}, Health{.damaged_bytes = 1}, Health{.missing_chunks = 1},
+        Health{.stopped = true}, Health{.killed = true}}) {
     EXPECT_TRUE(analyze::HasLoss(health));
   }
 }
