@@ -55,7 +55,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 10> kOptionSpecs = {{
+const std::array<OptionSpec, 11> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -75,6 +75,9 @@ const std::array<OptionSpec, 10> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
+    {"MIGPROF_CHECK_STACKS", "0", "0 to 1000000",
+     "compare one of so many captured stacks with libunwind's and count differences; 0: none",
+     [](const char* text, Options* o) { return ParseNumber(text, 0, 1000000, &o->check_stacks); }},
     {"MIGPROF_LOG", "normal", "quiet, normal, debug", "how much migprof says on stderr; normal is one line per problem",
      ParseLog},
 }};

@@ -37,7 +37,7 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
       slot->sent_stacks.Clear();
       slot->generation = generation;
     }
-    const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_);
+    const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_, check_stacks_);
     record.stack_hash = stack.hash;
     if (stack.truncated) record.header.flags |= format::kCallStackTruncated;
     if (stack.depth == 0 || (!slot->sent_stacks.Contains(stack.hash) && !SendStack(slot, stack))) {
@@ -78,7 +78,7 @@ bool CallRecorder::SendStack(ThreadSlot* slot, const NativeStack& stack) noexcep
   record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kStack, 0, 0};
   record.hash = stack.hash;
   std::memcpy(room, &record, sizeof(record));
-  std::memcpy(room + sizeof(record), stack.frames, frame_bytes);
+  stack.CopyFrames(reinterpret_cast<uint64_t*>(room + sizeof(record)));
   slot->ring.Commit();
   slot->sent_stacks.Insert(stack.hash);
   return true;

@@ -19,9 +19,11 @@ class CallRecorder {
  public:
   using Clock = uint64_t (*)();  // CUPTI's time
 
-  // All pointers must outlive the recorder. `max_depth` 0 records no stacks.
-  CallRecorder(ThreadSlots* slots, const ContextTable* contexts, Clock clock, uint32_t max_depth)
-      : slots_(slots), contexts_(contexts), clock_(clock), max_depth_(max_depth) {}
+  // All pointers must outlive the recorder. `max_depth` 0 records no stacks; `check_stacks` compares one of so many
+  // with libunwind's, 0 none.
+  CallRecorder(ThreadSlots* slots, const ContextTable* contexts, Clock clock, uint32_t max_depth,
+               uint32_t check_stacks = 0)
+      : slots_(slots), contexts_(contexts), clock_(clock), max_depth_(max_depth), check_stacks_(check_stacks) {}
 
   void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
   // `result` is the CUresult of the call.
@@ -45,6 +47,7 @@ class CallRecorder {
   const ContextTable* contexts_;
   Clock clock_;
   uint32_t max_depth_;
+  uint32_t check_stacks_;
   std::atomic<uint32_t> generation_{0};
   std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
 };

@@ -7,6 +7,7 @@
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/activity_translate.h"
 #include "libmigprof/record/hooked_calls.h"
+#include "libmigprof/record/rule_cache.h"
 
 namespace migprof::record {
 
@@ -18,6 +19,7 @@ Drain::Drain(const Parts& parts) : parts_(parts) {
 }
 
 bool Drain::Collect(Error* error) {
+  NoteUnloadedCode();
   // In this order a call reaches its file no later than the activity it caused: whatever is in a completed buffer now
   // was called for before, so its call is in a ring.
   ActivityBuffer* const completed = parts_.buffers->TakeCompleted();
@@ -25,6 +27,15 @@ bool Drain::Collect(Error* error) {
   TranslateBuffers(completed);
   *error = parts_.files->error();
   return had_calls || completed != nullptr;
+}
+
+void Drain::NoteUnloadedCode() {
+  FrameIndex& frames = parts_.definitions->frames;
+  const uint32_t before = frames.generation();
+  frames.RefreshModules();
+  if (frames.generation() == before) return;
+  RuleCache::OfProcess().StartGeneration();
+  parts_.calls->SetGeneration(frames.generation());
 }
 
 bool Drain::CollectRings() {
@@ -161,8 +172,15 @@ void Drain::NoteLosses() {
 
 Counters Drain::CountersOf(uint32_t ordinal) {
   uint64_t dropped_outcomes = 0;
-  parts_.slots->ForEach(
-      [&](ThreadSlot* slot) { dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed); });
+  uint64_t by_libunwind = 0;
+  uint64_t checked = 0;
+  uint64_t different = 0;
+  parts_.slots->ForEach([&](ThreadSlot* slot) {
+    dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
+    by_libunwind += slot->native_stack.by_libunwind.load(std::memory_order_relaxed);
+    checked += slot->native_stack.checked.load(std::memory_order_relaxed);
+    different += slot->native_stack.different.load(std::memory_order_relaxed);
+  });
   return {{"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
           {"device.late_calls", parts_.tracer->late_calls(ordinal)},
           {"process.calls", calls_},
@@ -170,6 +188,9 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.dropped_activities", dropped_activities_},
           {"process.dropped_outcomes", dropped_outcomes},
           {"process.stacks_lost", stacks_lost_},
+          {"process.stacks_by_libunwind", by_libunwind},
+          {"process.stacks_checked", checked},
+          {"process.stacks_different", different},
           {"process.unrouted_calls", unrouted_calls_},
           {"process.unrouted_activities", unrouted_activities_},
           {"process.unknown_records", unknown_records_},
@@ -191,8 +212,6 @@ Error Drain::Write(bool forced) {
   Error error;
   Collect(&error);
   if (!error.ok()) return error;
-  parts_.definitions->frames.RefreshModules();
-  parts_.calls->SetGeneration(parts_.definitions->frames.generation());
   parts_.definitions->frames.ResolveNames();
   NoteLosses();
   uint64_t cupti_ns = 0;

@@ -59,6 +59,7 @@ class Drain : private ActivitySink {
   void OnMigDevice(const DeviceActivity& device) override;
   void OnUnknownRecord() override;
 
+  void NoteUnloadedCode();
   bool CollectRings();
   void TranslateBuffers(ActivityBuffer* buffer);
   void TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/native_stack.h"
 
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstring>
+
 #if defined(__SANITIZE_THREAD__)
 #include <execinfo.h>
 #else
@@ -8,11 +13,17 @@
 #include <libunwind.h>
 #endif
 
-#include "libmigprof/base/hash.h"
+#include "libmigprof/record/stack_walk.h"
+#include "libmigprof/record/unwind_info.h"
 
 namespace migprof::record {
 namespace {
 
+// One or two frames of this file lie inside the first frame that is wanted.
+constexpr uint32_t kOwnFrames = 4;
+
+// unw_backtrace is the one libunwind call fit for this place: about 5 ns per frame when warm, where unw_step takes
+// hundreds and a global lock.
 int Backtrace(void** frames, int most) {
 #if defined(__SANITIZE_THREAD__)
   // libunwind locks a mutex when a thread's storage is torn down, after ThreadSanitizer has forgotten the thread, which
@@ -23,17 +34,113 @@ int Backtrace(void** frames, int most) {
 #endif
 }
 
+uint64_t HashFrames(const uint64_t* frames, uint32_t depth) {
+  uint64_t hash = kEmptyStackHash;
+  for (uint32_t i = depth; i > 0; --i) hash = AddFrameToHash(hash, frames[i - 1]);
+  return hash;
+}
+
+uint64_t NotZero(uint64_t hash) { return hash != 0 ? hash : 1; }
+
+// Fills `flat` by libunwind, beginning at the frame whose return address is `caller`. Returns the depth.
+__attribute__((noinline)) uint32_t CaptureByLibunwind(uint64_t* flat, uint64_t caller, uint32_t max_depth) {
+  uint64_t frames[kMaxNativeDepth + kOwnFrames];
+  const int found = Backtrace(reinterpret_cast<void**>(frames), static_cast<int>(max_depth + kOwnFrames));
+  uint32_t own = 0;
+  while (own < kOwnFrames && static_cast<int>(own) < found && frames[own] != caller) ++own;
+  if (found <= 0 || own == kOwnFrames || static_cast<int>(own) == found) return 0;
+  const uint32_t depth = std::min(static_cast<uint32_t>(found) - own, max_depth);
+  std::memcpy(flat, frames + own, depth * sizeof(uint64_t));
+  return depth;
+}
+
+NativeStack Flat(const uint64_t* frames, uint32_t depth, bool truncated) {
+  NativeStack stack{.depth = depth, .truncated = truncated};
+  stack.hash = NotZero(HashFrames(frames, depth));
+  stack.flat = frames;
+  return stack;
+}
+
+void CopyInnermost(const NativeStackState& state, uint64_t* to, uint32_t depth) {
+  for (uint32_t i = 0; i < depth; ++i) to[i] = state.frames[state.count - 1 - i].ip;
+}
+
+// Whether libunwind sees the same stack as `stack`.
+bool EqualsLibunwind(NativeStackState* state, const NativeStack& stack, uint64_t caller, uint32_t max_depth) {
+  uint64_t theirs[kMaxNativeDepth];
+  uint64_t ours[kMaxNativeDepth];
+  const uint32_t depth = CaptureByLibunwind(theirs, caller, max_depth);
+  state->checked.fetch_add(1, std::memory_order_relaxed);
+  if (depth != stack.depth) return false;
+  stack.CopyFrames(ours);
+  return std::memcmp(ours, theirs, depth * sizeof(uint64_t)) == 0;
+}
+
+#if defined(__x86_64__)
+// The bounds of the calling thread's own stack; none when they cannot be had, so that every capture goes by libunwind.
+__attribute__((noinline, cold)) void LearnBounds(NativeStackState* state) {
+  state->bounds_known = true;
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  void* base = nullptr;
+  size_t size = 0;
+  if (pthread_attr_getstack(&attributes, &base, &size) == 0) {
+    state->low = reinterpret_cast<uint64_t>(base);
+    state->high = state->low + size;
+  }
+  pthread_attr_destroy(&attributes);
+}
+
+__attribute__((always_inline)) inline Registers HereRegisters() {
+  Registers here;
+  asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2" : "=r"(here.ip), "=r"(here.sp), "=r"(here.bp));
+  return here;
+}
+#endif
+
 }  // namespace
 
-// unw_backtrace is the one libunwind call fit for this place: about 5 ns per frame when warm, where unw_step takes
-// hundreds and a global lock.
-NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth) noexcept {
+void NativeStack::CopyFrames(uint64_t* frames) const {
+  if (flat != nullptr) {
+    std::memcpy(frames, flat, depth * sizeof(uint64_t));
+  } else {
+    for (uint32_t i = 0; i < depth; ++i) frames[i] = framed[depth - 1 - i].ip;
+  }
+}
+
+void PrepareNativeStacks() { PrepareUnwindInfo(); }
+
+__attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth,
+                                                         uint32_t check_every) noexcept {
   static_assert(sizeof(void*) == sizeof(uint64_t));
-  const int depth = Backtrace(reinterpret_cast<void**>(state->frames), static_cast<int>(max_depth));
-  NativeStack stack{state->frames, depth > 0 ? static_cast<uint32_t>(depth) : 0, false, 0};
-  stack.truncated = stack.depth == max_depth;
-  const uint64_t hash = HashBytes(stack.frames, stack.depth * sizeof(uint64_t));
-  stack.hash = hash != 0 ? hash : 1;
+  const auto caller = reinterpret_cast<uint64_t>(__builtin_return_address(0));
+  NativeStack stack;
+#if defined(__x86_64__)
+  if (!state->bounds_known) [[unlikely]]
+    LearnBounds(state);
+  const WalkResult result = WalkStack(state, HereRegisters());
+  if (result == WalkResult::kUnable) [[unlikely]] {
+    state->by_libunwind.store(state->by_libunwind.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    const uint32_t depth = CaptureByLibunwind(state->flat, caller, max_depth);
+    stack = Flat(state->flat, depth, depth == max_depth);
+  } else if (result == WalkResult::kComplete && state->count <= max_depth) [[likely]] {
+    stack.depth = state->count;
+    stack.hash = state->count != 0 ? NotZero(state->frames[state->count - 1].hash) : 1;
+    stack.framed = state->frames;
+  } else {
+    const uint32_t depth = std::min(state->count, max_depth);
+    CopyInnermost(*state, state->flat, depth);
+    stack = Flat(state->flat, depth, true);
+  }
+  if (check_every != 0 && (state->until_check-- == 0)) [[unlikely]] {
+    state->until_check = check_every - 1;
+    if (!EqualsLibunwind(state, stack, caller, max_depth)) state->different.fetch_add(1, std::memory_order_relaxed);
+  }
+#else
+  (void)check_every;
+  const uint32_t depth = CaptureByLibunwind(state->flat, caller, max_depth);
+  stack = Flat(state->flat, depth, depth == max_depth);
+#endif
   return stack;
 }
 

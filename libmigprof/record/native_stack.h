@@ -1,29 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capturing the native stack of the calling thread. The only door to the unwinder.
+// Capturing the native stack of the calling thread. Two ways give the same frames: libunwind, and on x86-64 a walk by
+// cached rules that looks again only at what has changed since the thread's last capture.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace migprof::record {
 
 inline constexpr uint32_t kMaxNativeDepth = 512;
 
-struct NativeStack {
-  const uint64_t* frames;  // return addresses, innermost first; valid until the next capture with the same state
-  uint32_t depth;
-  bool truncated;  // there were more than `max_depth` frames
-  uint64_t hash;   // identifies the stack, never 0: equal frames, equal hash
+// What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
+// slot, zeroed at first.
+struct NativeStackState {
+  // One frame as it was: the registers there, the places in memory from which they were taken, and the hash of the
+  // stack from its outermost frame to this one.
+  struct Frame {
+    uint64_t sp, ip, bp;
+    uint64_t bp_slot;  // 0: the frame pointer is that of the frame inside
+    uint64_t sp_slot;  // 0: the stack pointer follows from the registers of the frame inside
+    uint64_t hash;
+  };
+
+  Frame frames[kMaxNativeDepth];  // the last capture, outermost first
+  uint32_t count = 0;             // of them; 0: nothing to build upon
+  bool reusable = false;          // they are a whole stack, found by the rules of
+  uint32_t generation = 0;        // this generation
+  bool bounds_known = false;
+  uint64_t low = 0, high = 0;  // of the thread's own stack
+  Frame walked[kMaxNativeDepth];
+  uint64_t flat[kMaxNativeDepth];
+  uint32_t until_check = 0;  // captures left before the next comparison
+
+  // Read by the drain thread.
+  std::atomic<uint64_t> by_libunwind{0};  // captures that took the slow way
+  std::atomic<uint64_t> checked{0};       // captures compared with libunwind's
+  std::atomic<uint64_t> different{0};     // of which were not equal
 };
 
-// What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
-// slot.
-struct NativeStackState {
-  uint64_t frames[kMaxNativeDepth];
+struct NativeStack {
+  uint32_t depth = 0;
+  bool truncated = false;  // outer frames are missing
+  uint64_t hash = 0;       // identifies the stack, never 0: equal frames, equal hash
+
+  // Writes the `depth` return addresses, innermost first. Before the next capture with the same state.
+  void CopyFrames(uint64_t* frames) const;
+
+  const uint64_t* flat = nullptr;                   // innermost first, or null and
+  const NativeStackState::Frame* framed = nullptr;  // outermost first
 };
+
+// Once per process, before the first capture, not on a launching thread.
+void PrepareNativeStacks();
 
 // Captures at most `max_depth` (1 to kMaxNativeDepth) frames of the calling thread, from this function's caller
-// outwards. On the thread's own stack, never in a signal handler. Warm, it makes no system call and takes no lock; the
-// first captures of a process and of a thread map memory.
-NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth) noexcept;
+// outwards. Never in a signal handler that interrupted a capture. After a thread's first capture it makes no system
+// call, takes no lock and allocates nothing, but where it has to ask libunwind about code it has not seen before.
+// `check_every`: compare every so many captures with libunwind's; 0 never.
+NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth, uint32_t check_every = 0) noexcept;
 
 }  // namespace migprof::record

@@ -144,8 +144,10 @@ Error Build(Session* session) {
     return error;
   }
   session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers, kMostWaitingBytes);
-  session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
-                                    session->options.stacks ? session->options.max_depth : 0);
+  PrepareNativeStacks();
+  session->calls =
+      new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
+                       session->options.stacks ? session->options.max_depth : 0, session->options.check_stacks);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
   const ProcessInfo process = ReadProcessInfo();
   session->files = new SliceFiles(

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unwind rules against libunwind, at addresses all over the loaded modules.
+#include "libmigprof/record/unwind_info.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <link.h>
+#include <sys/mman.h>
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include <cstring>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace migprof::record {
+namespace {
+
+using Kind = UnwindRule::Kind;
+
+// Two areas full of numbers, for a stack and for what the frame pointer points to.
+class UnwindInfo : public testing::Test {
+ protected:
+  static constexpr size_t kWords = 1 << 16;
+
+  struct Caller {
+    uint64_t sp, ip, bp;
+    bool operator==(const Caller&) const = default;
+  };
+
+  UnwindInfo() : memory_(2 * kWords) {
+    PrepareUnwindInfo();
+    std::mt19937_64 random(1);
+    for (uint64_t& word : memory_) {
+      // Any word may be taken for a stack pointer, so all are addresses in the second half.
+      word = reinterpret_cast<uint64_t>(&memory_[kWords + random() % kWords]);
+    }
+  }
+  uint64_t sp() { return reinterpret_cast<uint64_t>(&memory_[kWords / 4]); }
+  uint64_t bp() { return reinterpret_cast<uint64_t>(&memory_[kWords / 2]); }
+
+  Caller ByRule(const UnwindRule& rule) {
+    uint64_t cfa = rule.cfa == UnwindRule::Cfa::kStackPointer ? sp() + rule.cfa_offset : bp() + rule.cfa_offset;
+    if (rule.cfa == UnwindRule::Cfa::kFramePointerMemory) cfa = Load(cfa);
+    uint64_t caller_bp = bp();
+    if (rule.rbp == UnwindRule::SavedRbp::kAtCfa) caller_bp = Load(cfa + rule.rbp_offset);
+    if (rule.rbp == UnwindRule::SavedRbp::kAtFramePointer) caller_bp = Load(bp() + rule.rbp_offset);
+    return {cfa, Load(cfa - 8), caller_bp};
+  }
+
+  // nullopt: libunwind cannot say, or the frame is the outermost.
+  std::optional<Caller> ByLibunwind(uint64_t pc) {
+    unw_context_t context;
+    unw_cursor_t cursor;
+    unw_getcontext(&context);
+    context.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(pc);
+    context.uc_mcontext.gregs[REG_RSP] = static_cast<greg_t>(sp());
+    context.uc_mcontext.gregs[REG_RBP] = static_cast<greg_t>(bp());
+    if (unw_init_local(&cursor, &context) != 0 || unw_step(&cursor) <= 0) return std::nullopt;
+    unw_word_t caller_sp, caller_ip, caller_bp;
+    unw_get_reg(&cursor, UNW_X86_64_RSP, &caller_sp);
+    unw_get_reg(&cursor, UNW_X86_64_RIP, &caller_ip);
+    unw_get_reg(&cursor, UNW_X86_64_RBP, &caller_bp);
+    return Caller{caller_sp, caller_ip, caller_bp};
+  }
+
+ private:
+  static uint64_t Load(uint64_t address) { return *reinterpret_cast<const uint64_t*>(address); }
+
+  std::vector<uint64_t> memory_;
+};
+
+struct Code {
+  std::string module;
+  uint64_t begin, end;
+};
+
+std::vector<Code> LoadedCode() {
+  std::vector<Code> code;
+  dl_iterate_phdr(
+      [](dl_phdr_info* module, size_t, void* user) {
+        bool has_unwind_info = false;
+        for (int i = 0; i < module->dlpi_phnum; ++i) {
+          has_unwind_info |= module->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME;
+        }
+        for (int i = 0; i < module->dlpi_phnum && has_unwind_info; ++i) {
+          const ElfW(Phdr)& segment = module->dlpi_phdr[i];
+          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+          const uint64_t begin = module->dlpi_addr + segment.p_vaddr;
+          static_cast<std::vector<Code>*>(user)->push_back({module->dlpi_name, begin, begin + segment.p_memsz});
+        }
+        return 0;
+      },
+      &code);
+  return code;
+}
+
+TEST_F(UnwindInfo, RulesAllOverTheLoadedCode_AgreeWithLibunwind) {
+  // Compilers of other languages, hand-written assembly and vector code: whatever of it is here.
+  for (const char* library :
+       {"libLLVM-14.so.1", "libcrypto.so.3", "libgmp.so.10", "libopenblas.so.0", "libgfortran.so.5"}) {
+    dlopen(library, RTLD_LAZY);
+  }
+  std::mt19937_64 random(2);
+  uint64_t standard = 0, realigned = 0, by_rbp = 0, unknown = 0, without = 0, ends = 0, only_here = 0;
+  for (const Code& code : LoadedCode()) {
+    const uint64_t samples = std::min<uint64_t>(20'000, (code.end - code.begin) / 8);
+    for (uint64_t i = 0; i < samples; ++i) {
+      const uint64_t pc = code.begin + 1 + random() % (code.end - code.begin);
+      const UnwindRule rule = FindUnwindRule(pc, /*exact=*/false);
+      switch (rule.kind) {
+        case Kind::kStandard: {
+          const auto expected = ByLibunwind(pc);
+          if (!expected) {  // it gives up on registers it does not know, such as xmm6
+            ++only_here;
+            break;
+          }
+          ASSERT_EQ(ByRule(rule), *expected) << code.module << " +0x" << std::hex << pc - code.begin;
+          ++standard;
+          realigned += rule.cfa == UnwindRule::Cfa::kFramePointerMemory;
+          by_rbp += rule.cfa == UnwindRule::Cfa::kFramePointer;
+          break;
+        }
+        case Kind::kEnd:
+          EXPECT_FALSE(ByLibunwind(pc)) << code.module;
+          ++ends;
+          break;
+        case Kind::kUnknown:
+          ++unknown;
+          break;
+        default:
+          ++without;
+      }
+    }
+  }
+  std::printf(
+      "%lu rules agree (%lu by rbp, %lu realigned), %lu ends, %lu without unwind information, %lu not understood\n",
+      standard, by_rbp, realigned, ends, without, unknown);
+  EXPECT_GT(standard, 20'000u);
+  EXPECT_GT(by_rbp, 100u);
+  EXPECT_LT(only_here, standard / 100);
+  EXPECT_LT(unknown, standard / 50);
+}
+
+TEST_F(UnwindInfo, AddressOutsideOfAnyModule_HasNoUnwindInformation) {
+  EXPECT_EQ(FindUnwindRule(1, false).kind, Kind::kFramePointer);
+  EXPECT_EQ(FindUnwindRule(0x7fff'ffff'f000, false).kind, Kind::kFramePointer);
+  EXPECT_EQ(FindUnwindRule(reinterpret_cast<uint64_t>(this), false).kind, Kind::kFramePointer);
+}
+
+TEST_F(UnwindInfo, CodeThatReleasesItsFrame_SaysWhereTheCallerIs) {
+  const uint8_t code[] = {0xff, 0xd0, 0x48, 0x83, 0xc4, 0x18, 0xc3, 0x90, 0x90, 0x90};  // call *%rax; add $24,%rsp; ret
+  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  std::memcpy(page, code, sizeof(code));
+  const UnwindRule rule = FindUnwindRule(reinterpret_cast<uint64_t>(page) + 2, false);
+  EXPECT_EQ(rule, (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 32}));
+  EXPECT_EQ(FindUnwindRule(reinterpret_cast<uint64_t>(page) + 3, false).kind, Kind::kFramePointer);
+  munmap(page, 4096);
+}
+
+TEST(UnwindRule, Packed_KeepsEveryField) {
+  for (const int32_t cfa : {8, -8, UnwindRule::kMaxCfaOffset, -UnwindRule::kMaxCfaOffset}) {
+    for (const int32_t rbp : {0, -16, UnwindRule::kMaxRbpOffset, -UnwindRule::kMaxRbpOffset}) {
+      const UnwindRule rule{Kind::kStandard, UnwindRule::Cfa::kFramePointerMemory,
+                            UnwindRule::SavedRbp::kAtFramePointer, cfa, rbp};
+      EXPECT_EQ(UnwindRule::Unpack(rule.Pack(12345)), rule);
+      EXPECT_EQ(UnwindRule::GenerationOf(rule.Pack(12345)), 12345 % UnwindRule::kGenerations);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace migprof::record
