@@ -25,6 +25,7 @@ double Median(std::vector<double> values);
 
 // The topics. Each says in a line what it measures and adds its figures.
 void BenchRing(Figures* figures);
+void BenchCapture(Figures* figures);
 void BenchLaunch(Figures* figures);
 void BenchStart(Figures* figures);
 void BenchTrace(Figures* figures);
