@@ -35,8 +35,8 @@ int Backtrace(void** frames, int most) {
 }
 
 uint64_t HashFrames(const uint64_t* frames, uint32_t depth) {
-  uint64_t hash = kEmptyStackHash;
-  for (uint32_t i = depth; i > 0; --i) hash = AddFrameToHash(hash, frames[i - 1]);
+  uint64_t hash = 0;
+  for (uint32_t i = 0; i < depth; ++i) hash += FrameHash(frames[depth - 1 - i], i);
   return hash;
 }
 

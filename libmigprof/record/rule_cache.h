@@ -37,7 +37,7 @@ class RuleCache {
   Entry entries_[kEntries];
 };
 
-inline UnwindRule RuleCache::Find(uint64_t pc, bool exact) noexcept {
+__attribute__((always_inline)) inline UnwindRule RuleCache::Find(uint64_t pc, bool exact) noexcept {
   const uint64_t key = Key(pc, exact);
   const uint32_t generation = generation_.load(std::memory_order_relaxed);
   size_t place = (key * 0x9e3779b97f4a7c15) >> 48;

@@ -165,15 +165,15 @@ WalkResult Walk::Assemble(uint32_t kept, WalkResult result) {
     result = WalkResult::kTooDeep;
   }
   const bool whole = result == WalkResult::kComplete;
-  uint64_t hash = kept != 0 && whole ? frames[kept - 1].hash : kEmptyStackHash;
+  uint64_t hash = kept != 0 && whole ? frames[kept - 1].hash : 0;
   uint32_t count = kept;
   if (!whole) {
-    for (uint32_t i = 0; i < kept; ++i) hash = frames[i].hash = AddFrameToHash(hash, frames[i].ip);
+    for (uint32_t i = 0; i < kept; ++i) hash = frames[i].hash = hash + FrameHash(frames[i].ip, i);
   }
   for (uint32_t i = walked_; i > 0; --i) {
-    Frame& frame = frames[count++];
+    Frame& frame = frames[count];
     frame = state_->walked[i - 1];
-    frame.hash = hash = AddFrameToHash(hash, frame.ip);
+    frame.hash = hash += FrameHash(frame.ip, count++);
   }
   state_->count = count;
   state_->reusable = whole && reusable_;

@@ -29,11 +29,14 @@ enum class WalkResult {
 // result, its caller is the innermost frame.
 WalkResult WalkStack(NativeStackState* state, Registers at) noexcept;
 
-// The hash of a stack to which one more frame is added on the inside.
-inline uint64_t AddFrameToHash(uint64_t hash, uint64_t ip) {
-  const auto product = static_cast<unsigned __int128>(hash ^ ip ^ 0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+// What a frame contributes to the hash of a stack, `index` being its distance from the outermost frame. The hash of a
+// stack is the sum over its frames: equal prefixes have equal sums, and the frames' own hashes do not wait for each
+// other.
+inline uint64_t FrameHash(uint64_t ip, uint64_t index) {
+  uint64_t hash = (ip + index * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+  hash ^= hash >> 32;
+  hash *= 0x94d049bb133111eb;
+  return hash ^ hash >> 29;
 }
-inline constexpr uint64_t kEmptyStackHash = 1;
 
 }  // namespace migprof::record
