@@ -87,14 +87,10 @@ __attribute__((noinline, cold)) void LearnBounds(NativeStackState* state) {
   if (pthread_attr_getstack(&attributes, &base, &size) == 0) {
     state->low = reinterpret_cast<uint64_t>(base);
     state->high = state->low + size;
+    constexpr size_t kMostBytes = UINT32_MAX;  // what a distance can say; the outer end is where frames are
+    if (size > kMostBytes) state->low = state->high - kMostBytes;
   }
   pthread_attr_destroy(&attributes);
-}
-
-__attribute__((always_inline)) inline Registers HereRegisters() {
-  Registers here;
-  asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2" : "=r"(here.ip), "=r"(here.sp), "=r"(here.bp));
-  return here;
 }
 #endif
 
@@ -118,14 +114,17 @@ __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state
 #if defined(__x86_64__)
   if (!state->bounds_known) [[unlikely]]
     LearnBounds(state);
-  const WalkResult result = WalkStack(state, HereRegisters());
+  // That this function asks for it makes its frame one with a frame pointer, and tells what the caller's registers are.
+  const auto* const frame = static_cast<const uint64_t*>(__builtin_frame_address(0));
+  const WalkResult result =
+      WalkStack(state, {.sp = reinterpret_cast<uint64_t>(frame + 2), .ip = frame[1], .bp = frame[0]});
   if (result == WalkResult::kUnable) [[unlikely]] {
     state->by_libunwind.store(state->by_libunwind.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const uint32_t depth = CaptureByLibunwind(state->flat, caller, max_depth);
     stack = Flat(state->flat, depth, depth == max_depth);
   } else if (result == WalkResult::kComplete && state->count <= max_depth) [[likely]] {
     stack.depth = state->count;
-    stack.hash = state->count != 0 ? NotZero(state->frames[state->count - 1].hash) : 1;
+    stack.hash = state->count != 0 ? NotZero(state->hashes[state->count - 1]) : 1;
     stack.framed = state->frames;
   } else {
     const uint32_t depth = std::min(state->count, max_depth);

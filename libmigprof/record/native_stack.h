@@ -13,22 +13,26 @@ inline constexpr uint32_t kMaxNativeDepth = 512;
 // What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
 // slot, zeroed at first.
 struct NativeStackState {
-  // One frame as it was: the registers there, the places in memory from which they were taken, and the hash of the
-  // stack from its outermost frame to this one.
+  // One frame as it was: the registers there, and where in memory the frame pointer came from. Addresses on the stack
+  // are distances from its end, so that a frame takes 24 bytes: with cold caches their number is what a capture costs.
   struct Frame {
-    uint64_t sp, ip, bp;
-    uint64_t bp_slot;  // 0: the frame pointer is that of the frame inside
-    uint64_t sp_slot;  // 0: the stack pointer follows from the registers of the frame inside
-    uint64_t hash;
+    uint64_t ip, bp;
+    uint32_t sp;       // distance of the stack pointer from `high`
+    uint32_t bp_slot;  // distance of the saved frame pointer; 0: it is that of the frame inside
   };
 
-  Frame frames[kMaxNativeDepth];  // the last capture, outermost first
-  uint32_t count = 0;             // of them; 0: nothing to build upon
-  bool reusable = false;          // they are a whole stack, found by the rules of
-  uint32_t generation = 0;        // this generation
+  Frame frames[kMaxNativeDepth];     // the last capture, outermost first
+  uint64_t hashes[kMaxNativeDepth];  // of the stack from its outermost frame to this one
+  // Distance of the memory that holds the stack pointer, for callers of frames that realign the stack; 0 for others.
+  uint32_t sp_slots[kMaxNativeDepth];
+  bool any_sp_slot = false;
+  uint32_t count = 0;       // of them; 0: nothing to build upon
+  bool reusable = false;    // they are a whole stack, found by the rules of
+  uint32_t generation = 0;  // this generation
   bool bounds_known = false;
   uint64_t low = 0, high = 0;  // of the thread's own stack
   Frame walked[kMaxNativeDepth];
+  uint32_t walked_sp_slots[kMaxNativeDepth];
   uint64_t flat[kMaxNativeDepth];
   uint32_t until_check = 0;  // captures left before the next comparison
 

@@ -21,137 +21,147 @@ Load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
 }
 
-// A frame in the course of a walk: its registers, where they came from, and how its address is to be read.
-struct Cursor {
-  Frame frame;
-  bool exact;    // `ip` is an instruction, not a return address
-  bool guessed;  // found without unwind information
-};
-
 enum class Step { kCaller, kEnd, kBroken, kUnable };
 
 class Walk {
  public:
-  Walk(NativeStackState* state, RuleCache* rules) : state_(state), rules_(rules), known_(state->count) {}
+  Walk(NativeStackState* state, RuleCache* rules, Registers at)
+      : state_(state), rules_(rules), high_(state->high), low_(state->low), known_(state->count), at_(at) {}
 
-  WalkResult Run(Cursor cursor);
+  WalkResult Run();
 
  private:
   // Moves to the caller's frame.
-  Step ToCaller(Cursor* cursor);
-  Step ToInterrupted(Cursor* cursor);
+  Step ToCaller();
+  Step ToInterrupted();
   bool IsOnStack(uint64_t address) const {
-    return address >= state_->low && address <= state_->high - sizeof(uint64_t) && address % sizeof(uint64_t) == 0;
+    return address >= low_ && address <= high_ - sizeof(uint64_t) && address % sizeof(uint64_t) == 0;
   }
-  bool IsCallerStack(uint64_t cfa, uint64_t sp) const { return cfa > sp && cfa <= state_->high && cfa % 8 == 0; }
+  bool IsCallerStack(uint64_t cfa) const { return cfa > at_.sp && cfa < high_ && cfa % sizeof(uint64_t) == 0; }
+  uint32_t Distance(uint64_t address) const { return static_cast<uint32_t>(high_ - address); }
 
+  bool IsAtKnownFrame();
   // The outermost of the known frames that still hold, given that the innermost does.
   uint32_t OutermostProven() const;
   WalkResult Assemble(uint32_t kept, WalkResult result);
 
   NativeStackState* const state_;
   RuleCache* const rules_;
+  const uint64_t high_;
+  const uint64_t low_;
   uint32_t known_;  // frames of the last capture that may still be there: those outside of where the walk is
   uint32_t walked_ = 0;
+  Registers at_;          // of the frame the walk is at
+  uint64_t sp_slot_ = 0;  // where at_.sp was read from, if it was
+  uint64_t bp_slot_ = 0;  // where at_.bp was read from, if it was
+  bool exact_ = false;    // at_.ip is an instruction, not a return address
+  bool guessed_ = false;  // the frame was found without unwind information
   bool reusable_ = true;
 };
 
+bool Walk::IsAtKnownFrame() {
+  const Frame* const frames = state_->frames;
+  const uint32_t distance = Distance(at_.sp);
+  while (known_ > 0 && frames[known_ - 1].sp > distance) --known_;
+  if (known_ == 0 || exact_ || !reusable_) return false;
+  const Frame& known = frames[known_ - 1];
+  return known.sp == distance && known.ip == at_.ip && known.bp == at_.bp;
+}
+
 uint32_t Walk::OutermostProven() const {
   const Frame* const frames = state_->frames;
+  const bool any_sp_slot = state_->any_sp_slot;
   uint32_t i = known_ - 1;
-  while (i > 0) {
+  for (; i > 0; --i) {  // the branches are the same ones from capture to capture, and well predicted
     const Frame& outer = frames[i - 1];
-    if (Load(outer.sp - 8) != outer.ip) break;
-    if (outer.bp_slot != 0 && Load(outer.bp_slot) != outer.bp) break;
-    if (outer.sp_slot != 0 && Load(outer.sp_slot) != outer.sp) [[unlikely]]
-      break;
-    --i;
+    if (Load(high_ - outer.sp - sizeof(uint64_t)) != outer.ip) break;
+    if (outer.bp_slot != 0 && Load(high_ - outer.bp_slot) != outer.bp) break;
+    if (any_sp_slot) [[unlikely]] {
+      const uint32_t slot = state_->sp_slots[i - 1];
+      if (slot != 0 && Load(high_ - slot) != high_ - outer.sp) break;
+    }
   }
   return i;
 }
 
-WalkResult Walk::Run(Cursor cursor) {
-  Frame* const frames = state_->frames;
+WalkResult Walk::Run() {
+  const Frame* const frames = state_->frames;
   for (;;) {
-    const Step step = ToCaller(&cursor);
+    if (IsAtKnownFrame()) {
+      const uint32_t first = OutermostProven();
+      if (first == 0) return Assemble(known_, WalkResult::kComplete);
+      // The frames from `first` inwards hold; the one outside has changed. Go on from there.
+      if (walked_ + (known_ - first) > kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
+      for (; known_ > first; --known_) {
+        state_->walked[walked_] = frames[known_ - 1];
+        state_->walked_sp_slots[walked_++] = state_->sp_slots[known_ - 1];
+      }
+      at_ = {.sp = high_ - frames[first].sp, .ip = frames[first].ip, .bp = frames[first].bp};
+    } else {
+      if (walked_ == kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
+      const uint32_t bp_slot = bp_slot_ != 0 ? Distance(bp_slot_) : 0;
+      state_->walked[walked_] = {.ip = at_.ip, .bp = at_.bp, .sp = Distance(at_.sp), .bp_slot = bp_slot};
+      state_->walked_sp_slots[walked_++] = sp_slot_ != 0 ? Distance(sp_slot_) : 0;
+    }
+    const Step step = ToCaller();
     if (step == Step::kEnd) return Assemble(0, WalkResult::kComplete);
     if (step == Step::kBroken) return Assemble(0, WalkResult::kBroken);
     if (step == Step::kUnable) return WalkResult::kUnable;
-    while (known_ > 0 && frames[known_ - 1].sp < cursor.frame.sp) --known_;
-    if (known_ > 0 && !cursor.exact && reusable_) {
-      const Frame& known = frames[known_ - 1];
-      if (known.sp == cursor.frame.sp && known.ip == cursor.frame.ip && known.bp == cursor.frame.bp) {
-        const uint32_t first = OutermostProven();
-        if (first == 0) return Assemble(known_, WalkResult::kComplete);
-        // The frames from `first` inwards hold; the one outside has changed. Go on from there.
-        if (walked_ + (known_ - first) > kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
-        for (uint32_t i = known_; i > first; --i) state_->walked[walked_++] = frames[i - 1];
-        cursor = {frames[first], false, false};
-        known_ = first;
-        continue;
-      }
-    }
-    if (walked_ == kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
-    state_->walked[walked_++] = cursor.frame;
   }
 }
 
-Step Walk::ToCaller(Cursor* cursor) {
+Step Walk::ToCaller() {
   using Kind = UnwindRule::Kind;
-  Frame& frame = cursor->frame;
-  const UnwindRule rule = rules_->Find(frame.ip, cursor->exact);
+  const UnwindRule rule = rules_->Find(at_.ip, exact_);
   uint64_t cfa = 0;
-  uint64_t sp_slot = 0;
-  uint64_t bp_slot = 0;
+  sp_slot_ = 0;
+  bp_slot_ = 0;
   if (rule.kind == Kind::kStandard) [[likely]] {
     if (rule.cfa == UnwindRule::Cfa::kStackPointer) {
-      cfa = frame.sp + rule.cfa_offset;
+      cfa = at_.sp + rule.cfa_offset;
     } else if (rule.cfa == UnwindRule::Cfa::kFramePointer) {
-      cfa = frame.bp + rule.cfa_offset;
+      cfa = at_.bp + rule.cfa_offset;
     } else {
-      sp_slot = frame.bp + rule.cfa_offset;
-      if (!IsOnStack(sp_slot)) return Step::kBroken;
-      cfa = Load(sp_slot);
+      sp_slot_ = at_.bp + rule.cfa_offset;
+      if (!IsOnStack(sp_slot_)) return Step::kBroken;
+      cfa = Load(sp_slot_);
     }
     if (rule.rbp == UnwindRule::SavedRbp::kAtCfa) {
-      bp_slot = cfa + rule.rbp_offset;
+      bp_slot_ = cfa + rule.rbp_offset;
     } else if (rule.rbp == UnwindRule::SavedRbp::kAtFramePointer) {
-      bp_slot = frame.bp + rule.rbp_offset;
+      bp_slot_ = at_.bp + rule.rbp_offset;
     }
-    cursor->guessed = false;
+    guessed_ = false;
   } else if (rule.kind == Kind::kEnd) {
     return Step::kEnd;
   } else if (rule.kind == Kind::kSignal) {
-    return ToInterrupted(cursor);
-  } else if (rule.kind == Kind::kFramePointer && !cursor->guessed && !cursor->exact) {
+    return ToInterrupted();
+  } else if (rule.kind == Kind::kFramePointer && !guessed_ && !exact_) {
     // libunwind does the same. Whether it was right shows at the next frame, which must be in known code.
-    cfa = frame.bp + 16;
-    bp_slot = frame.bp;
-    cursor->guessed = true;
+    cfa = at_.bp + 16;
+    bp_slot_ = at_.bp;
+    guessed_ = true;
   } else {
     return Step::kUnable;
   }
-  if (!IsCallerStack(cfa, frame.sp) || (bp_slot != 0 && !IsOnStack(bp_slot))) {
-    return cursor->guessed ? Step::kUnable : Step::kBroken;
+  if (!IsCallerStack(cfa) || (bp_slot_ != 0 && !IsOnStack(bp_slot_))) {
+    return guessed_ ? Step::kUnable : Step::kBroken;
   }
-  frame.ip = Load(cfa - 8);
-  if (bp_slot != 0) frame.bp = Load(bp_slot);
-  frame.sp = cfa;
-  frame.sp_slot = sp_slot;
-  frame.bp_slot = bp_slot;
-  cursor->exact = false;
-  return frame.ip != 0 ? Step::kCaller : Step::kEnd;
+  at_.ip = Load(cfa - sizeof(uint64_t));
+  if (bp_slot_ != 0) at_.bp = Load(bp_slot_);
+  at_.sp = cfa;
+  exact_ = false;
+  return at_.ip != 0 ? Step::kCaller : Step::kEnd;
 }
 
-Step Walk::ToInterrupted(Cursor* cursor) {
+Step Walk::ToInterrupted() {
   // The kernel put the interrupted registers into a ucontext_t above the trampoline's return address.
   constexpr uint64_t kBp = 120, kSp = 160, kIp = 168;
-  Frame& frame = cursor->frame;
-  if (!IsOnStack(frame.sp + kIp)) return Step::kBroken;
-  const uint64_t sp = Load(frame.sp + kSp);
-  if (sp <= frame.sp || !IsOnStack(sp)) return Step::kUnable;  // the handler has a stack of its own
-  frame = {.sp = sp, .ip = Load(frame.sp + kIp), .bp = Load(frame.sp + kBp), .bp_slot = 0, .sp_slot = 0, .hash = 0};
-  cursor->exact = true;
+  if (!IsOnStack(at_.sp + kIp)) return Step::kBroken;
+  const uint64_t sp = Load(at_.sp + kSp);
+  if (sp <= at_.sp || !IsOnStack(sp)) return Step::kUnable;  // the handler has a stack of its own
+  at_ = {.sp = sp, .ip = Load(at_.sp + kIp), .bp = Load(at_.sp + kBp)};
+  exact_ = true;
   reusable_ = false;  // these registers were not taken from where a comparison would look
   return Step::kCaller;
 }
@@ -160,20 +170,18 @@ WalkResult Walk::Assemble(uint32_t kept, WalkResult result) {
   Frame* const frames = state_->frames;
   if (kept + walked_ > kMaxNativeDepth) {  // the outermost give way
     const uint32_t excess = kept + walked_ - kMaxNativeDepth;
-    std::memmove(frames, frames + excess, (kept - excess) * sizeof(Frame));
     kept -= excess;
+    std::memmove(frames, frames + excess, kept * sizeof(Frame));
     result = WalkResult::kTooDeep;
   }
   const bool whole = result == WalkResult::kComplete;
-  uint64_t hash = kept != 0 && whole ? frames[kept - 1].hash : 0;
+  uint64_t hash = kept != 0 ? state_->hashes[kept - 1] : 0;  // when not whole, nobody asks for it
   uint32_t count = kept;
-  if (!whole) {
-    for (uint32_t i = 0; i < kept; ++i) hash = frames[i].hash = hash + FrameHash(frames[i].ip, i);
-  }
-  for (uint32_t i = walked_; i > 0; --i) {
-    Frame& frame = frames[count];
-    frame = state_->walked[i - 1];
-    frame.hash = hash += FrameHash(frame.ip, count++);
+  for (uint32_t i = walked_; i > 0; --i, ++count) {
+    frames[count] = state_->walked[i - 1];
+    state_->sp_slots[count] = state_->walked_sp_slots[i - 1];
+    state_->any_sp_slot |= state_->sp_slots[count] != 0;
+    state_->hashes[count] = hash += FrameHash(frames[count].ip, count);
   }
   state_->count = count;
   state_->reusable = whole && reusable_;
@@ -189,10 +197,10 @@ WalkResult WalkStack(NativeStackState* state, Registers at) noexcept {
   if (!state->reusable || state->generation != generation) [[unlikely]] {
     state->generation = generation;
     state->count = 0;
+    state->any_sp_slot = false;
   }
   state->reusable = false;
-  return Walk(state, &rules)
-      .Run({{.sp = at.sp, .ip = at.ip, .bp = at.bp, .bp_slot = 0, .sp_slot = 0, .hash = 0}, true, false});
+  return Walk(state, &rules, at).Run();
 }
 
 }  // namespace migprof::record

@@ -25,8 +25,7 @@ enum class WalkResult {
   kUnable,    // not to be walked by rules: nothing in state->frames
 };
 
-// `at`: the registers at an instruction of a function on the calling thread's stack; that function is not part of the
-// result, its caller is the innermost frame.
+// `at`: the innermost frame, a function on the calling thread's stack, as it will be when what it has called returns.
 WalkResult WalkStack(NativeStackState* state, Registers at) noexcept;
 
 // What a frame contributes to the hash of a stack, `index` being its distance from the outermost frame. The hash of a
