@@ -157,7 +157,7 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
 
 bool HasLoss(const Health& health) {
   return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.damaged_bytes !=
+                 health.python_lost + health.damaged_bytes !=
              0 ||
          health.killed;
 }

@@ -55,13 +55,16 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 10> kOptionSpecs = {{
+const std::array<OptionSpec, 11> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->disabled); }},
     {"MIGPROF_STACKS", "on", "on, off", "record the host stack of every CUDA call that gives the GPU work",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->stacks); }},
+    {"MIGPROF_PYTHON", "on", "on, off",
+     "record the Python frames of these stacks, where the interpreter is a known CPython",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->python); }},
     {"MIGPROF_MAX_DEPTH", "256", "1 to 512", "native frames kept per stack; deeper stacks lose their outermost frames",
      [](const char* text, Options* o) { return ParseNumber(text, 1, 512, &o->max_depth); }},
     {"MIGPROF_FLUSH_MS", "2000", "50 to 60000", "longest time an event stays in memory: what a SIGKILL may cost",

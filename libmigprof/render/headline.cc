@@ -121,13 +121,16 @@ void AddHealth(const Health& health, Health* sum) {
   sum->orphaned += health.orphaned;
   sum->stackless += health.stackless;
   sum->truncated += health.truncated;
+  sum->python_lost += health.python_lost;
+  sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;
   sum->killed = sum->killed || health.killed;
 }
 
 bool HasLoss(const Health& health) {
   return health.unmatched != 0 || health.dropped != 0 || health.untimed != 0 || health.orphaned != 0 ||
-         health.stackless != 0 || health.truncated != 0 || health.damaged_bytes != 0 || health.killed;
+         health.stackless != 0 || health.truncated != 0 || health.python_lost != 0 || health.damaged_bytes != 0 ||
+         health.killed;
 }
 
 std::string DescribeHealth(const Health& health, size_t killed) {
@@ -145,6 +148,8 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
   append_if_any(health.truncated, "with a truncated stack");
+  append_if_any(health.python_lost, "without their Python frames");
+  append_if_any(health.unspliced, "with Python frames in a block");
   if (health.killed && killed == 0) killed = 1;
   if (killed != 0) AppendPart(CountOf(killed, "process", "processes") + " killed", &text);
   return text;
