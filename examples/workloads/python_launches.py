@@ -264,6 +264,11 @@ def short_lived_code(gpu):
         namespace = {"gpu": gpu}
         exec(compile("def made_%d():\n%s  gpu.launch('short_lived_code')\n" % (i, "\n" * (i % 7)), "<made>", "exec"), namespace)
         namespace["made_%d" % i]()
+    for i in range(100):
+        exec(compile("def made():\n%s gpu.launch('short_lived_code')\nmade()\n" % ("\n" * (i % 5)), "made/of-%d.py" % (i % 3), "exec"), {"gpu": gpu})
+    for i in range(100):
+        exec("def made_%d():\n def inner_function():\n%s  gpu.launch('short_lived_code')\n inner_function()\nmade_%d()\n"
+             % (i % 9, "\n" * (i % 2), i % 9), {"gpu": gpu})
 
 
 @route

@@ -123,8 +123,13 @@ bool FrameNames::Splice(const HostStack& host_stack, std::vector<Named>* stack) 
     input.python_entry.push_back(frame != nullptr && frame->is_entry);
   }
   if (python.empty()) return true;
+  bool in_handler = false;
   for (const Named& named : *stack) {
     if (named.is_cuda && input.cuda_frames == input.native.size()) ++input.cuda_frames;
+    if (in_handler && named.role == NativeRole::kEvaluation && !IsInstructionHandler(named.name)) {
+      input.native.back() = NativeRole::kInterpreter;
+    }
+    in_handler = IsInstructionHandler(named.name);
     input.native.push_back(named.role);
   }
   input.truncated = host_stack.truncated;

@@ -12,12 +12,14 @@ constexpr char kEvaluationFunction[] = "_PyEval_EvalFrameDefault";
 
 // Also what compilers make of the function: "….cold", "….lto_priv.0".
 bool IsEvaluation(const std::string& function) {
-  if (absl::StartsWith(function, "_TAIL_CALL_")) return true;
+  if (IsInstructionHandler(function)) return true;
   if (!absl::StartsWith(function, kEvaluationFunction)) return false;
   return function.size() == sizeof(kEvaluationFunction) - 1 || function[sizeof(kEvaluationFunction) - 1] == '.';
 }
 
 }  // namespace
+
+bool IsInstructionHandler(const std::string& function) { return absl::StartsWith(function, "_TAIL_CALL_"); }
 
 NativeRole RoleOf(const std::string& function, const std::string& path) {
   if (IsEvaluation(function)) return NativeRole::kEvaluation;

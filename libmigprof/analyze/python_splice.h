@@ -19,6 +19,10 @@ enum class NativeRole : uint8_t {
 // `function` as in the symbol table, `path` that of the binary.
 NativeRole RoleOf(const std::string& function, const std::string& path);
 
+// Whether `function` executes one kind of instruction, as those of 3.14's tail-calling interpreter do. Where the
+// evaluation function that began the run still stands directly outside of it, the two are one run.
+bool IsInstructionHandler(const std::string& function);
+
 // All stacks innermost first.
 struct SpliceInput {
   std::vector<NativeRole> native;

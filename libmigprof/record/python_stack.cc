@@ -15,6 +15,7 @@ constexpr uint8_t kOwnedByInterpreter = 3;
 constexpr uint64_t kStackRefTag = 3;
 constexpr uint64_t kMostLineTableBytes = 1 << 20;
 constexpr uint32_t kPieceBytes = 4096;
+constexpr uint64_t kLongestText = uint64_t{1} << 28;  // longer, and the length was none
 
 enum class Sent { kYes, kNoRoom, kNonsense };
 
@@ -38,7 +39,7 @@ bool SendLines(SpscRing* ring, const uint8_t* lines, uint32_t count) noexcept {
 
 // Copies the code object of `entry` into the ring, and completes the entry.
 __attribute__((noinline, cold)) Sent SendCode(const PythonReader& reader, PythonStackState* state, SpscRing* ring,
-                                              KnownCode::Entry* entry) noexcept {
+                                              int32_t first_line, KnownCode::Entry* entry) noexcept {
   const PythonLayout& layout = reader.layout;
   if (LoadFrom<uint64_t>(entry->address + layout.object_type) != reader.code_type) return Sent::kNonsense;
   const size_t file_bytes = CopyPythonText(layout, entry->file, state->file, sizeof(state->file));
@@ -52,13 +53,13 @@ __attribute__((noinline, cold)) Sent SendCode(const PythonReader& reader, Python
   if (is_cut) line_bytes = most_line_bytes;
 
   const uint64_t text_hash = HashBytes(state->name, name_bytes, HashBytes(state->file, file_bytes));
-  entry->code = HashBytes(lines, line_bytes, text_hash ^ static_cast<uint32_t>(entry->first_line));
+  entry->code = HashBytes(lines, line_bytes, text_hash ^ static_cast<uint32_t>(first_line));
   PythonCodeRecord record{};
   const uint32_t bytes = sizeof(record) + RoundedUp(file_bytes + name_bytes);
   const auto flags = static_cast<uint8_t>(static_cast<uint8_t>(layout.line_table) | (is_cut ? kCutLineTable : 0));
   record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kPythonCode, flags, 0};
   record.code = entry->code;
-  record.first_line = entry->first_line;
+  record.first_line = first_line;
   record.line_table_bytes = static_cast<uint32_t>(line_bytes);
   record.file_bytes = static_cast<uint32_t>(file_bytes);
   record.name_bytes = static_cast<uint32_t>(name_bytes);
@@ -71,6 +72,33 @@ __attribute__((noinline, cold)) Sent SendCode(const PythonReader& reader, Python
   return SendLines(ring, lines, static_cast<uint32_t>(line_bytes)) ? Sent::kYes : Sent::kNoRoom;
 }
 
+constexpr uint64_t kMix = 0x9E3779B97F4A7C15u;
+
+inline uint64_t Mixed(uint64_t state, uint64_t word) { return (state ^ word ^ state >> 32) * kMix; }
+
+// A str's length, its hash (where it was ever asked for, as of all interned ones), its first and its last bytes. Stays
+// inside of the object whatever its kind: characters begin no earlier than those of an ASCII str.
+inline uint64_t TextContent(const PythonLayout& layout, uint64_t text) noexcept {
+  const auto length = LoadFrom<uint64_t>(text + layout.text_length);
+  const auto hash = LoadFrom<uint64_t>(text + layout.text_length + sizeof(uint64_t));
+  if (length >= kLongestText) return length;
+  const uint64_t start = text + layout.text_ascii;
+  const auto last = LoadFrom<uint64_t>(start + length - 8);
+  if (length < 16) return length ^ hash ^ last * kMix;
+  const auto first = LoadFrom<uint64_t>(start);
+  const auto second = LoadFrom<uint64_t>(start + 8);
+  return length ^ hash ^ last * kMix ^ (first ^ second >> 1) * (kMix + 2);
+}
+
+// Size, first and last bytes.
+inline uint64_t BytesContent(const PythonLayout& layout, uint64_t object) noexcept {
+  const auto size = LoadFrom<uint64_t>(object + layout.bytes_size);
+  if (size >= kLongestText) return size;
+  const auto last = LoadFrom<uint64_t>(object + layout.bytes_data + size - 8);
+  const uint64_t first = size < 8 ? 0 : LoadFrom<uint64_t>(object + layout.bytes_data);
+  return size ^ first * kMix ^ last * (kMix + 2);
+}
+
 // Sets `*code` to the number of the code object at `address`, having sent it if need be.
 inline Sent Intern(const PythonReader& reader, PythonStackState* state, SpscRing* ring, uint64_t address,
                    uint64_t* code) noexcept {
@@ -79,14 +107,19 @@ inline Sent Intern(const PythonReader& reader, PythonStackState* state, SpscRing
   const auto file = LoadFrom<uint64_t>(address + layout.code_file);
   const auto name = LoadFrom<uint64_t>(address + layout.code_name);
   const auto lines = LoadFrom<uint64_t>(address + layout.code_lines);
+  if (!IsPlausibleAddress(file) || !IsPlausibleAddress(name) || !IsPlausibleAddress(lines)) [[unlikely]]
+    return Sent::kNonsense;
   const auto first_line = LoadFrom<int32_t>(address + layout.code_first_line);
+  const uint64_t content =
+      Mixed(Mixed(Mixed(static_cast<uint32_t>(first_line), TextContent(layout, file)), TextContent(layout, name)),
+            BytesContent(layout, lines));
   if (entry->address == address && entry->file == file && entry->name == name && entry->lines == lines &&
-      entry->first_line == first_line) [[likely]] {
+      entry->content == content) [[likely]] {
     *code = entry->code;
     return Sent::kYes;
   }
-  *entry = {address, file, name, lines, 0, first_line};
-  const Sent sent = SendCode(reader, state, ring, entry);
+  *entry = {address, file, name, lines, content, 0};
+  const Sent sent = SendCode(reader, state, ring, first_line, entry);
   if (sent != Sent::kYes) *entry = {};
   *code = entry->code;
   return sent;

@@ -31,7 +31,8 @@ struct PythonStack {
 };
 
 // Code objects that a thread knows to have sent. The address alone does not identify one, because another may be made
-// where it was freed: four words that no other living code object shares are compared each time.
+// where it was freed; nor do its pointers, because code made in a loop finds its strings at the same addresses again.
+// So what the pointers point to is compared too, as far as it fits into a few words.
 class KnownCode {
  public:
   struct Entry {
@@ -39,8 +40,8 @@ class KnownCode {
     uint64_t file;
     uint64_t name;
     uint64_t lines;
-    uint64_t code;  // as sent
-    int32_t first_line;
+    uint64_t content;  // of these three, and the first line
+    uint64_t code;     // as sent
   };
 
   // The entry of the code object at `address`, or the one to put it into.

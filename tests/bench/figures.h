@@ -26,6 +26,7 @@ double Median(std::vector<double> values);
 // The topics. Each says in a line what it measures and adds its figures.
 void BenchRing(Figures* figures);
 void BenchLaunch(Figures* figures);
+void BenchPython(Figures* figures);
 void BenchStart(Figures* figures);
 void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);

@@ -35,7 +35,8 @@ class PythonRun(harness.Run):
         for kernel in self.dump.records["kernel"]:
             launch = shapes[kernel["shape"]]["grid_x"]
             assert launch not in self.recorded
-            self.recorded[launch] = calls[kernel["correlation"]]
+            if kernel["correlation"] in calls:
+                self.recorded[launch] = calls[kernel["correlation"]]
 
     def python_stack(self, node):
         """[(function, file, line, is_entry)], outermost first."""
