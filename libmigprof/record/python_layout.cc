@@ -75,6 +75,7 @@ constexpr PythonLayout kLayouts[] = {
      .code_name = 128,
      .code_lines = 136,
      .code_first_line = 68,
+     .code_version = 92,
      .text_ascii = 40,
      .text_compact = 56},
 };
@@ -82,8 +83,8 @@ constexpr PythonLayout kLayouts[] = {
 // Position of each field of _Py_DebugOffsets, counted in its 8-byte words from the first, the cookie.
 struct Words {
   uint32_t thread_frame, frame_previous, frame_executable, frame_instruction, frame_owner, frame_tlbc_index, code_file,
-      code_name, code_lines, code_first_line, code_bytes, code_tlbc, object_type, bytes_size, bytes_data, text_state,
-      text_length, text_ascii_size;
+      code_name, code_lines, code_first_line, code_locals, code_bytes, code_tlbc, object_type, bytes_size, bytes_data,
+      text_state, text_length, text_ascii_size;
 };
 
 // A run of words for each struct inside: 3 before, runtime 3, interpreter 13, thread 9, frame 6, code 10, object 2,
@@ -98,6 +99,7 @@ constexpr Words kWords313 = {.thread_frame = 19 + 4,
                              .code_name = 34 + 3,
                              .code_lines = 34 + 4,
                              .code_first_line = 34 + 5,
+                             .code_locals = 34 + 7,
                              .code_bytes = 34 + 9,
                              .code_tlbc = 0,
                              .object_type = 44 + 1,
@@ -118,6 +120,7 @@ constexpr Words kWords314 = {.thread_frame = 22 + 4,
                              .code_name = 39 + 3,
                              .code_lines = 39 + 4,
                              .code_first_line = 39 + 5,
+                             .code_locals = 39 + 7,
                              .code_bytes = 39 + 9,
                              .code_tlbc = 39 + 10,
                              .object_type = 50 + 1,
@@ -181,6 +184,8 @@ bool ReadPythonLayout(const void* runtime, uint64_t hex_version, PythonLayout* l
   read.code_name = reader.Offset(words.code_name, 8);
   read.code_lines = reader.Offset(words.code_lines, 8);
   read.code_first_line = reader.Offset(words.code_first_line, 4);
+  // Not stated, but between two that are, with five other ints: co_version is the last before co_localsplusnames.
+  if (reader.Offset(words.code_locals, 8) == read.code_first_line + 28) read.code_version = read.code_first_line + 24;
   read.code_bytes = reader.Offset(words.code_bytes, 2);
   read.object_type = reader.Offset(words.object_type, 8);
   read.bytes_size = reader.Offset(words.bytes_size, 8);

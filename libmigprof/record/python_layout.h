@@ -43,6 +43,7 @@ struct PythonLayout {
   uint32_t code_name = 0;  // co_qualname; co_name up to 3.10
   uint32_t code_lines = 0;
   uint32_t code_first_line = 0;
+  uint32_t code_version = kNoOffset;  // uint32: a number that no other code object ever gets, or 0; 3.12 and later
   uint32_t code_tlbc = kNoOffset;
 
   uint32_t object_type = 8;

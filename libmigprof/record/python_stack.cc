@@ -2,6 +2,7 @@
 #include "libmigprof/record/python_stack.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "libmigprof/base/hash.h"
@@ -84,10 +85,10 @@ inline uint64_t TextContent(const PythonLayout& layout, uint64_t text) noexcept 
   if (length >= kLongestText) return length;
   const uint64_t start = text + layout.text_ascii;
   const auto last = LoadFrom<uint64_t>(start + length - 8);
-  if (length < 16) return length ^ hash ^ last * kMix;
+  if (length < 16) return length + hash + std::rotl(last, 11);
   const auto first = LoadFrom<uint64_t>(start);
   const auto second = LoadFrom<uint64_t>(start + 8);
-  return length ^ hash ^ last * kMix ^ (first ^ second >> 1) * (kMix + 2);
+  return length + hash + std::rotl(last, 11) + std::rotl(first, 23) + std::rotl(second, 41);
 }
 
 // Size, first and last bytes.
@@ -96,12 +97,18 @@ inline uint64_t BytesContent(const PythonLayout& layout, uint64_t object) noexce
   if (size >= kLongestText) return size;
   const auto last = LoadFrom<uint64_t>(object + layout.bytes_data + size - 8);
   const uint64_t first = size < 8 ? 0 : LoadFrom<uint64_t>(object + layout.bytes_data);
-  return size ^ first * kMix ^ last * (kMix + 2);
+  return size + std::rotl(first, 23) + std::rotl(last, 11);
 }
+
+// The file of the frame before: frames that follow each other often share it.
+struct LastFile {
+  uint64_t file = 0;
+  uint64_t content = 0;
+};
 
 // Sets `*code` to the number of the code object at `address`, having sent it if need be.
 inline Sent Intern(const PythonReader& reader, PythonStackState* state, SpscRing* ring, uint64_t address,
-                   uint64_t* code) noexcept {
+                   LastFile* last_file, uint64_t* code) noexcept {
   const PythonLayout& layout = reader.layout;
   KnownCode::Entry* const entry = state->known_code.Find(address);
   const auto file = LoadFrom<uint64_t>(address + layout.code_file);
@@ -110,9 +117,12 @@ inline Sent Intern(const PythonReader& reader, PythonStackState* state, SpscRing
   if (!IsPlausibleAddress(file) || !IsPlausibleAddress(name) || !IsPlausibleAddress(lines)) [[unlikely]]
     return Sent::kNonsense;
   const auto first_line = LoadFrom<int32_t>(address + layout.code_first_line);
-  const uint64_t content =
-      Mixed(Mixed(Mixed(static_cast<uint32_t>(first_line), TextContent(layout, file)), TextContent(layout, name)),
-            BytesContent(layout, lines));
+  uint64_t content = layout.code_version != kNoOffset ? LoadFrom<uint32_t>(address + layout.code_version) : 0;
+  if (content == 0) {
+    if (last_file->file != file) *last_file = {file, TextContent(layout, file)};
+    content = Mixed(Mixed(Mixed(last_file->content, TextContent(layout, name)), BytesContent(layout, lines)),
+                    static_cast<uint32_t>(first_line));
+  }
   if (entry->address == address && entry->file == file && entry->name == name && entry->lines == lines &&
       entry->content == content) [[likely]] {
     *code = entry->code;
@@ -158,6 +168,7 @@ uint64_t InnermostFrame(const PythonReader& reader) noexcept {
 PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* state, SpscRing* ring) noexcept {
   const PythonLayout& layout = reader.layout;
   PythonStack stack;
+  LastFile last_file;
   uint64_t frame = InnermostFrame(reader);
   // Shim frames count as steps too, so that no circle can hold the thread.
   for (uint32_t step = 0; frame != 0; ++step) {
@@ -176,7 +187,7 @@ PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* sta
     const uint64_t code = LoadFrom<uint64_t>(frame + layout.frame_code) & ~kStackRefTag;
     if (!IsPlausibleAddress(code)) return {.lost = true, .nonsense = true};
     PythonFrame& out = state->frames[stack.depth];
-    const Sent sent = Intern(reader, state, ring, code, &out.code);
+    const Sent sent = Intern(reader, state, ring, code, &last_file, &out.code);
     if (sent != Sent::kYes) [[unlikely]]
       return {.lost = true, .nonsense = sent == Sent::kNonsense};
     out.lasti = Lasti(layout, frame, code);

@@ -32,7 +32,8 @@ struct PythonStack {
 
 // Code objects that a thread knows to have sent. The address alone does not identify one, because another may be made
 // where it was freed; nor do its pointers, because code made in a loop finds its strings at the same addresses again.
-// So what the pointers point to is compared too, as far as it fits into a few words.
+// So the number that 3.12 and later give each code object is compared too, and before 3.12 what the pointers point to,
+// as far as it fits into a few words.
 class KnownCode {
  public:
   struct Entry {
@@ -40,7 +41,7 @@ class KnownCode {
     uint64_t file;
     uint64_t name;
     uint64_t lines;
-    uint64_t content;  // of these three, and the first line
+    uint64_t content;  // of these three and the first line; or the code object's number
     uint64_t code;     // as sent
   };
 

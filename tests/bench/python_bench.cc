@@ -15,21 +15,28 @@ namespace {
 constexpr uint32_t kFrames = 30;
 // Python frames of one run of the evaluation loop.
 constexpr uint32_t kFramesPerRun = 6;
+// Neighbouring frames of one file.
+constexpr uint32_t kFramesPerFile = 2;
 
 // A thread inside Python 3.12 as its memory would be: frames and code objects, no interpreter.
 class PythonThread {
  public:
-  PythonThread() {
-    const record::PythonLayout& layout = *record::FindPythonLayout(0x30c);
+  // `has_numbers`: code objects are numbered, as from 3.12 on.
+  explicit PythonThread(bool has_numbers) {
+    record::PythonLayout layout = *record::FindPythonLayout(0x30c);
+    if (!has_numbers) layout.code_version = record::kNoOffset;
     uint64_t frame = 0;
+    uint64_t file = 0;
     for (uint32_t i = 0; i < kFrames; ++i) {
       if (i % kFramesPerRun == 0) frame = Frame(layout, 0, 3, frame);
+      if (i % kFramesPerFile == 0) file = Text(layout);
       const uint64_t code = Object(512);
       Set(code, 8, kCodeType);
-      Set(code, layout.code_file, Text(layout));
+      Set(code, layout.code_file, file);
       Set(code, layout.code_name, Text(layout));
       Set(code, layout.code_lines, Object(128));
       Set<uint32_t>(code, layout.code_first_line, i);
+      if (has_numbers) Set<uint32_t>(code, layout.code_version, i + 1);
       frame = Frame(layout, code, 0, frame);
     }
     const uint64_t cframe = Object(32);
@@ -74,28 +81,37 @@ class PythonThread {
 };
 
 // Walking, looking up each code object, and hashing; nothing is new, so nothing is sent.
-void PythonCapture(benchmark::State& state) {
-  static PythonThread thread;
-  static auto* const stack_state = new record::PythonStackState{};
-  static std::vector<uint64_t> memory((1 << 20) / 8);
-  static auto* const ring = [] {
-    auto* made = new record::SpscRing;
-    made->Init(reinterpret_cast<uint8_t*>(memory.data()), memory.size() * 8);
-    return made;
-  }();
+void Capture(benchmark::State& state, PythonThread* thread) {
+  const auto stack_state = std::make_unique<record::PythonStackState>();
+  std::vector<uint64_t> memory((1 << 20) / 8);
+  record::SpscRing ring;
+  ring.Init(reinterpret_cast<uint8_t*>(memory.data()), memory.size() * 8);
   for (auto unused : state) {
-    const record::PythonStack stack = record::CapturePythonStack(thread.reader(), stack_state, ring);
+    const record::PythonStack stack = record::CapturePythonStack(thread->reader(), stack_state.get(), &ring);
     if (stack.depth != kFrames) state.SkipWithError("the stack is not what it should be");
     benchmark::DoNotOptimize(stack.hash);
   }
 }
-BENCHMARK(PythonCapture);
+
+void PythonCaptureNumbered(benchmark::State& state) {
+  PythonThread thread(true);
+  Capture(state, &thread);
+}
+BENCHMARK(PythonCaptureNumbered);
+
+void PythonCaptureUnnumbered(benchmark::State& state) {
+  PythonThread thread(false);
+  Capture(state, &thread);
+}
+BENCHMARK(PythonCaptureUnnumbered);
 
 }  // namespace
 
 void BenchPython(Figures* figures) {
   std::printf("\n== python: capturing %u Python frames whose code is known\n", kFrames);
-  figures->Add("python_capture", RunMicro("PythonCapture")["PythonCapture"], "ns");
+  auto times = RunMicro("PythonCapture");
+  figures->Add("python_capture", times["PythonCaptureNumbered"], "ns");        // 3.12 and later
+  figures->Add("python_capture_old", times["PythonCaptureUnnumbered"], "ns");  // up to 3.11
 }
 
 }  // namespace migprof::bench

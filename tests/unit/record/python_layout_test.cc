@@ -92,6 +92,7 @@ TEST(ReadPythonLayout, TakesEachOffsetFromItsField) {
   EXPECT_EQ(layout.code_name, 128u);
   EXPECT_EQ(layout.code_lines, 136u);
   EXPECT_EQ(layout.code_first_line, 68u);
+  EXPECT_EQ(layout.code_version, 92u);
   EXPECT_EQ(layout.object_type, 8u);
   EXPECT_EQ(layout.text_length, 16u);
   EXPECT_EQ(layout.text_state, 32u);
@@ -108,6 +109,7 @@ TEST(ReadPythonLayout, FreeThreaded314_HasBytecodePerThread) {
   EXPECT_EQ(layout.frame_mark, 78u);
   EXPECT_EQ(layout.frame_tlbc_index, 72u);
   EXPECT_EQ(layout.code_tlbc, 216u);
+  EXPECT_EQ(layout.code_version, 108u);
   EXPECT_EQ(layout.code_bytes, 224u);
   EXPECT_EQ(layout.code_name, 144u);
   EXPECT_EQ(layout.object_type, 24u);

@@ -249,6 +249,19 @@ TEST_F(PythonStackTest, CodeIsSentOnce_AndAgainWhenTheAddressHoldsOtherCode) {
   EXPECT_EQ(Defined(after), "second:10");
 }
 
+TEST_F(PythonStackTest, CodeIsSentAgain_WhenItsNumberIsAnother) {
+  Use(*FindPythonLayout(0x30c));
+  const uint64_t code = Code("f", kLocations);
+  Enter(Frame(code, 6, 0, 0));
+  Set<uint32_t>(code, reader_.layout.code_version, 7);
+  Capture();
+  Capture();
+  EXPECT_EQ(Drain(), 1);
+  Set<uint32_t>(code, reader_.layout.code_version, 8);
+  Capture();
+  EXPECT_EQ(Drain(), 1);
+}
+
 TEST_F(PythonStackTest, CodeIsSentAgain_WhenTheSameAddressesHoldOtherText) {
   Use(*FindPythonLayout(0x30c));
   const uint64_t code = Code("made_1.<locals>.inner_function", kLocations);
