@@ -64,6 +64,7 @@ def expected(call):
     return [(qualified or name, file, line) for file, line, name, qualified in call["stack"]]
 
 
+@unittest.skipIf(harness.SANITIZED, "a library built with a sanitizer cannot be loaded into an interpreter that was not")
 class PythonStacks(unittest.TestCase):
     def check_recorded(self, run):
         logged = run.logged_calls()
