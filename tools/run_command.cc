@@ -83,12 +83,19 @@ int Execute(const RunOptions& options, const std::string& library, const std::st
   std::vector<char*> arguments;
   for (const std::string& argument : options.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
+  // What arrives between the fork and the handlers waits for them, instead of ending this process and not the command.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = fork();
   if (child < 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     std::cerr << "migprof: cannot fork: " << std::strerror(errno) << "\n";
     return kCannotStart;
   }
   if (child == 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     SetUpEnvironment(library, traces);
     execvp(arguments[0], arguments.data());
     std::fprintf(stderr, "migprof: %s: %s\n", arguments[0], std::strerror(errno));
@@ -96,6 +103,7 @@ int Execute(const RunOptions& options, const std::string& library, const std::st
   }
   g_child = child;
   ForwardSignals();
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
