@@ -28,10 +28,13 @@ bool FileAnalysis::Take(const Chunk& chunk) {
   }
 }
 
-CallSiteId FileAnalysis::InternSite(uint64_t stack_node, uint64_t api, bool is_graph_launch) {
-  const auto [entry, is_new] =
-      site_ids_.try_emplace({stack_node, api, is_graph_launch}, static_cast<CallSiteId>(sites_.size()));
-  if (is_new) sites_.push_back({stack_node, api, is_graph_launch});
+CallSiteId FileAnalysis::InternSite(const CallSite& site) {
+  const auto [entry, is_new] = site_ids_.try_emplace(site, static_cast<CallSiteId>(sites_.size()));
+  if (is_new) {
+    sites_.push_back(site);
+    site_calls_.push_back(0);
+  }
+  ++site_calls_[entry->second];
   return entry->second;
 }
 
@@ -42,10 +45,10 @@ FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, bool is_kernel) {
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, unused] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, python] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
-      !chunk.Column(column::calls::kFlags, &flags)) {
+      !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kPythonStackNode, &python)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
@@ -54,8 +57,14 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
     const bool is_graph_launch = call_class == format::CallClass::kGraphLaunch;
     totals_.graph_launches += is_graph_launch;
     totals_.stackless += (flags[row] & format::kCallStackMissing) != 0;
-    totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
-    join_.AddCall(static_cast<uint32_t>(correlations[row]), InternSite(stacks[row], apis[row], is_graph_launch));
+    const bool truncated = (flags[row] & format::kCallStackTruncated) != 0;
+    totals_.truncated += truncated;
+    totals_.python_lost += (flags[row] & format::kCallPythonLost) != 0;
+    join_.AddCall(static_cast<uint32_t>(correlations[row]), InternSite({.stack_node = stacks[row],
+                                                                        .python_node = python[row],
+                                                                        .api = apis[row],
+                                                                        .is_graph_launch = is_graph_launch,
+                                                                        .truncated = truncated}));
   }
   return true;
 }
@@ -159,9 +168,11 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
       if (site == kUnknownSite) {
         node = tree->Child(node, names.Note("[unknown launch]"));
       } else {
-        for (const FrameId frame : names.CallPath(sites_[site].stack_node, definitions_.String(sites_[site].api))) {
-          node = tree->Child(node, frame);
-        }
+        const CallSite& where = sites_[site];
+        const ShownPath path =
+            names.CallPath({where.stack_node, where.python_node, where.truncated}, definitions_.String(where.api));
+        for (const FrameId frame : path.frames) node = tree->Child(node, frame);
+        if (path.unspliced) totals_.unspliced += site_calls_[site];
         if (sites_[site].is_graph_launch) node = tree->Child(node, names.Note("[CUDA graph]", FrameKind::kGraph));
       }
       site_nodes[site] = node;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -29,6 +29,8 @@ struct FileTotals {
   uint64_t untimed = 0;
   uint64_t stackless = 0;
   uint64_t truncated = 0;
+  uint64_t python_lost = 0;
+  uint64_t unspliced = 0;  // known after AddStacks
 };
 
 // Takes the chunks of one file in file order. Inside, everything is numbers; names are looked up once, at the end,
@@ -53,8 +55,17 @@ class FileAnalysis {
   // A place in the program that gives the GPU work.
   struct CallSite {
     uint64_t stack_node = 0;
+    uint64_t python_node = 0;
     uint64_t api = 0;  // string id
     bool is_graph_launch = false;
+    bool truncated = false;  // the outermost frames are missing
+
+    bool operator==(const CallSite&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const CallSite& site) {
+      return H::combine(std::move(hash), site.stack_node, site.python_node, site.api, site.is_graph_launch,
+                        site.truncated);
+    }
   };
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
@@ -71,7 +82,7 @@ class FileAnalysis {
   bool TakeTransfers(const format::Chunk& chunk);
   bool TakeAllocations(const format::Chunk& chunk);
   bool TakeSynchronizations(const format::Chunk& chunk);
-  CallSiteId InternSite(uint64_t stack_node, uint64_t api, bool is_graph_launch);
+  CallSiteId InternSite(const CallSite& site);
   LeafId InternLeaf(uint64_t id, bool is_kernel);
   void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                    Totals* totals);
@@ -81,7 +92,8 @@ class FileAnalysis {
   LaunchJoin join_;
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
-  absl::flat_hash_map<std::tuple<uint64_t, uint64_t, bool>, CallSiteId> site_ids_;
+  std::vector<uint64_t> site_calls_{0};
+  absl::flat_hash_map<CallSite, CallSiteId> site_ids_;
   std::vector<Leaf> leaves_;
   absl::flat_hash_map<std::pair<uint64_t, bool>, LeafId> leaf_ids_;
   absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf

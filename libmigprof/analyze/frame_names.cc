@@ -2,6 +2,7 @@
 #include "libmigprof/analyze/frame_names.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -79,6 +80,7 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
   if (named.is_cuda && IsApiEntry(named.name)) named.name = shown = WithoutVersion(named.name);
   named.is_start_up = IsRuntimeLibrary(file) || named.name == "_start";
   named.is_stub = IsLaunchStub(named.name);
+  named.role = RoleOf(symbol, module != nullptr ? definitions_->String(module->path) : "");
   const FrameKind kind = named.is_cuda ? FrameKind::kCudaApi : FrameKind::kNative;
   named.id = table_->Intern({.name = shown, .full_name = named.name, .module = file, .kind = kind});
   return named;
@@ -91,14 +93,77 @@ const FrameNames::Named& FrameNames::Name(uint64_t frame) {
   return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{})).first->second;
 }
 
-std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string& api) {
+FrameNames::Named FrameNames::MakePython(uint64_t python_frame) {
+  const PythonFrameDefinition* frame = definitions_->PythonFrame(python_frame);
+  const PythonCodeDefinition* code = frame != nullptr ? definitions_->PythonCode(frame->code) : nullptr;
+  Named named{};
+  if (code == nullptr) {
+    named.name = "[unknown Python code]";
+    named.id = Note(named.name, FrameKind::kPython);
+    return named;
+  }
+  const std::string& path = definitions_->String(code->file);
+  const std::string& function = definitions_->String(code->name);
+  const std::string line = frame->line != 0 ? absl::StrCat(":", frame->line) : "";
+  named.name = absl::StrCat(function, " (", path, line, ")");
+  named.id = table_->Intern({.name = absl::StrCat(function, " (", FileName(path), line, ")"),
+                             .full_name = named.name,
+                             .module = FileName(path),
+                             .kind = FrameKind::kPython});
+  return named;
+}
+
+bool FrameNames::Splice(const HostStack& host_stack, std::vector<Named>* stack) {
+  SpliceInput input;
+  std::vector<uint64_t> python;
+  for (const StackNodeDefinition* node = definitions_->PythonStackNode(host_stack.python_node); node != nullptr;
+       node = definitions_->PythonStackNode(node->parent)) {
+    const PythonFrameDefinition* frame = definitions_->PythonFrame(node->frame);
+    python.push_back(node->frame);
+    input.python_entry.push_back(frame != nullptr && frame->is_entry);
+  }
+  if (python.empty()) return true;
+  bool in_handler = false;
+  for (const Named& named : *stack) {
+    if (named.is_cuda && input.cuda_frames == input.native.size()) ++input.cuda_frames;
+    if (in_handler && named.role == NativeRole::kEvaluation && !IsInstructionHandler(named.name)) {
+      input.native.back() = NativeRole::kInterpreter;
+    }
+    in_handler = IsInstructionHandler(named.name);
+    input.native.push_back(named.role);
+  }
+  input.truncated = host_stack.truncated;
+  input.show_interpreter = view_.show_interpreter;
+  const Spliced spliced = SplicePython(input);
+  std::vector<Named> all;
+  for (const SplicedFrame& frame : spliced.frames) {
+    switch (frame.kind) {
+      case SplicedFrame::Kind::kNative:
+        all.push_back((*stack)[frame.index]);
+        break;
+      case SplicedFrame::Kind::kPython:
+        all.push_back(MakePython(python[frame.index]));
+        break;
+      case SplicedFrame::Kind::kNote:
+        all.push_back(Named{});
+        all.back().id = Note("[Python frames not spliced]");
+        break;
+    }
+  }
+  *stack = std::move(all);
+  return spliced.fits;
+}
+
+ShownPath FrameNames::CallPath(const HostStack& host_stack, const std::string& api) {
   // Innermost first, as the nodes are linked.
   std::vector<Named> stack;
-  for (const StackNodeDefinition* node = definitions_->StackNode(stack_node); node != nullptr;
+  for (const StackNodeDefinition* node = definitions_->StackNode(host_stack.native_node); node != nullptr;
        node = definitions_->StackNode(node->parent)) {
     stack.push_back(Name(node->frame));
   }
-  std::vector<FrameId> path;
+  ShownPath shown;
+  shown.unspliced = !Splice(host_stack, &stack);
+  std::vector<FrameId>& path = shown.frames;
   if (stack.empty()) path.push_back(Note("[stack not recorded]"));
   // Below the application's last frame there are only CUDA's own: of those the outermost entry point is what was
   // called.
@@ -125,7 +190,7 @@ std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string
   if (!api.empty() && called != api) {
     path.push_back(table_->Intern({.name = api, .full_name = api, .module = "", .kind = FrameKind::kCudaApi}));
   }
-  return path;
+  return shown;
 }
 
 FrameId FrameNames::Kernel(uint64_t shape) {

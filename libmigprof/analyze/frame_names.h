@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/python_splice.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
 
@@ -15,6 +16,21 @@ namespace migprof::analyze {
 struct StackView {
   // Also show how CUDA's libraries, the C runtime's start-up code and compiler-made launch stubs call each other.
   bool show_internals = false;
+  // Also show the Python interpreter's own C functions, which stand between Python frames.
+  bool show_interpreter = false;
+};
+
+// The two stacks of a call, each by its innermost node; 0: none.
+struct HostStack {
+  uint64_t native_node = 0;
+  uint64_t python_node = 0;
+  bool truncated = false;  // the outermost frames are missing
+};
+
+// Frames as shown, outermost first.
+struct ShownPath {
+  std::vector<FrameId> frames;
+  bool unspliced = false;  // the Python frames stand together below a note
 };
 
 // Names the stacks of one trace file. The definitions and the table must outlive it.
@@ -23,8 +39,8 @@ class FrameNames {
   FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
       : definitions_(definitions), view_(view), table_(table) {}
 
-  // Frames of a call, outermost first: the host stack that ends in `stack_node`, and the API call itself.
-  std::vector<FrameId> CallPath(uint64_t stack_node, const std::string& api);
+  // Frames of a call: the host stack, and the API call itself.
+  ShownPath CallPath(const HostStack& host_stack, const std::string& api);
 
   FrameId Kernel(uint64_t shape);
   // `what`: column::transfers::kWhat.
@@ -38,11 +54,15 @@ class FrameNames {
     bool is_cuda;      // of CUDA's own libraries
     bool is_start_up;  // of the C runtime: hidden at the outer end of a stack
     bool is_stub;      // made by the compiler: hidden
+    NativeRole role;   // in the Python interpreter
     std::string name;  // full
   };
 
   const Named& Name(uint64_t frame);
   Named MakeNamed(const FrameDefinition& definition);
+  Named MakePython(uint64_t python_frame);
+  // Puts the Python frames that end in `python_node` into `stack`, innermost first. False when they do not fit.
+  bool Splice(const HostStack& host_stack, std::vector<Named>* stack);
 
   const TraceDefinitions* definitions_;
   StackView view_;

@@ -42,6 +42,8 @@ void AddHealth(const Health& health, Health* sum) {
   sum->orphaned += health.orphaned;
   sum->stackless += health.stackless;
   sum->truncated += health.truncated;
+  sum->python_lost += health.python_lost;
+  sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;
   sum->missing_chunks += health.missing_chunks;
   sum->stopped |= health.stopped;
@@ -50,7 +52,7 @@ void AddHealth(const Health& health, Health* sum) {
 
 bool HasLoss(const Health& health) {
   return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.damaged_bytes + health.missing_chunks !=
+                 health.python_lost + health.damaged_bytes + health.missing_chunks !=
              0 ||
          health.stopped || health.killed;
 }

@@ -23,6 +23,8 @@ struct Health {
   uint64_t orphaned = 0;        // activities whose call is not in the trace; shown under "[unknown launch]"
   uint64_t stackless = 0;       // calls whose stack was lost
   uint64_t truncated = 0;       // calls whose stack lacks its outermost frames
+  uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
+  uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
   uint64_t missing_chunks = 0;  // of trace files: not damaged but gone
   bool stopped = false;         // recording ended before the process did, so that an unknown amount is missing

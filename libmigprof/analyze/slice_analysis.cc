@@ -156,11 +156,13 @@ void SliceReader::FinishFile(OpenFile* file) {
     process.health.untimed = totals.untimed;
     process.health.stackless = scan.process.stacks ? totals.stackless : 0;
     process.health.truncated = totals.truncated;
+    process.health.python_lost = totals.python_lost;
     process.health.damaged_bytes += file->damage->damaged_bytes();
     const std::string name = absl::StrCat(process.name.empty() ? "process" : process.name, " (", process.pid, ")");
     const FrameId frame =
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
     file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame));
+    process.health.unspliced = totals.unspliced;
     AddTotals(totals, &profile);
     for (Problem& problem : file->damage->problems()) result_.problems.push_back(std::move(problem));
   }

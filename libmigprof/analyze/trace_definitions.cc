@@ -29,7 +29,13 @@ bool TraceDefinitions::Add(const format::Chunk& chunk) {
     case format::ChunkKind::kFrameNames:
       return AddFrameNames(chunk);
     case format::ChunkKind::kStackNodes:
-      return AddStackNodes(chunk);
+      return AddStackNodes(chunk, &stack_nodes_);
+    case format::ChunkKind::kPythonCode:
+      return AddPythonCode(chunk);
+    case format::ChunkKind::kPythonFrames:
+      return AddPythonFrames(chunk);
+    case format::ChunkKind::kPythonStackNodes:
+      return AddStackNodes(chunk, &python_stack_nodes_);
     case format::ChunkKind::kKernelShapes:
       return AddShapes(chunk);
     default:
@@ -46,6 +52,12 @@ const std::string& TraceDefinitions::String(uint64_t id) const {
 const ModuleDefinition* TraceDefinitions::Module(uint64_t id) const { return FindIn(modules_, id); }
 const FrameDefinition* TraceDefinitions::Frame(uint64_t id) const { return FindIn(frames_, id); }
 const StackNodeDefinition* TraceDefinitions::StackNode(uint64_t id) const { return FindIn(stack_nodes_, id); }
+
+const PythonCodeDefinition* TraceDefinitions::PythonCode(uint64_t id) const { return FindIn(python_code_, id); }
+const PythonFrameDefinition* TraceDefinitions::PythonFrame(uint64_t id) const { return FindIn(python_frames_, id); }
+const StackNodeDefinition* TraceDefinitions::PythonStackNode(uint64_t id) const {
+  return FindIn(python_stack_nodes_, id);
+}
 
 uint64_t TraceDefinitions::KernelName(uint64_t shape) const {
   const uint64_t* name = FindIn(kernel_names_, shape);
@@ -103,7 +115,8 @@ bool TraceDefinitions::AddFrameNames(const format::Chunk& chunk) {
   return true;
 }
 
-bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk) {
+// Native and Python nodes have the same columns.
+bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk, StackNodes* nodes) {
   std::vector<uint64_t> ids;
   std::vector<uint64_t> parents;
   std::vector<uint64_t> frames;
@@ -115,10 +128,37 @@ bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk) {
     // A parent must be there before its child, an id is defined once, and 0 never: so no chain of nodes can be a
     // circle.
     if (ids[row] == 0) return false;
-    const StackNodeDefinition* parent = StackNode(parents[row]);
+    const StackNodeDefinition* parent = FindIn(*nodes, parents[row]);
     const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;
     if (depth > kDeepestStack) return false;
-    stack_nodes_.try_emplace(ids[row], StackNodeDefinition{parent != nullptr ? parents[row] : 0, frames[row], depth});
+    nodes->try_emplace(ids[row], StackNodeDefinition{parent != nullptr ? parents[row] : 0, frames[row], depth});
+  }
+  return true;
+}
+
+bool TraceDefinitions::AddPythonCode(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> names;
+  std::vector<uint64_t> files;
+  if (!chunk.Column(column::python_code::kId, &ids) || !chunk.Column(column::python_code::kName, &names) ||
+      !chunk.Column(column::python_code::kFile, &files)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) python_code_[ids[row]] = {names[row], files[row]};
+  return true;
+}
+
+bool TraceDefinitions::AddPythonFrames(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> codes;
+  std::vector<uint64_t> lines;
+  std::vector<uint64_t> flags;
+  if (!chunk.Column(column::python_frames::kId, &ids) || !chunk.Column(column::python_frames::kCode, &codes) ||
+      !chunk.Column(column::python_frames::kLine, &lines) || !chunk.Column(column::python_frames::kFlags, &flags)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) {
+    python_frames_[ids[row]] = {codes[row], lines[row], (flags[row] & format::kPythonFrameEntry) != 0};
   }
   return true;
 }

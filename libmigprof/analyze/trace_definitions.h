@@ -29,6 +29,17 @@ struct StackNodeDefinition {
   uint32_t depth = 0;
 };
 
+struct PythonCodeDefinition {
+  uint64_t name = 0;  // string id
+  uint64_t file = 0;
+};
+
+struct PythonFrameDefinition {
+  uint64_t code = 0;
+  uint64_t line = 0;  // 0: unknown
+  bool is_entry = false;
+};
+
 // Ids come from a file nobody vouches for, so everything is looked up and nothing indexed by them. A name or parent
 // that is not there reads as none.
 class TraceDefinitions {
@@ -41,6 +52,9 @@ class TraceDefinitions {
   const ModuleDefinition* Module(uint64_t id) const;
   const FrameDefinition* Frame(uint64_t id) const;
   const StackNodeDefinition* StackNode(uint64_t id) const;
+  const PythonCodeDefinition* PythonCode(uint64_t id) const;
+  const PythonFrameDefinition* PythonFrame(uint64_t id) const;
+  const StackNodeDefinition* PythonStackNode(uint64_t id) const;
   // String id of the kernel's name; 0 when unknown.
   uint64_t KernelName(uint64_t shape) const;
 
@@ -49,13 +63,19 @@ class TraceDefinitions {
   bool AddModules(const format::Chunk& chunk);
   bool AddFrames(const format::Chunk& chunk);
   bool AddFrameNames(const format::Chunk& chunk);
-  bool AddStackNodes(const format::Chunk& chunk);
+  using StackNodes = absl::flat_hash_map<uint64_t, StackNodeDefinition>;
+  static bool AddStackNodes(const format::Chunk& chunk, StackNodes* nodes);
+  bool AddPythonCode(const format::Chunk& chunk);
+  bool AddPythonFrames(const format::Chunk& chunk);
   bool AddShapes(const format::Chunk& chunk);
 
   absl::flat_hash_map<uint64_t, std::string> strings_;
   absl::flat_hash_map<uint64_t, ModuleDefinition> modules_;
   absl::flat_hash_map<uint64_t, FrameDefinition> frames_;
-  absl::flat_hash_map<uint64_t, StackNodeDefinition> stack_nodes_;
+  StackNodes stack_nodes_;
+  absl::flat_hash_map<uint64_t, PythonCodeDefinition> python_code_;
+  absl::flat_hash_map<uint64_t, PythonFrameDefinition> python_frames_;
+  StackNodes python_stack_nodes_;
   absl::flat_hash_map<uint64_t, uint64_t> kernel_names_;
 };
 

@@ -68,13 +68,25 @@ constexpr ColumnStyle kKernelShapesColumns[] = {{column::kernel_shapes::kId, "id
 constexpr ColumnStyle kThreadsColumns[] = {{column::threads::kId, "id"},
                                            {column::threads::kSystemId, "system_id"},
                                            {column::threads::kName, "name", Style::kString}};
+constexpr ColumnStyle kPythonCodeColumns[] = {{column::python_code::kId, "id"},
+                                              {column::python_code::kName, "name", Style::kString},
+                                              {column::python_code::kFile, "file", Style::kString},
+                                              {column::python_code::kFirstLine, "first_line"}};
+constexpr ColumnStyle kPythonFramesColumns[] = {{column::python_frames::kId, "id"},
+                                                {column::python_frames::kCode, "code"},
+                                                {column::python_frames::kLine, "line"},
+                                                {column::python_frames::kFlags, "flags"}};
+constexpr ColumnStyle kPythonStackNodesColumns[] = {{column::python_stack_nodes::kId, "id"},
+                                                    {column::python_stack_nodes::kParent, "parent"},
+                                                    {column::python_stack_nodes::kFrame, "frame"}};
 constexpr ColumnStyle kCallsColumns[] = {{column::calls::kCorrelation, "correlation"},
                                          {column::calls::kTime, "time"},
                                          {column::calls::kThread, "thread"},
                                          {column::calls::kStackNode, "stack_node"},
                                          {column::calls::kApi, "api", Style::kString},
                                          {column::calls::kClass, "class"},
-                                         {column::calls::kFlags, "flags"}};
+                                         {column::calls::kFlags, "flags"},
+                                         {column::calls::kPythonStackNode, "python_stack_node"}};
 constexpr ColumnStyle kCallOutcomesColumns[] = {{column::call_outcomes::kCorrelation, "correlation"},
                                                 {column::call_outcomes::kOutcome, "outcome"},
                                                 {column::call_outcomes::kDetail, "detail"}};
@@ -121,6 +133,9 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kStackNodes, "stack_node", kStackNodesColumns},
     {ChunkKind::kKernelShapes, "kernel_shape", kKernelShapesColumns},
     {ChunkKind::kThreads, "thread", kThreadsColumns},
+    {ChunkKind::kPythonCode, "python_code", kPythonCodeColumns},
+    {ChunkKind::kPythonFrames, "python_frame", kPythonFramesColumns},
+    {ChunkKind::kPythonStackNodes, "python_stack_node", kPythonStackNodesColumns},
     {ChunkKind::kCalls, "call", kCallsColumns},
     {ChunkKind::kCallOutcomes, "call_outcome", kCallOutcomesColumns},
     {ChunkKind::kKernels, "kernel", kKernelsColumns},

@@ -55,13 +55,16 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 11> kOptionSpecs = {{
+const std::array<OptionSpec, 12> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->disabled); }},
     {"MIGPROF_STACKS", "on", "on, off", "record the host stack of every CUDA call that gives the GPU work",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->stacks); }},
+    {"MIGPROF_PYTHON", "on", "on, off",
+     "record the Python frames of these stacks, where the interpreter is a known CPython",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->python); }},
     {"MIGPROF_MAX_DEPTH", "256", "32 to 512",
      "native frames kept per stack, a dozen of CUDA's own among them; deeper stacks lose their outermost frames",
      [](const char* text, Options* o) { return ParseNumber(text, 32, 512, &o->max_depth); }},

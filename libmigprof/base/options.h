@@ -16,6 +16,7 @@ struct Options {
   std::array<char, 4096> cupti{};   // libcupti to load; empty: search
   bool disabled = false;
   bool stacks = true;
+  bool python = true;
   LogLevel log = LogLevel::kNormal;
   uint32_t max_depth = 0;        // native frames kept per call
   uint32_t ring_kb = 0;          // KiB of ring per launching thread
@@ -35,7 +36,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 11> kOptionSpecs;
+extern const std::array<OptionSpec, 12> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

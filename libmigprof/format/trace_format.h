@@ -11,7 +11,7 @@ namespace migprof::format {
 
 inline constexpr std::array<uint8_t, 8> kChunkMagic = {0x89, 'M', 'I', 'G', 'P', 0x0d, 0x0a, 0x1a};
 inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 0;
+inline constexpr uint16_t kMinorVersion = 1;
 inline constexpr char kFileSuffix[] = ".migtrace";
 
 // What a reader accepts before it allocates anything; a writer stays far below.
@@ -30,6 +30,9 @@ enum class ChunkKind : uint16_t {
   kStackNodes = 7,
   kKernelShapes = 8,
   kThreads = 9,
+  kPythonCode = 10,
+  kPythonFrames = 11,
+  kPythonStackNodes = 12,
   // Events.
   kCalls = 16,
   kCallOutcomes = 17,
@@ -117,8 +120,18 @@ inline constexpr uint16_t kId = 1, kName = 2, kGridX = 3, kGridY = 4, kGridZ = 5
 namespace threads {
 inline constexpr uint16_t kId = 1, kSystemId = 2, kName = 3;
 }
+namespace python_code {
+inline constexpr uint16_t kId = 1, kName = 2, kFile = 3, kFirstLine = 4;
+}
+namespace python_frames {
+inline constexpr uint16_t kId = 1, kCode = 2, kLine = 3, kFlags = 4;
+}
+namespace python_stack_nodes {
+inline constexpr uint16_t kId = 1, kParent = 2, kFrame = 3;
+}
 namespace calls {
-inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7;
+inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7,
+                          kPythonStackNode = 8;
 }
 namespace call_outcomes {
 inline constexpr uint16_t kCorrelation = 1, kOutcome = 2, kDetail = 3;
@@ -162,6 +175,10 @@ constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass:
 // column::calls::kFlags
 inline constexpr uint64_t kCallStackTruncated = 1;  // the outermost frames are missing
 inline constexpr uint64_t kCallStackMissing = 2;    // the stack was lost or not asked for
+inline constexpr uint64_t kCallPythonLost = 4;      // the thread was inside Python, but those frames were lost
+
+// column::python_frames::kFlags
+inline constexpr uint64_t kPythonFrameEntry = 1;  // the outermost Python frame of one run of the evaluation loop
 
 // column::call_outcomes::kOutcome: what became of a call that will have no GPU activity of its own.
 enum class CallOutcome : uint8_t {

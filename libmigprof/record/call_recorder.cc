@@ -44,6 +44,7 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
       record.stack_hash = 0;
       record.header.flags = format::kCallStackMissing;
     }
+    if (python_ != nullptr) AddPythonStack(slot, &record);
   }
   uint8_t* const room = slot->ring.Reserve(sizeof(record));
   if (room == nullptr) [[unlikely]] {
@@ -81,6 +82,35 @@ bool CallRecorder::SendStack(ThreadSlot* slot, const NativeStack& stack) noexcep
   stack.CopyFrames(reinterpret_cast<uint64_t*>(room + sizeof(record)));
   slot->ring.Commit();
   slot->sent_stacks.Insert(stack.hash);
+  return true;
+}
+
+void CallRecorder::AddPythonStack(ThreadSlot* slot, CallRecord* record) noexcept {
+  const PythonReader* const reader = python_->reader();
+  if (reader == nullptr) return;
+  const PythonStack stack = CapturePythonStack(*reader, &slot->python_stack, &slot->ring);
+  if (stack.nonsense) [[unlikely]]
+    python_->Distrust();
+  if (stack.depth != 0 && (slot->sent_python_stacks.Contains(stack.hash) || SendPythonStack(slot, stack))) {
+    record->python_stack_hash = stack.hash;
+    if (stack.truncated) record->header.flags |= format::kCallStackTruncated;
+  } else if (stack.depth != 0 || stack.lost) {
+    record->header.flags |= format::kCallPythonLost;
+  }
+}
+
+bool CallRecorder::SendPythonStack(ThreadSlot* slot, const PythonStack& stack) noexcept {
+  const uint32_t frame_bytes = stack.depth * sizeof(PythonFrame);
+  const uint32_t bytes = sizeof(PythonStackRecord) + frame_bytes;
+  uint8_t* const room = slot->ring.Reserve(bytes);
+  if (room == nullptr) return false;
+  PythonStackRecord record{};
+  record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kPythonStack, 0, 0};
+  record.hash = stack.hash;
+  std::memcpy(room, &record, sizeof(record));
+  std::memcpy(room + sizeof(record), stack.frames, frame_bytes);
+  slot->ring.Commit();
+  slot->sent_python_stacks.Insert(stack.hash);
   return true;
 }
 

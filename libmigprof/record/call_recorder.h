@@ -7,6 +7,7 @@
 
 #include "libmigprof/format/trace_format.h"
 #include "libmigprof/record/context_table.h"
+#include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/ring_records.h"
 #include "libmigprof/record/thread_slot.h"
 
@@ -19,11 +20,16 @@ class CallRecorder {
  public:
   using Clock = uint64_t (*)();  // CUPTI's time
 
-  // All pointers must outlive the recorder. `max_depth` 0 records no stacks; `check_stacks` compares one of so many
-  // with libunwind's, 0 none.
+  // All pointers must outlive the recorder. `max_depth` 0 records no stacks; without `python` they have no Python
+  // frames; `check_stacks` compares one of so many with libunwind's, 0 none.
   CallRecorder(ThreadSlots* slots, const ContextTable* contexts, Clock clock, uint32_t max_depth,
-               uint32_t check_stacks = 0)
-      : slots_(slots), contexts_(contexts), clock_(clock), max_depth_(max_depth), check_stacks_(check_stacks) {}
+               PythonRuntime* python = nullptr, uint32_t check_stacks = 0)
+      : slots_(slots),
+        contexts_(contexts),
+        clock_(clock),
+        max_depth_(max_depth),
+        check_stacks_(check_stacks),
+        python_(python) {}
 
   void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
   // `result` is the CUresult of the call.
@@ -41,6 +47,8 @@ class CallRecorder {
 
  private:
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
+  void AddPythonStack(ThreadSlot* slot, CallRecord* record) noexcept;
+  bool SendPythonStack(ThreadSlot* slot, const PythonStack& stack) noexcept;
   void PushOutcome(ThreadSlot* slot, uint32_t correlation, format::CallOutcome outcome, uint64_t detail) noexcept;
 
   ThreadSlots* slots_;
@@ -48,6 +56,7 @@ class CallRecorder {
   Clock clock_;
   uint32_t max_depth_;
   uint32_t check_stacks_;
+  PythonRuntime* python_;
   std::atomic<uint32_t> generation_{0};
   std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
 };

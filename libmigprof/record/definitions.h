@@ -13,6 +13,7 @@
 
 #include "libmigprof/record/activity.h"
 #include "libmigprof/record/module_map.h"
+#include "libmigprof/record/python_definitions.h"
 #include "libmigprof/record/u64_map.h"
 
 namespace migprof::record {
@@ -137,6 +138,7 @@ struct Definitions {
   StackIndex stacks{&frames};
   ShapeIndex shapes{&strings};
   ThreadIndex threads{&strings};
+  PythonIndex python{&strings};
 };
 
 }  // namespace migprof::record

@@ -25,6 +25,10 @@ bool Drain::Collect(Error* error) {
   ActivityBuffer* const completed = parts_.buffers->TakeCompleted();
   const bool had_calls = CollectRings();
   TranslateBuffers(completed);
+  if (parts_.python != nullptr) {
+    parts_.python->Find(parts_.definitions->frames.modules());
+    parts_.python->ReportDistrust();
+  }
   *error = parts_.files->error();
   return had_calls || completed != nullptr;
 }
@@ -67,6 +71,14 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
       const auto* stack = reinterpret_cast<const StackRecord*>(header);
       return parts_.definitions->stacks.Define(stack->hash, {stack->frames(), stack->depth()});
     }
+    case RingRecordKind::kPythonCode:
+      return parts_.definitions->python.AddCode(slot.serial, *reinterpret_cast<const PythonCodeRecord*>(header));
+    case RingRecordKind::kPythonLines:
+      return parts_.definitions->python.AddLines(slot.serial, *reinterpret_cast<const PythonLinesRecord*>(header));
+    case RingRecordKind::kPythonStack: {
+      const auto* stack = reinterpret_cast<const PythonStackRecord*>(header);
+      return parts_.definitions->python.DefineStack(stack->hash, {stack->frames(), stack->depth()});
+    }
     case RingRecordKind::kOutcome: {
       const auto* outcome = reinterpret_cast<const OutcomeRecord*>(header);
       if (SliceFile* file = FileOfCall(outcome->context)) {
@@ -95,11 +107,13 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
                   .stack_node = parts_.definitions->stacks.Find(call.stack_hash),
                   .api = api->second.name,
                   .call_class = api->second.call_class,
-                  .flags = call.header.flags};
+                  .flags = call.header.flags,
+                  .python_node = parts_.definitions->python.FindStack(call.python_stack_hash)};
   if (event.stack_node == 0) {
     event.flags |= format::kCallStackMissing;
     ++stacks_lost_;
   }
+  python_stacks_lost_ += (event.flags & format::kCallPythonLost) != 0;
   file->AddCall(event);
 }
 
@@ -191,6 +205,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.stacks_by_libunwind", by_libunwind},
           {"process.stacks_checked", checked},
           {"process.stacks_different", different},
+          {"process.python_stacks_lost", python_stacks_lost_},
           {"process.unrouted_calls", unrouted_calls_},
           {"process.unrouted_activities", unrouted_activities_},
           {"process.unknown_records", unknown_records_},

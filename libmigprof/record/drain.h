@@ -12,6 +12,7 @@
 #include "libmigprof/record/cupti_api.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/gpu_tracer.h"
+#include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/record_sizes.h"
 #include "libmigprof/record/slice_files.h"
 
@@ -30,6 +31,7 @@ class Drain : private ActivitySink {
     GpuTracer* tracer;
     SliceFiles* files;
     Definitions* definitions;
+    PythonRuntime* python;  // null: no Python frames are asked for
   };
 
   explicit Drain(const Parts& parts);
@@ -81,6 +83,7 @@ class Drain : private ActivitySink {
   uint64_t calls_ = 0;
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;
+  uint64_t python_stacks_lost_ = 0;
   uint64_t unrouted_calls_ = 0;
   uint64_t unrouted_activities_ = 0;
   uint64_t unknown_records_ = 0;

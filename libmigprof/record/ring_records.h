@@ -11,12 +11,13 @@ namespace migprof::record {
 // A CUDA API call was entered. `header.flags` holds format::kCallStack… bits.
 struct CallRecord {
   RingRecordHeader header;
-  uint64_t time_ns;     // CUPTI's clock
-  uint64_t stack_hash;  // 0: no stack
-  uint32_t context;     // CUPTI's context id
+  uint64_t time_ns;            // CUPTI's clock
+  uint64_t stack_hash;         // 0: no stack
+  uint64_t python_stack_hash;  // 0: no Python frames
+  uint32_t context;            // CUPTI's context id
   uint32_t callback_id;
 };
-static_assert(sizeof(CallRecord) == 32);
+static_assert(sizeof(CallRecord) == 40);
 
 // The frames behind a stack hash, innermost first; sent before the first call that uses them, and again whenever the
 // thread does not remember having sent them.
@@ -29,6 +30,51 @@ struct StackRecord {
   const uint64_t* frames() const { return reinterpret_cast<const uint64_t*>(this + 1); }
 };
 static_assert(sizeof(StackRecord) == 16);
+
+// One frame of a Python stack.
+struct PythonFrame {
+  uint64_t code;      // of the PythonCodeRecord
+  int32_t lasti;      // offset of the running instruction in the code's bytes; -1 before the first
+  uint32_t is_entry;  // 1: the outermost Python frame of one run of the interpreter's evaluation loop
+};
+static_assert(sizeof(PythonFrame) == 16);
+
+// The Python frames behind a hash, innermost first; sent as a StackRecord is.
+struct PythonStackRecord {
+  RingRecordHeader header;
+  uint64_t hash;
+  // followed by (header.bytes - 16) / 16 frames
+
+  uint32_t depth() const { return (header.bytes - sizeof(PythonStackRecord)) / sizeof(PythonFrame); }
+  const PythonFrame* frames() const { return reinterpret_cast<const PythonFrame*>(this + 1); }
+};
+static_assert(sizeof(PythonStackRecord) == 16);
+
+// A code object that a thread sees for the first time, copied because it may be freed before the drain thread looks.
+// Followed, in the same ring and with nothing between, by PythonLinesRecords that hold `line_table_bytes` in all.
+// `header.flags` holds a LineTableFormat, and kCutLineTable where only the first part of the table is sent.
+inline constexpr uint8_t kCutLineTable = 0x80;
+struct PythonCodeRecord {
+  RingRecordHeader header;
+  uint64_t code;  // hash of all that follows: equal code, equal number
+  int32_t first_line;
+  uint32_t line_table_bytes;
+  uint32_t file_bytes;
+  uint32_t name_bytes;
+  // followed by file and name in UTF-8, and padding
+
+  const char* file() const { return reinterpret_cast<const char*>(this + 1); }
+  const char* name() const { return file() + file_bytes; }
+};
+static_assert(sizeof(PythonCodeRecord) == 32);
+
+// A piece of the line table of the code object sent last. `header.correlation` holds the number of bytes, which follow.
+struct PythonLinesRecord {
+  RingRecordHeader header;
+
+  const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(this + 1); }
+};
+static_assert(sizeof(PythonLinesRecord) == 8);
 
 // What became of a call that will have no GPU activity of its own. `header.flags` holds a format::CallOutcome.
 struct OutcomeRecord {

@@ -40,6 +40,7 @@ struct Session final : DrainWork {
   ActivityBuffers buffers;
   GpuTracer tracer;
   Definitions definitions;
+  PythonRuntime python;
   CallRecorder* calls = nullptr;
   SliceFiles* files = nullptr;
   Drain* drain = nullptr;
@@ -145,9 +146,14 @@ Error Build(Session* session) {
   }
   session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers, kMostWaitingBytes);
   PrepareNativeStacks();
-  session->calls =
-      new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
-                       session->options.stacks ? session->options.max_depth : 0, session->options.check_stacks);
+  PythonRuntime* const python = session->options.stacks && session->options.python ? &session->python : nullptr;
+  if (python != nullptr) {
+    session->definitions.frames.RefreshModules();
+    python->Find(session->definitions.frames.modules());
+  }
+  session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
+                                    session->options.stacks ? session->options.max_depth : 0, python,
+                                    session->options.check_stacks);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
   const ProcessInfo process = ReadProcessInfo();
   session->files = new SliceFiles(
@@ -155,7 +161,7 @@ Error Build(Session* session) {
       driver, &session->definitions);
   session->drain =
       new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
-                 session->calls, &session->tracer, session->files, &session->definitions});
+                 session->calls, &session->tracer, session->files, &session->definitions, python});
   if (Error error =
           session->tracer.Start({&session->cupti, session->calls, &session->contexts, &session->buffers, &g_recording});
       !error.ok()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/slice_file.h"
 
+#include <algorithm>
+
 namespace migprof::record {
 
 using format::ChunkBuilder;
@@ -36,6 +38,17 @@ SliceFile::SliceFile(Definitions* definitions)
       stack_nodes_(ChunkKind::kStackNodes, {{{column::stack_nodes::kId, kDelta},
                                              {column::stack_nodes::kParent, kDelta},
                                              {column::stack_nodes::kFrame, kPlain}}}),
+      python_code_(ChunkKind::kPythonCode, {{{column::python_code::kId, kDelta},
+                                             {column::python_code::kName, kPlain},
+                                             {column::python_code::kFile, kPlain},
+                                             {column::python_code::kFirstLine, kPlain}}}),
+      python_frames_(ChunkKind::kPythonFrames, {{{column::python_frames::kId, kDelta},
+                                                 {column::python_frames::kCode, kPlain},
+                                                 {column::python_frames::kLine, kPlain},
+                                                 {column::python_frames::kFlags, kPlain}}}),
+      python_stack_nodes_(ChunkKind::kPythonStackNodes, {{{column::python_stack_nodes::kId, kDelta},
+                                                          {column::python_stack_nodes::kParent, kDelta},
+                                                          {column::python_stack_nodes::kFrame, kPlain}}}),
       shapes_(ChunkKind::kKernelShapes, {{{column::kernel_shapes::kId, kDelta},
                                           {column::kernel_shapes::kName, kPlain},
                                           {column::kernel_shapes::kGridX, kPlain},
@@ -60,7 +73,8 @@ SliceFile::SliceFile(Definitions* definitions)
                                   {column::calls::kStackNode, kPlain},
                                   {column::calls::kApi, kPlain},
                                   {column::calls::kClass, kPlain},
-                                  {column::calls::kFlags, kPlain}}}),
+                                  {column::calls::kFlags, kPlain},
+                                  {column::calls::kPythonStackNode, kPlain}}}),
       outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
                                             {column::call_outcomes::kOutcome, kPlain},
                                             {column::call_outcomes::kDetail, kPlain}}}),
@@ -165,6 +179,30 @@ void SliceFile::NeedStack(uint32_t node) {
   }
 }
 
+void SliceFile::NeedPythonFrame(uint32_t id) {
+  if (!python_frames_defined_.Insert(id)) return;
+  const PythonFrameDefinition& frame = definitions_->python.frame(id);
+  if (frame.code != 0 && python_code_defined_.Insert(frame.code)) {
+    const PythonCodeDefinition& code = definitions_->python.code(frame.code);
+    NeedString(code.name);
+    NeedString(code.file);
+    python_code_.Append({frame.code, code.name, code.file, static_cast<uint64_t>(std::max(code.lines.first_line, 0))});
+  }
+  python_frames_.Append({id, frame.code, frame.line, frame.is_entry ? format::kPythonFrameEntry : 0});
+}
+
+void SliceFile::NeedPythonStack(uint32_t node) {
+  stack_path_.clear();
+  for (; node != 0 && python_stacks_defined_.Insert(node); node = definitions_->python.node(node).parent) {
+    stack_path_.push_back(node);
+  }
+  for (auto path_node = stack_path_.rbegin(); path_node != stack_path_.rend(); ++path_node) {  // parents first
+    const PythonStackNode& stack_node = definitions_->python.node(*path_node);
+    NeedPythonFrame(stack_node.frame);
+    python_stack_nodes_.Append({*path_node, stack_node.parent, stack_node.frame});
+  }
+}
+
 void SliceFile::NeedShape(uint32_t id) {
   if (!shapes_defined_.Insert(id)) return;
   const ShapeDefinition& definition = definitions_->shapes[id];
@@ -185,9 +223,10 @@ void SliceFile::NeedThread(uint32_t serial) {
 void SliceFile::AddCall(const CallEvent& call) {
   NeedThread(call.thread);
   NeedStack(call.stack_node);
+  NeedPythonStack(call.python_node);
   NeedString(call.api);
   calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
-                 static_cast<uint64_t>(call.call_class), call.flags});
+                 static_cast<uint64_t>(call.call_class), call.flags, call.python_node});
   calls_.NoteTime(call.time_ns, call.time_ns);
 }
 
@@ -230,7 +269,7 @@ void SliceFile::AddClockSample(const ClockSample& sample) {
 bool SliceFile::is_full() const {
   return calls_.rows() >= kFullRows || kernels_.rows() >= kFullRows || transfers_.rows() >= kFullRows ||
          allocations_.rows() >= kFullRows || synchronizations_.rows() >= kFullRows || outcomes_.rows() >= kFullRows ||
-         stack_nodes_.rows() >= kFullRows;
+         stack_nodes_.rows() >= kFullRows || python_stack_nodes_.rows() >= kFullRows;
 }
 
 bool SliceFile::is_empty() const {
@@ -283,6 +322,9 @@ Error SliceFile::Flush() {
   write(frames_, nullptr);
   write(frame_names_, nullptr);
   write(stack_nodes_, nullptr);
+  write(python_code_, nullptr);
+  write(python_frames_, nullptr);
+  write(python_stack_nodes_, nullptr);
   write(shapes_, nullptr);
   write(threads_, nullptr);
   write(calls_, &lost_calls_);

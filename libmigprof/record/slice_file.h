@@ -28,6 +28,7 @@ struct CallEvent {
   uint32_t api = 0;         // in StringIndex
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
+  uint32_t python_node = 0;  // in PythonIndex; 0: none
 };
 
 // Three clocks read together.
@@ -75,6 +76,8 @@ class SliceFile {
   void NeedModule(uint32_t id);
   void NeedFrame(uint32_t id);
   void NeedStack(uint32_t node);
+  void NeedPythonFrame(uint32_t id);
+  void NeedPythonStack(uint32_t node);
   void NeedShape(uint32_t id);
   void NeedThread(uint32_t serial);
   void CollectFrameNames();
@@ -89,6 +92,9 @@ class SliceFile {
   DefinedSet modules_defined_;
   DefinedSet frames_defined_;
   DefinedSet stacks_defined_;
+  DefinedSet python_code_defined_;
+  DefinedSet python_frames_defined_;
+  DefinedSet python_stacks_defined_;
   DefinedSet shapes_defined_;
   DefinedSet threads_defined_;
   std::vector<uint32_t> new_strings_;
@@ -99,9 +105,12 @@ class SliceFile {
   RowTable<3> frames_;
   RowTable<3> frame_names_;
   RowTable<3> stack_nodes_;
+  RowTable<4> python_code_;
+  RowTable<4> python_frames_;
+  RowTable<3> python_stack_nodes_;
   RowTable<15> shapes_;
   RowTable<3> threads_;
-  RowTable<7> calls_;
+  RowTable<8> calls_;
   RowTable<3> outcomes_;
   RowTable<9> kernels_;
   RowTable<10> transfers_;

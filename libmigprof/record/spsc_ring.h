@@ -8,7 +8,15 @@
 
 namespace migprof::record {
 
-enum class RingRecordKind : uint8_t { kPadding = 0, kCall = 1, kStack = 2, kOutcome = 3 };
+enum class RingRecordKind : uint8_t {
+  kPadding = 0,
+  kCall = 1,
+  kStack = 2,
+  kOutcome = 3,
+  kPythonCode = 4,
+  kPythonLines = 5,
+  kPythonStack = 6,
+};
 
 // The first bytes of every record. `bytes` is a multiple of 8.
 struct RingRecordHeader {

@@ -8,6 +8,7 @@
 
 #include "libmigprof/base/error.h"
 #include "libmigprof/record/native_stack.h"
+#include "libmigprof/record/python_stack.h"
 #include "libmigprof/record/spsc_ring.h"
 
 namespace migprof::record {
@@ -47,6 +48,8 @@ struct ThreadSlot {
   uint32_t generation = 0;  // of the code that sent_stacks is about
   SentStacks sent_stacks;
   NativeStackState native_stack;
+  SentStacks sent_python_stacks;
+  PythonStackState python_stack;  // what it knows of code stays true for the next owner
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device

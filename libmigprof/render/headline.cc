@@ -125,6 +125,8 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
   append_if_any(health.truncated, "with a truncated stack");
+  append_if_any(health.python_lost, "without their Python frames");
+  append_if_any(health.unspliced, "with Python frames in a block");
   append_if_any(health.missing_chunks, "chunks missing");
   if (health.stopped) AppendPart("recording stopped early", &text);
   if (health.killed && killed == 0) killed = 1;

@@ -34,6 +34,8 @@ Json ToJson(const analyze::Health& health) {
           {"orphaned", health.orphaned},
           {"stackless", health.stackless},
           {"truncated", health.truncated},
+          {"python_lost", health.python_lost},
+          {"unspliced", health.unspliced},
           {"damaged_bytes", health.damaged_bytes},
           {"missing_chunks", health.missing_chunks},
           {"stopped", health.stopped},

@@ -27,6 +27,7 @@ double Median(std::vector<double> values);
 void BenchRing(Figures* figures);
 void BenchCapture(Figures* figures);
 void BenchLaunch(Figures* figures);
+void BenchPython(Figures* figures);
 void BenchStart(Figures* figures);
 void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
 #ifdef MIGPROF_BENCH_RECORDER
       {"ring", migprof::bench::BenchRing},     {"capture", migprof::bench::BenchCapture},
       {"launch", migprof::bench::BenchLaunch}, {"start", migprof::bench::BenchStart},
-      {"trace", migprof::bench::BenchTrace},
+      {"trace", migprof::bench::BenchTrace},   {"python", migprof::bench::BenchPython},
 #endif
       {"merge", migprof::bench::BenchMerge},   {"draw", migprof::bench::BenchDraw},
   };

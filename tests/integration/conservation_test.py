@@ -37,7 +37,7 @@ class Conservation(unittest.TestCase):
             health = entry["health"]
             self.assertEqual(health["launches"],
                              health["matched"] + health["unmatched"] + health["captured"] + health["failed"])
-            for loss in ("unmatched", "dropped", "untimed", "orphaned", "stackless", "truncated", "damaged_bytes", "failed"):
+            for loss in ("unmatched", "dropped", "untimed", "orphaned", "stackless", "truncated", "python_lost", "unspliced", "damaged_bytes", "failed"):
                 self.assertEqual(health[loss], 0, (loss, entry["profile"]))
 
     def check_totals(self, run, summary):

@@ -98,6 +98,22 @@ uint64_t TraceBuilder::Stack(const std::vector<uint64_t>& frames) {
   return node;
 }
 
+uint64_t TraceBuilder::PythonFrame(const std::string& function, const std::string& file, uint64_t line, bool is_entry) {
+  const uint64_t id = python_frames_.size() + 1;
+  python_code_.push_back({id, String(function), String(file), 1});
+  python_frames_.push_back({id, id, line, is_entry ? format::kPythonFrameEntry : 0});
+  return id;
+}
+
+uint64_t TraceBuilder::PythonStack(const std::vector<uint64_t>& frames) {
+  uint64_t node = 0;
+  for (const uint64_t frame : frames) {
+    python_stack_nodes_.push_back({python_stack_nodes_.size() + 1, node, frame});
+    node = python_stack_nodes_.size();
+  }
+  return node;
+}
+
 uint64_t TraceBuilder::Shape(const std::string& kernel) {
   shapes_.push_back({next_shape_, String(kernel), 8});
   return next_shape_++;
@@ -145,6 +161,17 @@ void TraceBuilder::Flush() {
         &frame_names_);
   write(ChunkKind::kStackNodes, {column::stack_nodes::kId, column::stack_nodes::kParent, column::stack_nodes::kFrame},
         &stack_nodes_);
+  write(ChunkKind::kPythonCode,
+        {column::python_code::kId, column::python_code::kName, column::python_code::kFile,
+         column::python_code::kFirstLine},
+        &python_code_);
+  write(ChunkKind::kPythonFrames,
+        {column::python_frames::kId, column::python_frames::kCode, column::python_frames::kLine,
+         column::python_frames::kFlags},
+        &python_frames_);
+  write(ChunkKind::kPythonStackNodes,
+        {column::python_stack_nodes::kId, column::python_stack_nodes::kParent, column::python_stack_nodes::kFrame},
+        &python_stack_nodes_);
   write(ChunkKind::kKernelShapes,
         {column::kernel_shapes::kId, column::kernel_shapes::kName, column::kernel_shapes::kGridX}, &shapes_);
 
@@ -160,14 +187,14 @@ void TraceBuilder::Flush() {
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
   for (const CallRow& row : calls_) {
-    rows.push_back(
-        {row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class), row.flags});
+    rows.push_back({row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class),
+                    row.flags, row.python_node});
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
   write_events(ChunkKind::kCalls,
                {column::calls::kCorrelation, column::calls::kTime, column::calls::kStackNode, column::calls::kApi,
-                column::calls::kClass, column::calls::kFlags},
+                column::calls::kClass, column::calls::kFlags, column::calls::kPythonStackNode},
                rows, first, last, std::exchange(lost_, 0));
   rows.clear();
   for (const auto& [correlation, outcome] : outcomes_) rows.push_back({correlation, static_cast<uint64_t>(outcome)});

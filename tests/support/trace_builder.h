@@ -20,6 +20,7 @@ struct CallRow {
   uint64_t api = 0;
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
+  uint64_t python_node = 0;
 };
 
 struct KernelRow {
@@ -56,6 +57,10 @@ class TraceBuilder {
   uint64_t Stack(const std::vector<uint64_t>& frames);
   // A node as it is, sense or not.
   void StackNode(uint64_t id, uint64_t parent, uint64_t frame) { stack_nodes_.push_back({id, parent, frame}); }
+  // A frame at `line` of `function` in `file`.
+  uint64_t PythonFrame(const std::string& function, const std::string& file, uint64_t line, bool is_entry);
+  // Outermost first. Returns the innermost node.
+  uint64_t PythonStack(const std::vector<uint64_t>& frames);
   uint64_t Shape(const std::string& kernel);
 
   void Call(const CallRow& row) { calls_.push_back(row); }
@@ -89,7 +94,7 @@ class TraceBuilder {
   std::map<std::string, uint64_t> strings_;
   std::vector<std::pair<uint64_t, std::string>> new_strings_;
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
-  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_;
+  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_;
   uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1;
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;

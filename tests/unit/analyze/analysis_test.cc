@@ -260,6 +260,76 @@ TEST_F(AnalysisTest, InternalFrames_AreShownOnlyWhenAskedFor) {
                                5u)));
 }
 
+// A thread of a Python program: start-up, interpreter, a run of two frames, C that calls back, the interpreter again, a
+// run of one.
+uint64_t MixedStack(TraceBuilder* trace) {
+  const uint64_t libc = trace->Module("/lib/libc.so.6");
+  const uint64_t python = trace->Module("/usr/bin/python3.12");
+  const uint64_t ctypes = trace->Module("/usr/lib/python3.12/lib-dynload/_ctypes.cpython-312.so");
+  const uint64_t app = trace->Module("/usr/lib/libapp.so");
+  const uint64_t driver = trace->Module("/lib/libcuda.so.1");
+  return trace->Stack(
+      {trace->Frame("_start", python, 0x1100), trace->Frame("__libc_start_main", libc, 0x9000),
+       trace->Frame("Py_BytesMain", python, 0x2000), trace->Frame("_PyEval_EvalFrameDefault", python, 0x2100),
+       trace->Frame("", ctypes, 0x100), trace->Frame("sort_all", app, 0x9100), trace->Frame("", ctypes, 0x200),
+       trace->Frame("_PyEval_EvalFrameDefault.cold", python, 0x2200), trace->Frame("cuLaunchKernel", driver, 0x400)});
+}
+
+TEST_F(AnalysisTest, PythonFrames_StandWhereTheEvaluationLoopRan) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t python = trace.PythonStack({trace.PythonFrame("<module>", "/home/me/train.py", 12, true),
+                                             trace.PythonFrame("step", "/home/me/train.py", 7, false),
+                                             trace.PythonFrame("compare.<locals>.<lambda>", "<made>", 0, true)});
+  trace.Call({.correlation = 1,
+              .time_ns = 10,
+              .stack_node = MixedStack(&trace),
+              .api = trace.String("cuLaunchKernel"),
+              .python_node = python});
+  trace.Kernel({.correlation = 1, .start_ns = 20, .duration_ns = 5, .shape = trace.Shape("axpy")});
+  trace.Close();
+  const Analysis analysis = Analyze();
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              ElementsAre(Pair("app (100);<module> (train.py:12);step (train.py:7);sort_all;"
+                               "compare.<locals>.<lambda> (<made>);cuLaunchKernel;axpy",
+                               5u)));
+  EXPECT_EQ(analysis.profile.slices.at(0).health.unspliced, 0u);
+  for (FrameId id = 0; id < analysis.profile.frames.size(); ++id) {
+    const Frame& frame = analysis.profile.frames[id];
+    if (frame.name != "step (train.py:7)") continue;
+    EXPECT_EQ(frame.full_name, "step (/home/me/train.py:7)");
+    EXPECT_EQ(frame.kind, FrameKind::kPython);
+  }
+}
+
+TEST_F(AnalysisTest, PythonFramesThatDoNotFit_AreMarkedAndCounted) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t python = trace.PythonStack({trace.PythonFrame("<module>", "train.py", 12, true)});
+  const uint64_t stack = MixedStack(&trace);
+  for (uint64_t i = 1; i <= 3; ++i) {
+    trace.Call({.correlation = i,
+                .time_ns = 10 * i,
+                .stack_node = stack,
+                .api = trace.String("cuLaunchKernel"),
+                .flags = i == 3 ? format::kCallPythonLost : 0,
+                .python_node = i == 3 ? 0 : python});
+    trace.Kernel({.correlation = i, .start_ns = 20 * i, .duration_ns = 5, .shape = trace.Shape("axpy")});
+  }
+  trace.Close();
+  const Analysis analysis = Analyze();
+  const SliceProfile& slice = analysis.profile.slices.at(0);
+  EXPECT_THAT(Stacks(analysis.profile, slice),
+              testing::Contains(Pair("app (100);sort_all;[Python frames not spliced];<module> (train.py:12);"
+                                     "cuLaunchKernel;axpy",
+                                     10u)));
+  EXPECT_EQ(slice.health.unspliced, 2u);
+  EXPECT_EQ(slice.health.python_lost, 1u);
+  EXPECT_TRUE(HasLoss(slice.health));
+}
+
 TEST_F(AnalysisTest, Copies_AreToldByDirection) {
   TraceBuilder trace(Path("a"));
   trace.Process();

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading an interpreter's memory without its API.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "libmigprof/record/python_layout.h"
+
+namespace migprof::record {
+
+// Unaligned loads are fine; the address must be readable.
+template <typename T>
+T LoadFrom(uint64_t address) {
+  T value;
+  std::memcpy(&value, reinterpret_cast<const void*>(address), sizeof(value));
+  return value;
+}
+
+// Whether `address` can be that of an object: aligned, not in the first page, in the user's half.
+inline bool IsPlausibleAddress(uint64_t address) { return address >= 4096 && (address & 7) == 0 && address >> 47 == 0; }
+
+// What cannot be read, or is no str.
+inline constexpr size_t kUnreadable = SIZE_MAX;
+
+// Copies a str as UTF-8 into `out`, at most `capacity` bytes and no part of a character. Returns the bytes written.
+// Lone surrogates become "?".
+size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept;
+
+// The bytes of a bytes object: sets `*data` and returns their number, or kUnreadable.
+size_t FindPythonBytes(const PythonLayout& layout, uint64_t object, const uint8_t** data) noexcept;
+
+}  // namespace migprof::record
