@@ -110,6 +110,19 @@ constexpr ColumnStyle kSynchronizationsColumns[] = {
     {column::synchronizations::kCorrelation, "correlation"}, {column::synchronizations::kStart, "start"},
     {column::synchronizations::kDuration, "duration"},       {column::synchronizations::kWhat, "what"},
     {column::synchronizations::kStream, "stream"},           {column::synchronizations::kContext, "context"}};
+constexpr ColumnStyle kGraphNodesColumns[] = {{column::graph_nodes::kNode, "node"},
+                                              {column::graph_nodes::kTime, "time"},
+                                              {column::graph_nodes::kEvent, "event"},
+                                              {column::graph_nodes::kOrigin, "origin"},
+                                              {column::graph_nodes::kCorrelation, "correlation"},
+                                              {column::graph_nodes::kCount, "count"}};
+constexpr ColumnStyle kGraphRunsColumns[] = {{column::graph_runs::kCorrelation, "correlation"},
+                                             {column::graph_runs::kStart, "start"},
+                                             {column::graph_runs::kDuration, "duration"},
+                                             {column::graph_runs::kGraph, "graph"},
+                                             {column::graph_runs::kStream, "stream"},
+                                             {column::graph_runs::kContext, "context"},
+                                             {column::graph_runs::kFlags, "flags"}};
 constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
                                                 {column::clock_samples::kRealtime, "realtime"},
                                                 {column::clock_samples::kMonotonic, "monotonic"}};
@@ -127,6 +140,8 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kTransfers, "transfer", kTransfersColumns},
     {ChunkKind::kAllocations, "allocation", kAllocationsColumns},
     {ChunkKind::kSynchronizations, "synchronization", kSynchronizationsColumns},
+    {ChunkKind::kGraphNodes, "graph_nodes", kGraphNodesColumns},
+    {ChunkKind::kGraphRuns, "graph_run", kGraphRunsColumns},
     {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
 };
 

@@ -39,6 +39,13 @@ bool ParseLog(const char* text, Options* options) {
   return false;
 }
 
+bool ParseGraphs(const char* text, Options* options) {
+  if (std::strcmp(text, "node") == 0) return options->graphs = GraphDetail::kNode, true;
+  if (std::strcmp(text, "graph") == 0) return options->graphs = GraphDetail::kGraph, true;
+  if (std::strcmp(text, "off") == 0) return options->graphs = GraphDetail::kOff, true;
+  return false;
+}
+
 const OptionSpec* FindSpec(const char* name, size_t length) {
   for (const OptionSpec& spec : kOptionSpecs) {
     if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
@@ -55,13 +62,18 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 10> kOptionSpecs = {{
+const std::array<OptionSpec, 11> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->disabled); }},
     {"MIGPROF_STACKS", "on", "on, off", "record the host stack of every CUDA call that gives the GPU work",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->stacks); }},
+    {"MIGPROF_GRAPHS", "node", "node, graph, off",
+     "CUDA graphs: each kernel below the code that captured or added its node; one duration per launch; or kernels "
+     "under "
+     "the launch",
+     ParseGraphs},
     {"MIGPROF_MAX_DEPTH", "256", "1 to 512", "native frames kept per stack; deeper stacks lose their outermost frames",
      [](const char* text, Options* o) { return ParseNumber(text, 1, 512, &o->max_depth); }},
     {"MIGPROF_FLUSH_MS", "2000", "50 to 60000", "longest time an event stays in memory: what a SIGKILL may cost",

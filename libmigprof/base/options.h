@@ -10,12 +10,20 @@
 
 namespace migprof {
 
+// How much is recorded of the work in CUDA graphs.
+enum class GraphDetail : uint8_t {
+  kNode,   // every kernel and copy, and where each node was captured or added
+  kGraph,  // one duration per launch of a graph
+  kOff,    // every kernel and copy, under the launch of the graph
+};
+
 // The settings of one recording, as read from the environment.
 struct Options {
   std::array<char, 4096> output{};  // folder for traces
   std::array<char, 4096> cupti{};   // libcupti to load; empty: search
   bool disabled = false;
   bool stacks = true;
+  GraphDetail graphs = GraphDetail::kNode;
   LogLevel log = LogLevel::kNormal;
   uint32_t max_depth = 0;        // native frames kept per call
   uint32_t ring_kb = 0;          // KiB of ring per launching thread
@@ -34,7 +42,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 10> kOptionSpecs;
+extern const std::array<OptionSpec, 11> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

@@ -11,7 +11,7 @@ namespace migprof::format {
 
 inline constexpr std::array<uint8_t, 8> kChunkMagic = {0x89, 'M', 'I', 'G', 'P', 0x0d, 0x0a, 0x1a};
 inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 0;
+inline constexpr uint16_t kMinorVersion = 1;
 inline constexpr char kFileSuffix[] = ".migtrace";
 
 // What a reader accepts before it allocates anything; a writer stays far below.
@@ -37,6 +37,8 @@ enum class ChunkKind : uint16_t {
   kTransfers = 19,
   kAllocations = 20,
   kSynchronizations = 21,
+  kGraphNodes = 22,
+  kGraphRuns = 23,
   // Bookkeeping.
   kClockSamples = 32,
   kCounters = 33,
@@ -138,6 +140,13 @@ inline constexpr uint16_t kCorrelation = 1, kTime = 2, kAddress = 3, kBytes = 4,
 namespace synchronizations {
 inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kWhat = 4, kStream = 5, kContext = 6;
 }
+namespace graph_nodes {
+inline constexpr uint16_t kNode = 1, kTime = 2, kEvent = 3, kOrigin = 4, kCorrelation = 5, kCount = 6;
+}
+namespace graph_runs {
+inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kGraph = 4, kStream = 5, kContext = 6,
+                          kFlags = 7;
+}
 namespace clock_samples {
 inline constexpr uint16_t kCupti = 1, kRealtime = 2, kMonotonic = 3;
 }
@@ -156,6 +165,7 @@ enum class CallClass : uint8_t {
   kAllocate = 5,
   kRelease = 6,
   kSynchronize = 7,
+  kGraphConstruction = 8,
 };
 constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass::kMemset; }
 
@@ -169,7 +179,18 @@ enum class CallOutcome : uint8_t {
   kCaptured = 2,  // the call was recorded into a graph as the node in kDetail
 };
 
-// column::kernels::kFlags and column::transfers::kFlags
+// column::graph_nodes::kEvent: what happened to a node of a CUDA graph.
+enum class GraphNodeEvent : uint8_t {
+  kCreated = 1,  // by the call in kCorrelation: captured, or added explicitly
+  kCloned = 2,   // it is a copy of the node in kOrigin
+  kRemoved = 3,  // its id may come again for another node
+  kUpdated = 4,  // it does what the node in kOrigin does from now on
+};
+// column::graph_nodes::kCount: a row stands for this many nodes with ids, and origins if any, that follow each other.
+// No honest row stands for more.
+inline constexpr uint64_t kMaxGraphNodesPerRow = 1u << 20;
+
+// column::kernels::kFlags, column::transfers::kFlags and column::graph_runs::kFlags
 inline constexpr uint64_t kActivityUntimed = 1;  // CUPTI gave no usable times; start and duration are 0
 
 // column::transfers::kWhat: CUPTI's copy kind (1 host to device, 2 device to host, … 8 device to device, 10 peer to

@@ -23,6 +23,8 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   if (slot->open_correlation == correlation && correlation != 0) return;
   slot->open_correlation = correlation;
   slot->open_context = context;
+  slot->open_callback_id = callback_id;
+  slot->open_captured = false;
 
   CallRecord record{};
   record.header = {sizeof(CallRecord), RingRecordKind::kCall, 0, correlation};
@@ -63,9 +65,7 @@ void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
     PushOutcome(slot, correlation, format::CallOutcome::kFailed, result);
 }
 
-void CallRecorder::Captured(uint64_t graph_node) noexcept {
-  ThreadSlot* const slot = slots_->Mine();
-  if (slot == nullptr || slot->open_correlation == 0) return;
+void CallRecorder::Captured(ThreadSlot* slot, uint64_t graph_node) noexcept {
   PushOutcome(slot, slot->open_correlation, format::CallOutcome::kCaptured, graph_node);
 }
 

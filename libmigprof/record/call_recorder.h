@@ -26,8 +26,8 @@ class CallRecorder {
   void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
   // `result` is the CUresult of the call.
   void Exit(uint32_t correlation, uint32_t result) noexcept;
-  // The call this thread is inside of became node `graph_node` of a graph instead of running.
-  void Captured(uint64_t graph_node) noexcept;
+  // The call that `slot`, the thread's own, is inside of became node `graph_node` of a graph instead of running.
+  void Captured(ThreadSlot* slot, uint64_t graph_node) noexcept;
 
   // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
   void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }

@@ -6,10 +6,12 @@
 #include <cstdint>
 
 #include "libmigprof/base/error.h"
+#include "libmigprof/base/options.h"
 #include "libmigprof/record/activity_buffers.h"
 #include "libmigprof/record/call_recorder.h"
 #include "libmigprof/record/context_table.h"
 #include "libmigprof/record/cupti_api.h"
+#include "libmigprof/record/graph_recorder.h"
 
 namespace migprof::record {
 
@@ -21,6 +23,8 @@ class GpuTracer {
   struct Parts {
     const CuptiApi* cupti;
     CallRecorder* calls;
+    GraphRecorder* graphs;
+    GraphDetail graph_detail;
     ContextTable* contexts;
     ActivityBuffers* buffers;
     const std::atomic<bool>* recording;  // callbacks do nothing while it is false
@@ -46,8 +50,10 @@ class GpuTracer {
  private:
   Error Subscribe();
   void EnableCallbacks();
+  void EnableResourceCallback(int id);
   Error EnableActivities();
   void OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
+  void OnGraphNode(CUpti_CallbackId callback_id, const CUpti_GraphData& graph) noexcept;
   void OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceData& data) noexcept;
 
   static void CUPTIAPI OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data);

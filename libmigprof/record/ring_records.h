@@ -39,4 +39,16 @@ struct OutcomeRecord {
 };
 static_assert(sizeof(OutcomeRecord) == 24);
 
+// Something happened to `count` nodes of CUDA graphs with ids (and origins, if not 0) that follow each other.
+// `header.flags` holds a format::GraphNodeEvent, `header.correlation` the recorded call it happened in, or 0.
+struct GraphNodesRecord {
+  RingRecordHeader header;
+  uint64_t time_ns;  // CUPTI's clock, of the first
+  uint64_t node;
+  uint64_t origin;
+  uint32_t context;
+  uint32_t count;
+};
+static_assert(sizeof(GraphNodesRecord) == 40);
+
 }  // namespace migprof::record

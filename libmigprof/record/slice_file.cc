@@ -97,6 +97,19 @@ SliceFile::SliceFile(Definitions* definitions)
                                                         {column::synchronizations::kWhat, kPlain},
                                                         {column::synchronizations::kStream, kPlain},
                                                         {column::synchronizations::kContext, kPlain}}}),
+      graph_nodes_(ChunkKind::kGraphNodes, {{{column::graph_nodes::kNode, kDelta},
+                                             {column::graph_nodes::kTime, kDelta},
+                                             {column::graph_nodes::kEvent, kPlain},
+                                             {column::graph_nodes::kOrigin, kDelta},
+                                             {column::graph_nodes::kCorrelation, kDelta},
+                                             {column::graph_nodes::kCount, kPlain}}}),
+      graph_runs_(ChunkKind::kGraphRuns, {{{column::graph_runs::kCorrelation, kDelta},
+                                           {column::graph_runs::kStart, kDelta},
+                                           {column::graph_runs::kDuration, kPlain},
+                                           {column::graph_runs::kGraph, kPlain},
+                                           {column::graph_runs::kStream, kPlain},
+                                           {column::graph_runs::kContext, kPlain},
+                                           {column::graph_runs::kFlags, kPlain}}}),
       clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
                                                  {column::clock_samples::kRealtime, kDelta},
                                                  {column::clock_samples::kMonotonic, kDelta}}}) {}
@@ -195,6 +208,19 @@ void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, ui
   outcomes_.Append({correlation, static_cast<uint64_t>(outcome), detail});
 }
 
+void SliceFile::AddGraphNodes(const GraphNodesEvent& nodes) {
+  graph_nodes_.Append(
+      {nodes.node, nodes.time_ns, static_cast<uint64_t>(nodes.event), nodes.origin, nodes.correlation, nodes.count});
+  graph_nodes_.NoteTime(nodes.time_ns, nodes.time_ns);
+  has_graph_nodes_ = true;
+}
+
+void SliceFile::AddGraphRun(const GraphRunActivity& run) {
+  graph_runs_.Append({run.correlation, run.start_ns, run.duration_ns, run.graph, run.stream, run.context,
+                      run.untimed ? format::kActivityUntimed : 0});
+  if (!run.untimed) graph_runs_.NoteTime(run.start_ns, run.start_ns + run.duration_ns);
+}
+
 void SliceFile::AddKernel(const KernelActivity& kernel) {
   const uint32_t shape = definitions_->shapes.Intern(kernel.name, kernel.shape);
   NeedShape(shape);
@@ -230,14 +256,14 @@ void SliceFile::AddClockSample(const ClockSample& sample) {
 bool SliceFile::is_full() const {
   return calls_.rows() >= kFullRows || kernels_.rows() >= kFullRows || transfers_.rows() >= kFullRows ||
          allocations_.rows() >= kFullRows || synchronizations_.rows() >= kFullRows || outcomes_.rows() >= kFullRows ||
-         stack_nodes_.rows() >= kFullRows;
+         graph_nodes_.rows() >= kFullRows || graph_runs_.rows() >= kFullRows || stack_nodes_.rows() >= kFullRows;
 }
 
 bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
-                 synchronizations_.rows() ==
+                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() ==
              0 &&
-         lost_calls_ == 0 && lost_activities_ == 0;
+         lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0;
 }
 
 void SliceFile::CollectFrameNames() {
@@ -287,10 +313,12 @@ Error SliceFile::Flush() {
   write(threads_, nullptr);
   write(calls_, &lost_calls_);
   write(outcomes_, nullptr);
+  write(graph_nodes_, &lost_graph_nodes_);  // before the work of the nodes, so that this is not work of nodes unknown
   write(kernels_, &lost_activities_);
   write(transfers_, nullptr);
   write(allocations_, nullptr);
   write(synchronizations_, nullptr);
+  write(graph_runs_, nullptr);
   write(clock_samples_, nullptr);
   return first_error;
 }

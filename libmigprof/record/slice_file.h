@@ -30,6 +30,16 @@ struct CallEvent {
   uint64_t flags = 0;
 };
 
+// Something that happened to `count` graph nodes with ids, and origins if any, that follow each other.
+struct GraphNodesEvent {
+  uint64_t node = 0;
+  uint64_t time_ns = 0;
+  format::GraphNodeEvent event = format::GraphNodeEvent::kCreated;
+  uint64_t origin = 0;
+  uint32_t correlation = 0;  // of the recorded call it happened in; 0: none
+  uint32_t count = 1;
+};
+
 // Three clocks read together.
 struct ClockSample {
   uint64_t cupti_ns = 0;
@@ -50,6 +60,8 @@ class SliceFile {
 
   void AddCall(const CallEvent& call);
   void AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail);
+  void AddGraphNodes(const GraphNodesEvent& nodes);
+  void AddGraphRun(const GraphRunActivity& run);
   void AddKernel(const KernelActivity& kernel);
   void AddTransfer(const TransferActivity& transfer);
   void AddAllocation(const AllocationActivity& allocation);
@@ -58,6 +70,12 @@ class SliceFile {
   // Losses to be stated in the header of the next chunk of calls, and of kernels.
   void AddLostCalls(uint64_t count) { lost_calls_ += count; }
   void AddLostActivities(uint64_t count) { lost_activities_ += count; }
+
+  void AddLostGraphNodes(uint64_t count) { lost_graph_nodes_ += count; }
+  // GraphLog's: how much of it this file has, and whether it ever got any.
+  uint64_t graph_events_seen() const { return graph_events_seen_; }
+  void SetGraphEventsSeen(uint64_t events) { graph_events_seen_ = events; }
+  bool has_graph_nodes() const { return has_graph_nodes_; }
 
   // Writes everything collected so far.
   Error Flush();
@@ -107,9 +125,14 @@ class SliceFile {
   RowTable<10> transfers_;
   RowTable<8> allocations_;
   RowTable<6> synchronizations_;
+  RowTable<6> graph_nodes_;
+  RowTable<7> graph_runs_;
   RowTable<3> clock_samples_;
   uint64_t lost_calls_ = 0;
   uint64_t lost_activities_ = 0;
+  uint64_t lost_graph_nodes_ = 0;
+  uint64_t graph_events_seen_ = 0;
+  bool has_graph_nodes_ = false;
 };
 
 // The facts of kSlice chunks.

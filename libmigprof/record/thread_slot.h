@@ -8,6 +8,7 @@
 
 #include "libmigprof/base/error.h"
 #include "libmigprof/record/native_stack.h"
+#include "libmigprof/record/ring_records.h"
 #include "libmigprof/record/spsc_ring.h"
 
 namespace migprof::record {
@@ -44,13 +45,17 @@ struct ThreadSlot {
   // The owner's alone.
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
   uint32_t open_context = 0;
-  uint32_t generation = 0;  // of the code that sent_stacks is about
+  uint32_t open_callback_id = 0;
+  bool open_captured = false;        // it was said that the open call was captured
+  GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
+  uint32_t generation = 0;           // of the code that sent_stacks is about
   SentStacks sent_stacks;
   NativeStackState native_stack;
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
   std::atomic<uint64_t> dropped_outcomes{0};
+  std::atomic<uint64_t> dropped_graph_nodes{0};
 };
 
 // All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any

@@ -23,6 +23,7 @@ struct Sum {
   Totals kernels;
   Totals memcpys;
   Totals memsets;
+  Totals graph_runs;
   Health health;
   size_t killed = 0;
 };
@@ -39,6 +40,7 @@ void AddSlice(const SliceProfile& slice, Sum* sum) {
   AddTotals(slice.kernels, &sum->kernels);
   AddTotals(slice.memcpys, &sum->memcpys);
   AddTotals(slice.memsets, &sum->memsets);
+  AddTotals(slice.graph_runs, &sum->graph_runs);
   AddHealth(slice.health, &sum->health);
   sum->killed += KilledProcesses(slice);
 }
@@ -93,7 +95,7 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
   }
   Headline headline;
   headline.place = PlaceOf(slices);
-  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns;
+  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns + sum.graph_runs.total_ns;
   headline.figures = {
       {"GPU time", HumanTime(gpu_ns)},
       {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
@@ -102,6 +104,7 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
       {"copies", CountAndTime(sum.memcpys)},
   };
   if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
+  if (sum.graph_runs.count != 0) headline.figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
   headline.health = DescribeHealth(sum.health, sum.killed);
   headline.loss = HasLoss(sum.health) || sum.killed != 0;
   headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
@@ -120,6 +123,7 @@ void AddHealth(const Health& health, Health* sum) {
   sum->untimed += health.untimed;
   sum->orphaned += health.orphaned;
   sum->stackless += health.stackless;
+  sum->graph_unattributed += health.graph_unattributed;
   sum->truncated += health.truncated;
   sum->damaged_bytes += health.damaged_bytes;
   sum->killed = sum->killed || health.killed;
@@ -127,7 +131,8 @@ void AddHealth(const Health& health, Health* sum) {
 
 bool HasLoss(const Health& health) {
   return health.unmatched != 0 || health.dropped != 0 || health.untimed != 0 || health.orphaned != 0 ||
-         health.stackless != 0 || health.truncated != 0 || health.damaged_bytes != 0 || health.killed;
+         health.stackless != 0 || health.graph_unattributed != 0 || health.truncated != 0 ||
+         health.damaged_bytes != 0 || health.killed;
 }
 
 std::string DescribeHealth(const Health& health, size_t killed) {
@@ -144,6 +149,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.failed, "failed");
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
+  append_if_any(health.graph_unattributed, "of graphs without the code that captured them");
   append_if_any(health.truncated, "with a truncated stack");
   if (health.killed && killed == 0) killed = 1;
   if (killed != 0) AppendPart(CountOf(killed, "process", "processes") + " killed", &text);

@@ -24,17 +24,12 @@ Json ToJson(const analyze::Totals& totals, bool with_bytes) {
 }
 
 Json ToJson(const analyze::Health& health) {
-  return {{"launches", health.launches},
-          {"matched", health.matched},
-          {"unmatched", health.unmatched},
-          {"captured", health.captured},
-          {"failed", health.failed},
-          {"dropped", health.dropped},
-          {"untimed", health.untimed},
-          {"orphaned", health.orphaned},
-          {"stackless", health.stackless},
-          {"truncated", health.truncated},
-          {"damaged_bytes", health.damaged_bytes},
+  return {{"launches", health.launches},   {"matched", health.matched},
+          {"unmatched", health.unmatched}, {"captured", health.captured},
+          {"failed", health.failed},       {"dropped", health.dropped},
+          {"untimed", health.untimed},     {"orphaned", health.orphaned},
+          {"stackless", health.stackless}, {"graph_unattributed", health.graph_unattributed},
+          {"truncated", health.truncated}, {"damaged_bytes", health.damaged_bytes},
           {"killed", health.killed}};
 }
 
@@ -67,6 +62,7 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"kernels", ToJson(slice.kernels, false)},
       {"memcpys", ToJson(slice.memcpys, true)},
       {"memsets", ToJson(slice.memsets, true)},
+      {"graph_runs", ToJson(slice.graph_runs, false)},
       {"graph_launches", slice.graph_launches},
       {"synchronize_ns", slice.synchronize_ns},
       {"allocated_bytes", slice.allocated_bytes},

@@ -175,15 +175,26 @@ void TraceBuilder::Flush() {
                0, 0, 0);
   rows.clear();
   first = UINT64_MAX, last = 0;
+  for (const GraphNodesRow& row : graph_nodes_) {
+    rows.push_back({row.node, row.time_ns, static_cast<uint64_t>(row.event), row.origin, row.correlation, row.count});
+    first = std::min(first, row.time_ns);
+    last = std::max(last, row.time_ns);
+  }
+  write_events(ChunkKind::kGraphNodes,
+               {column::graph_nodes::kNode, column::graph_nodes::kTime, column::graph_nodes::kEvent,
+                column::graph_nodes::kOrigin, column::graph_nodes::kCorrelation, column::graph_nodes::kCount},
+               rows, first, last, 0);
+  rows.clear();
+  first = UINT64_MAX, last = 0;
   for (const KernelRow& row : kernels_) {
-    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.shape, row.flags});
+    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.shape, row.flags, row.graph_node});
     if ((row.flags & format::kActivityUntimed) != 0) continue;
     first = std::min(first, row.start_ns);
     last = std::max(last, row.start_ns + row.duration_ns);
   }
   write_events(ChunkKind::kKernels,
                {column::kernels::kCorrelation, column::kernels::kStart, column::kernels::kDuration,
-                column::kernels::kShape, column::kernels::kFlags},
+                column::kernels::kShape, column::kernels::kFlags, column::kernels::kGraphNode},
                rows, first, last, 0);
   rows.clear();
   first = UINT64_MAX, last = 0;
@@ -196,6 +207,19 @@ void TraceBuilder::Flush() {
                {column::transfers::kCorrelation, column::transfers::kStart, column::transfers::kDuration,
                 column::transfers::kBytes, column::transfers::kWhat, column::transfers::kFlags},
                rows, first, last, 0);
+  rows.clear();
+  first = UINT64_MAX, last = 0;
+  for (const GraphRunRow& row : graph_runs_) {
+    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.flags});
+    first = std::min(first, row.start_ns);
+    last = std::max(last, row.start_ns + row.duration_ns);
+  }
+  write_events(ChunkKind::kGraphRuns,
+               {column::graph_runs::kCorrelation, column::graph_runs::kStart, column::graph_runs::kDuration,
+                column::graph_runs::kFlags},
+               rows, first, last, 0);
+  graph_nodes_.clear();
+  graph_runs_.clear();
   calls_.clear();
   outcomes_.clear();
   kernels_.clear();

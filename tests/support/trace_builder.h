@@ -28,6 +28,23 @@ struct KernelRow {
   uint64_t duration_ns = 0;
   uint64_t shape = 0;
   uint64_t flags = 0;
+  uint64_t graph_node = 0;
+};
+
+struct GraphNodesRow {
+  uint64_t node = 0;
+  uint64_t time_ns = 0;
+  format::GraphNodeEvent event = format::GraphNodeEvent::kCreated;
+  uint64_t origin = 0;
+  uint64_t correlation = 0;
+  uint64_t count = 1;
+};
+
+struct GraphRunRow {
+  uint64_t correlation = 0;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
+  uint64_t flags = 0;
 };
 
 struct TransferRow {
@@ -60,6 +77,8 @@ class TraceBuilder {
 
   void Call(const CallRow& row) { calls_.push_back(row); }
   void Kernel(const KernelRow& row) { kernels_.push_back(row); }
+  void GraphNodes(const GraphNodesRow& row) { graph_nodes_.push_back(row); }
+  void GraphRun(const GraphRunRow& row) { graph_runs_.push_back(row); }
   void Transfer(const TransferRow& row) { transfers_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
   void Lost(uint64_t calls) { lost_ += calls; }
@@ -94,6 +113,8 @@ class TraceBuilder {
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;
   std::vector<TransferRow> transfers_;
+  std::vector<GraphNodesRow> graph_nodes_;
+  std::vector<GraphRunRow> graph_runs_;
   std::vector<std::pair<uint64_t, format::CallOutcome>> outcomes_;
   uint64_t lost_ = 0;
 };

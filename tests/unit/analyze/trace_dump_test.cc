@@ -32,6 +32,8 @@ class TraceDumpTest : public testing::Test {
     trace.Outcome(2, format::CallOutcome::kFailed);
     trace.Kernel({.correlation = 1, .start_ns = 1500, .duration_ns = 70, .shape = trace.Shape("_Z4axpyPf")});
     trace.Transfer({.correlation = 3, .start_ns = 1700, .duration_ns = 20, .bytes = 4096, .what = 1});
+    trace.GraphNodes({.node = 7, .time_ns = 1100, .event = format::GraphNodeEvent::kCloned, .origin = 3, .count = 2});
+    trace.GraphRun({.correlation = 4, .start_ns = 1800, .duration_ns = 50});
     trace.Lost(3);
     trace.Close();
   }
