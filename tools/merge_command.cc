@@ -176,6 +176,7 @@ std::string CheckFormats(const std::string& text) {
 int Merge(const MergeOptions& options) {
   analyze::AnalysisOptions analysis_options;
   analysis_options.view.show_internals = options.show_internals;
+  analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
   analyze::Analysis analysis;
   {

@@ -12,6 +12,7 @@ struct MergeOptions {
   std::string output = "migprof-report";
   std::vector<std::string> formats = {"svg"};
   bool show_internals = false;
+  std::string nvtx = "frames";  // or "off"
   bool strict = false;
   bool table = true;
   bool quiet = false;  // no progress, no list of files

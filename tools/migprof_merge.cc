@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--show-internals", options.show_internals,
                "also show how CUDA's libraries, start-up code and launch stubs call each other");
+  app.add_option("--nvtx", options.nvtx, "ranges that the program opened (NVTX, migprof_push): frames, or off")
+      ->check(CLI::IsMember({"frames", "off"}))
+      ->capture_default_str();
   app.add_flag("--strict", options.strict, "exit with 2 if anything was lost, unmatched or damaged");
   app.add_flag("-q,--quiet", options.quiet, "no progress bar, no list of files");
   app.add_flag("!--no-table", options.table, "no table on stdout");

@@ -33,10 +33,12 @@ bool FileAnalysis::Take(const Chunk& chunk) {
   }
 }
 
-CallSiteId FileAnalysis::InternSite(uint64_t stack_node, uint64_t api, bool is_graph_launch) {
+CallSiteId FileAnalysis::InternSite(uint64_t stack_node, uint64_t api, uint64_t range_node, bool is_graph_launch) {
   const auto [entry, is_new] =
-      site_ids_.try_emplace({stack_node, api, is_graph_launch}, static_cast<CallSiteId>(sites_.size()));
-  if (is_new) sites_.push_back({.stack_node = stack_node, .api = api, .is_graph_launch = is_graph_launch});
+      site_ids_.try_emplace({stack_node, api, range_node, is_graph_launch}, static_cast<CallSiteId>(sites_.size()));
+  if (is_new)
+    sites_.push_back(
+        {.stack_node = stack_node, .api = api, .range_node = range_node, .is_graph_launch = is_graph_launch});
   return entry->second;
 }
 
@@ -59,16 +61,18 @@ FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, times, unused] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, times, ranges] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
-      !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times)) {
+      !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times) ||
+      !chunk.Column(column::calls::kRangeNode, &ranges)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
     if (call_class == format::CallClass::kGraphConstruction) {
-      construction_calls_.Add(static_cast<uint32_t>(correlations[row]), InternSite(stacks[row], apis[row], false));
+      construction_calls_.Add(static_cast<uint32_t>(correlations[row]),
+                              InternSite(stacks[row], apis[row], ranges[row], false));
       continue;
     }
     if (classes[row] == 0 || !format::GivesWork(call_class)) continue;
@@ -76,8 +80,8 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
     totals_.graph_launches += is_graph_launch;
     totals_.stackless += (flags[row] & format::kCallStackMissing) != 0;
     totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
-    join_.AddCall(static_cast<uint32_t>(correlations[row]), InternSite(stacks[row], apis[row], is_graph_launch),
-                  times[row]);
+    join_.AddCall(static_cast<uint32_t>(correlations[row]),
+                  InternSite(stacks[row], apis[row], ranges[row], is_graph_launch), times[row]);
   }
   return true;
 }
@@ -211,6 +215,7 @@ NodeId FileAnalysis::PlaceOf(const CallSite& site, bool is_known, FrameNames* na
                              NodeId under) const {
   NodeId node = under;
   if (!is_known) return tree->Child(node, names->Note("[unknown launch]"));
+  for (const FrameId range : names->RangePath(site.range_node)) node = tree->Child(node, range);
   for (const FrameId frame : names->CallPath(site.stack_node, definitions_.String(site.api))) {
     node = tree->Child(node, frame);
   }

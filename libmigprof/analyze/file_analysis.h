@@ -57,6 +57,7 @@ class FileAnalysis {
   struct CallSite {
     uint64_t stack_node = 0;
     uint64_t api = 0;  // string id
+    uint64_t range_node = 0;
     bool is_graph_launch = false;
     // Of work in a graph, two places: where the graph was launched, and where its node was captured or added. Their own
     // sites; the fields above then mean nothing.
@@ -81,7 +82,7 @@ class FileAnalysis {
   bool TakeTransfers(const format::Chunk& chunk);
   bool TakeAllocations(const format::Chunk& chunk);
   bool TakeSynchronizations(const format::Chunk& chunk);
-  CallSiteId InternSite(uint64_t stack_node, uint64_t api, bool is_graph_launch);
+  CallSiteId InternSite(uint64_t stack_node, uint64_t api, uint64_t range_node, bool is_graph_launch);
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
   LeafId InternLeaf(uint64_t id, LeafKind kind);
@@ -97,7 +98,7 @@ class FileAnalysis {
   ConstructionCalls construction_calls_;
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
-  absl::flat_hash_map<std::tuple<uint64_t, uint64_t, bool>, CallSiteId> site_ids_;
+  absl::flat_hash_map<std::tuple<uint64_t, uint64_t, uint64_t, bool>, CallSiteId> site_ids_;
   std::vector<Leaf> leaves_;
   absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
   absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;

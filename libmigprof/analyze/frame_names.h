@@ -15,6 +15,8 @@ namespace migprof::analyze {
 struct StackView {
   // Also show how CUDA's libraries, the C runtime's start-up code and compiler-made launch stubs call each other.
   bool show_internals = false;
+  // Show the ranges that the program opened (NVTX, migprof_push) as frames.
+  bool show_ranges = true;
 };
 
 // Names the stacks of one trace file. The definitions and the table must outlive it.
@@ -25,6 +27,9 @@ class FrameNames {
 
   // Frames of a call, outermost first: the host stack that ends in `stack_node`, and the API call itself.
   std::vector<FrameId> CallPath(uint64_t stack_node, const std::string& api);
+
+  // The ranges around a call, outermost first; none when they are not to be shown.
+  std::vector<FrameId> RangePath(uint64_t range_node);
 
   FrameId Kernel(uint64_t shape);
   // `what`: column::transfers::kWhat.

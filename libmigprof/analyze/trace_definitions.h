@@ -29,6 +29,13 @@ struct StackNodeDefinition {
   uint32_t depth = 0;
 };
 
+struct RangeNodeDefinition {
+  uint64_t parent = 0;
+  uint64_t name = 0;    // string id
+  uint64_t domain = 0;  // string id; 0: the default one
+  uint32_t depth = 0;
+};
+
 // Ids come from a file nobody vouches for, so everything is looked up and nothing indexed by them. A name or parent
 // that is not there reads as none.
 class TraceDefinitions {
@@ -41,6 +48,7 @@ class TraceDefinitions {
   const ModuleDefinition* Module(uint64_t id) const;
   const FrameDefinition* Frame(uint64_t id) const;
   const StackNodeDefinition* StackNode(uint64_t id) const;
+  const RangeNodeDefinition* RangeNode(uint64_t id) const;
   // String id of the kernel's name; 0 when unknown.
   uint64_t KernelName(uint64_t shape) const;
 
@@ -50,12 +58,14 @@ class TraceDefinitions {
   bool AddFrames(const format::Chunk& chunk);
   bool AddFrameNames(const format::Chunk& chunk);
   bool AddStackNodes(const format::Chunk& chunk);
+  bool AddRangeNodes(const format::Chunk& chunk);
   bool AddShapes(const format::Chunk& chunk);
 
   absl::flat_hash_map<uint64_t, std::string> strings_;
   absl::flat_hash_map<uint64_t, ModuleDefinition> modules_;
   absl::flat_hash_map<uint64_t, FrameDefinition> frames_;
   absl::flat_hash_map<uint64_t, StackNodeDefinition> stack_nodes_;
+  absl::flat_hash_map<uint64_t, RangeNodeDefinition> range_nodes_;
   absl::flat_hash_map<uint64_t, uint64_t> kernel_names_;
 };
 

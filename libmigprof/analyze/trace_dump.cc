@@ -74,7 +74,13 @@ constexpr ColumnStyle kCallsColumns[] = {{column::calls::kCorrelation, "correlat
                                          {column::calls::kStackNode, "stack_node"},
                                          {column::calls::kApi, "api", Style::kString},
                                          {column::calls::kClass, "class"},
-                                         {column::calls::kFlags, "flags"}};
+                                         {column::calls::kFlags, "flags"},
+                                         {column::calls::kRangeNode, "range_node"}};
+constexpr ColumnStyle kRangeNodesColumns[] = {{column::range_nodes::kId, "id"},
+                                              {column::range_nodes::kParent, "parent"},
+                                              {column::range_nodes::kName, "name", Style::kString},
+                                              {column::range_nodes::kDomain, "domain", Style::kString},
+                                              {column::range_nodes::kFlags, "flags"}};
 constexpr ColumnStyle kCallOutcomesColumns[] = {{column::call_outcomes::kCorrelation, "correlation"},
                                                 {column::call_outcomes::kOutcome, "outcome"},
                                                 {column::call_outcomes::kDetail, "detail"}};
@@ -134,6 +140,7 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kStackNodes, "stack_node", kStackNodesColumns},
     {ChunkKind::kKernelShapes, "kernel_shape", kKernelShapesColumns},
     {ChunkKind::kThreads, "thread", kThreadsColumns},
+    {ChunkKind::kRangeNodes, "range_node", kRangeNodesColumns},
     {ChunkKind::kCalls, "call", kCallsColumns},
     {ChunkKind::kCallOutcomes, "call_outcome", kCallOutcomesColumns},
     {ChunkKind::kKernels, "kernel", kKernelsColumns},

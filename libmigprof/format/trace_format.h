@@ -30,6 +30,7 @@ enum class ChunkKind : uint16_t {
   kStackNodes = 7,
   kKernelShapes = 8,
   kThreads = 9,
+  kRangeNodes = 13,
   // Events.
   kCalls = 16,
   kCallOutcomes = 17,
@@ -120,7 +121,11 @@ namespace threads {
 inline constexpr uint16_t kId = 1, kSystemId = 2, kName = 3;
 }
 namespace calls {
-inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7;
+inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7,
+                          kRangeNode = 9;
+}
+namespace range_nodes {
+inline constexpr uint16_t kId = 1, kParent = 2, kName = 3, kDomain = 4, kFlags = 5;
 }
 namespace call_outcomes {
 inline constexpr uint16_t kCorrelation = 1, kOutcome = 2, kDetail = 3;
@@ -172,6 +177,9 @@ constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass:
 // column::calls::kFlags
 inline constexpr uint64_t kCallStackTruncated = 1;  // the outermost frames are missing
 inline constexpr uint64_t kCallStackMissing = 2;    // the stack was lost or not asked for
+
+// column::range_nodes::kFlags
+inline constexpr uint64_t kRangeStarted = 1;  // started and ended, perhaps by another thread; else pushed and popped
 
 // column::call_outcomes::kOutcome: what became of a call that will have no GPU activity of its own.
 enum class CallOutcome : uint8_t {

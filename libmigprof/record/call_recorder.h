@@ -7,6 +7,7 @@
 
 #include "libmigprof/format/trace_format.h"
 #include "libmigprof/record/context_table.h"
+#include "libmigprof/record/range_stack.h"
 #include "libmigprof/record/ring_records.h"
 #include "libmigprof/record/thread_slot.h"
 
@@ -38,6 +39,9 @@ class CallRecorder {
   }
 
  private:
+  // Returns the hash of the innermost range that the drain thread knows now.
+  uint64_t SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept;
+  bool SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept;
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
   void PushOutcome(ThreadSlot* slot, uint32_t correlation, format::CallOutcome outcome, uint64_t detail) noexcept;
 

@@ -62,6 +62,12 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
       }
       return;
     }
+    case RingRecordKind::kRange: {
+      const auto& range = *reinterpret_cast<const RangeRecord*>(header);
+      return parts_.definitions->ranges.Define(range.hash, range.parent_hash, {range.text(), range.domain_length},
+                                               {range.text() + range.domain_length, range.name_length},
+                                               header->flags != 0);
+    }
     case RingRecordKind::kGraphNodes:
       return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
     case RingRecordKind::kPadding:
@@ -80,7 +86,8 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
                   .stack_node = parts_.definitions->stacks.Find(call.stack_hash),
                   .api = api->second.name,
                   .call_class = api->second.call_class,
-                  .flags = call.header.flags};
+                  .flags = call.header.flags,
+                  .range_node = parts_.definitions->ranges.Find(call.range_hash)};
   if (event.stack_node == 0) {
     event.flags |= format::kCallStackMissing;
     ++stacks_lost_;
@@ -189,8 +196,11 @@ void Drain::NoteLosses() {
 
 Counters Drain::CountersOf(uint32_t ordinal) {
   uint64_t dropped_outcomes = 0;
-  parts_.slots->ForEach(
-      [&](ThreadSlot* slot) { dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed); });
+  uint64_t lost_ranges = RangeStack::overflowed();
+  parts_.slots->ForEach([&](ThreadSlot* slot) {
+    dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
+    lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
+  });
   return {{"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
           {"process.calls", calls_},
           {"process.activities", activities_},
@@ -198,6 +208,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.dropped_outcomes", dropped_outcomes},
           {"process.dropped_graph_nodes", dropped_graph_nodes_},
           {"process.forgotten_graph_events", graph_log_.forgotten()},
+          {"process.ranges_lost", lost_ranges},
           {"process.stacks_lost", stacks_lost_},
           {"process.unrouted_calls", unrouted_calls_},
           {"process.unrouted_activities", unrouted_activities_},

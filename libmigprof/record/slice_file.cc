@@ -54,13 +54,19 @@ SliceFile::SliceFile(Definitions* definitions)
       threads_(
           ChunkKind::kThreads,
           {{{column::threads::kId, kDelta}, {column::threads::kSystemId, kPlain}, {column::threads::kName, kPlain}}}),
+      range_nodes_(ChunkKind::kRangeNodes, {{{column::range_nodes::kId, kDelta},
+                                             {column::range_nodes::kParent, kDelta},
+                                             {column::range_nodes::kName, kPlain},
+                                             {column::range_nodes::kDomain, kPlain},
+                                             {column::range_nodes::kFlags, kPlain}}}),
       calls_(ChunkKind::kCalls, {{{column::calls::kCorrelation, kDelta},
                                   {column::calls::kTime, kDelta},
                                   {column::calls::kThread, kPlain},
                                   {column::calls::kStackNode, kPlain},
                                   {column::calls::kApi, kPlain},
                                   {column::calls::kClass, kPlain},
-                                  {column::calls::kFlags, kPlain}}}),
+                                  {column::calls::kFlags, kPlain},
+                                  {column::calls::kRangeNode, kPlain}}}),
       outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
                                             {column::call_outcomes::kOutcome, kPlain},
                                             {column::call_outcomes::kDetail, kPlain}}}),
@@ -178,6 +184,15 @@ void SliceFile::NeedStack(uint32_t node) {
   }
 }
 
+void SliceFile::NeedRange(uint32_t node) {
+  if (node == 0 || !ranges_defined_.Insert(node)) return;
+  const RangeNode& range = definitions_->ranges[node];
+  NeedRange(range.parent);  // as deep as a thread's open ranges
+  NeedString(range.name);
+  NeedString(range.domain);
+  range_nodes_.Append({node, range.parent, range.name, range.domain, range.is_started ? format::kRangeStarted : 0});
+}
+
 void SliceFile::NeedShape(uint32_t id) {
   if (!shapes_defined_.Insert(id)) return;
   const ShapeDefinition& definition = definitions_->shapes[id];
@@ -199,8 +214,9 @@ void SliceFile::AddCall(const CallEvent& call) {
   NeedThread(call.thread);
   NeedStack(call.stack_node);
   NeedString(call.api);
+  NeedRange(call.range_node);
   calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
-                 static_cast<uint64_t>(call.call_class), call.flags});
+                 static_cast<uint64_t>(call.call_class), call.flags, call.range_node});
   calls_.NoteTime(call.time_ns, call.time_ns);
 }
 
@@ -311,6 +327,7 @@ Error SliceFile::Flush() {
   write(stack_nodes_, nullptr);
   write(shapes_, nullptr);
   write(threads_, nullptr);
+  write(range_nodes_, nullptr);
   write(calls_, &lost_calls_);
   write(outcomes_, nullptr);
   write(graph_nodes_, &lost_graph_nodes_);  // before the work of the nodes, so that this is not work of nodes unknown

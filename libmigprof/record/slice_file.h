@@ -28,6 +28,7 @@ struct CallEvent {
   uint32_t api = 0;         // in StringIndex
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
+  uint32_t range_node = 0;  // in RangeIndex; 0: none
 };
 
 // Something that happened to `count` graph nodes with ids, and origins if any, that follow each other.
@@ -93,6 +94,7 @@ class SliceFile {
   void NeedModule(uint32_t id);
   void NeedFrame(uint32_t id);
   void NeedStack(uint32_t node);
+  void NeedRange(uint32_t node);
   void NeedShape(uint32_t id);
   void NeedThread(uint32_t serial);
   void CollectFrameNames();
@@ -107,6 +109,7 @@ class SliceFile {
   DefinedSet modules_defined_;
   DefinedSet frames_defined_;
   DefinedSet stacks_defined_;
+  DefinedSet ranges_defined_;
   DefinedSet shapes_defined_;
   DefinedSet threads_defined_;
   std::vector<uint32_t> new_strings_;
@@ -119,7 +122,8 @@ class SliceFile {
   RowTable<3> stack_nodes_;
   RowTable<15> shapes_;
   RowTable<3> threads_;
-  RowTable<7> calls_;
+  RowTable<5> range_nodes_;
+  RowTable<8> calls_;
   RowTable<3> outcomes_;
   RowTable<9> kernels_;
   RowTable<10> transfers_;

@@ -8,7 +8,7 @@
 
 namespace migprof::record {
 
-enum class RingRecordKind : uint8_t { kPadding = 0, kCall = 1, kStack = 2, kOutcome = 3, kGraphNodes = 8 };
+enum class RingRecordKind : uint8_t { kPadding = 0, kCall = 1, kStack = 2, kOutcome = 3, kGraphNodes = 8, kRange = 9 };
 
 // The first bytes of every record. `bytes` is a multiple of 8.
 struct RingRecordHeader {

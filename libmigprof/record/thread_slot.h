@@ -32,6 +32,18 @@ class SentStacks {
   std::array<uint64_t, kSize> hashes_{};
 };
 
+// The same for ranges, of which there are fewer.
+class SentRanges {
+ public:
+  bool Contains(uint64_t hash) const { return hashes_[hash / 2 % kSize] == hash; }  // the lowest bit is always set
+  void Insert(uint64_t hash) { hashes_[hash / 2 % kSize] = hash; }
+  void Clear() { hashes_.fill(0); }
+
+ private:
+  static constexpr size_t kSize = 512;
+  std::array<uint64_t, kSize> hashes_{};
+};
+
 struct ThreadSlot {
   // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; kFree ->
   // kActive by the next owner.
@@ -50,12 +62,14 @@ struct ThreadSlot {
   GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
   uint32_t generation = 0;           // of the code that sent_stacks is about
   SentStacks sent_stacks;
+  SentRanges sent_ranges;
   NativeStackState native_stack;
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
   std::atomic<uint64_t> dropped_outcomes{0};
   std::atomic<uint64_t> dropped_graph_nodes{0};
+  std::atomic<uint64_t> dropped_ranges{0};
 };
 
 // All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any

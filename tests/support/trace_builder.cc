@@ -98,6 +98,11 @@ uint64_t TraceBuilder::Stack(const std::vector<uint64_t>& frames) {
   return node;
 }
 
+uint64_t TraceBuilder::Range(const std::string& name, uint64_t parent, const std::string& domain) {
+  ranges_.push_back({next_range_, parent, String(name), domain.empty() ? 0 : String(domain), 0});
+  return next_range_++;
+}
+
 uint64_t TraceBuilder::Shape(const std::string& kernel) {
   shapes_.push_back({next_shape_, String(kernel), 8});
   return next_shape_++;
@@ -147,6 +152,10 @@ void TraceBuilder::Flush() {
         &stack_nodes_);
   write(ChunkKind::kKernelShapes,
         {column::kernel_shapes::kId, column::kernel_shapes::kName, column::kernel_shapes::kGridX}, &shapes_);
+  write(ChunkKind::kRangeNodes,
+        {column::range_nodes::kId, column::range_nodes::kParent, column::range_nodes::kName,
+         column::range_nodes::kDomain, column::range_nodes::kFlags},
+        &ranges_);
 
   const auto write_events = [&](ChunkKind kind, const std::vector<uint16_t>& columns, Rows rows, uint64_t first,
                                 uint64_t last, uint64_t lost) {
@@ -160,14 +169,14 @@ void TraceBuilder::Flush() {
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
   for (const CallRow& row : calls_) {
-    rows.push_back(
-        {row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class), row.flags});
+    rows.push_back({row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class),
+                    row.flags, row.range_node});
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
   write_events(ChunkKind::kCalls,
                {column::calls::kCorrelation, column::calls::kTime, column::calls::kStackNode, column::calls::kApi,
-                column::calls::kClass, column::calls::kFlags},
+                column::calls::kClass, column::calls::kFlags, column::calls::kRangeNode},
                rows, first, last, std::exchange(lost_, 0));
   rows.clear();
   for (const auto& [correlation, outcome] : outcomes_) rows.push_back({correlation, static_cast<uint64_t>(outcome)});

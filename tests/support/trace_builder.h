@@ -20,6 +20,7 @@ struct CallRow {
   uint64_t api = 0;
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
+  uint64_t range_node = 0;
 };
 
 struct KernelRow {
@@ -73,6 +74,8 @@ class TraceBuilder {
   uint64_t Stack(const std::vector<uint64_t>& frames);
   // A node as it is, sense or not.
   void StackNode(uint64_t id, uint64_t parent, uint64_t frame) { stack_nodes_.push_back({id, parent, frame}); }
+  // A range inside of `parent`, or outermost when that is 0.
+  uint64_t Range(const std::string& name, uint64_t parent = 0, const std::string& domain = "");
   uint64_t Shape(const std::string& kernel);
 
   void Call(const CallRow& row) { calls_.push_back(row); }
@@ -108,8 +111,8 @@ class TraceBuilder {
   std::map<std::string, uint64_t> strings_;
   std::vector<std::pair<uint64_t, std::string>> new_strings_;
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
-  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_;
-  uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1;
+  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, ranges_;
+  uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1, next_range_ = 1;
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;
   std::vector<TransferRow> transfers_;

@@ -304,6 +304,32 @@ TEST_F(AnalysisTest, KernelsOfAGraph_AreBelowItsLaunchAndWhatCapturedThem) {
   EXPECT_EQ(slice.health.captured, 1u);
 }
 
+TEST_F(AnalysisTest, Ranges_AreOutsideTheHostFrames) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t stack = trace.Stack({trace.Frame("main", trace.Module("/usr/bin/app"), 0x1010)});
+  const uint64_t api = trace.String("cuLaunchKernel");
+  const uint64_t shape = trace.Shape("kernel");
+  const uint64_t epoch = trace.Range("epoch");
+  const uint64_t step = trace.Range("step", epoch, "lib");
+  trace.Call({.correlation = 1, .time_ns = 10, .stack_node = stack, .api = api, .range_node = step});
+  trace.Call({.correlation = 2, .time_ns = 20, .stack_node = stack, .api = api, .range_node = epoch});
+  trace.Call({.correlation = 3, .time_ns = 30, .stack_node = stack, .api = api});
+  for (uint64_t i = 1; i <= 3; ++i) {
+    trace.Kernel({.correlation = i, .start_ns = 100 * i, .duration_ns = 10 * i, .shape = shape});
+  }
+  trace.Close();
+  Analysis analysis = Analyze();
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              UnorderedElementsAre(Pair("app (100);epoch;lib: step;main;cuLaunchKernel;kernel", 10u),
+                                   Pair("app (100);epoch;main;cuLaunchKernel;kernel", 20u),
+                                   Pair("app (100);main;cuLaunchKernel;kernel", 30u)));
+  analysis = Analyze({.view = {.show_internals = false, .show_ranges = false}, .threads = 1, .progress = nullptr});
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              ElementsAre(Pair("app (100);main;cuLaunchKernel;kernel", 60u)));
+}
+
 TEST_F(AnalysisTest, WholeGraphLaunches_AreGraphTimeAndNoKernels) {
   TraceBuilder trace(Path("a"));
   trace.Process({{"graphs", "graph"}});

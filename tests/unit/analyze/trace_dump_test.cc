@@ -27,7 +27,11 @@ class TraceDumpTest : public testing::Test {
     const uint64_t app = trace.Module("/usr/bin/app", 0x1000);
     const uint64_t stack = trace.Stack({trace.Frame("main", app, 0x2000), trace.Frame("", app, 0x3000)});
     const uint64_t api = trace.String("cuLaunchKernel");
-    trace.Call({.correlation = 1, .time_ns = 1000, .stack_node = stack, .api = api});
+    trace.Call({.correlation = 1,
+                .time_ns = 1000,
+                .stack_node = stack,
+                .api = api,
+                .range_node = trace.Range("step", trace.Range("epoch"), "lib")});
     trace.Call({.correlation = 2, .time_ns = 2000, .api = api, .flags = format::kCallStackMissing});
     trace.Outcome(2, format::CallOutcome::kFailed);
     trace.Kernel({.correlation = 1, .start_ns = 1500, .duration_ns = 70, .shape = trace.Shape("_Z4axpyPf")});
