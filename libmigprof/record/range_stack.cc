@@ -155,8 +155,7 @@ void RangeStack::End(uint64_t id) noexcept {
 
 uint64_t RangeStack::Top() noexcept {
   if (ended_elsewhere_.load(std::memory_order_relaxed)) [[unlikely]] {
-    ended_elsewhere_.store(false, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_acquire);
+    ended_elsewhere_.exchange(false, std::memory_order_acquire);  // pairs with End: the places are as it left them
     for (uint32_t i = depth_; i-- > 0;) {
       const Range& range = ranges_[i];
       if (range.start != 0 && generations_[range.start - 1].load(std::memory_order_acquire) != range.generation) {
