@@ -5,9 +5,14 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "injection/boundary.h"
+#include "libmigprof/base/options.h"
+#include "libmigprof/record/nvtx_ranges.h"
+#include "libmigprof/record/range_stack.h"
 
 #define MIGPROF_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -18,6 +23,28 @@ MIGPROF_EXPORT int InitializeInjection(void) {
   return 1;
 }
 
+// Called by the NVTX in each binary that uses it, at its first NVTX call. After a 0 that binary's NVTX does nothing.
+MIGPROF_EXPORT int InitializeInjectionNvtx2(migprof::record::nvtx::GetExportTable get_export_table) {
+  if (getauxval(AT_SECURE) != 0 || migprof::ReadOptions(environ, nullptr).disabled) return 0;
+  return migprof::record::AttachNvtx(get_export_table) ? 1 : 0;
+}
+
+// Ranges of include/migprof/migprof.h. They have a domain of their own, so that they and NVTX's do not end each other.
+namespace {
+constexpr migprof::record::RangeText kOwnDomain = {0, {}};
+}  // namespace
+
+MIGPROF_EXPORT void migprof_push(const char* name) {
+  if (name == nullptr) return;
+  if (migprof::record::RangeStack* const ranges = migprof::record::RangeStack::Mine()) {
+    ranges->Push(&kOwnDomain, {name, strnlen(name, migprof::record::RangeStack::kMostText)});
+  }
+}
+
+MIGPROF_EXPORT void migprof_pop(void) {
+  if (migprof::record::RangeStack* const ranges = migprof::record::RangeStack::MineIfAny()) ranges->Pop(&kOwnDomain);
+}
+
 // The version of the library in this process, e.g. "0.1.0". Found with dlsym by include/migprof/migprof.h.
 MIGPROF_EXPORT const char* migprof_version(void) { return MIGPROF_VERSION; }
 
@@ -26,14 +53,19 @@ namespace {
 // All a process without CUDA ever runs of this library: no thread, no file, no descriptor, no output.
 __attribute__((constructor)) void OnLoad() {
   if (getauxval(AT_SECURE) != 0) return;
-  // Somebody else's injection library stays: the driver takes one only.
-  if (getenv("CUDA_INJECTION64_PATH") != nullptr) return;
+  const char* const chosen = getenv("CUDA_INJECTION64_PATH");
+  // Loaded by the driver, in the middle of the program: its environment is left alone, other threads may be reading it.
+  if (chosen != nullptr && getenv("LD_PRELOAD") == nullptr) return;
   Dl_info self;
   char path[PATH_MAX];
   if (dladdr(reinterpret_cast<void*>(&InitializeInjection), &self) == 0 || realpath(self.dli_fname, path) == nullptr) {
     return;
   }
+  // Somebody else's injection library stays: the driver takes one only. Then there is no use for ranges either.
+  char chosen_path[PATH_MAX];
+  if (chosen != nullptr && (realpath(chosen, chosen_path) == nullptr || strcmp(chosen_path, path) != 0)) return;
   setenv("CUDA_INJECTION64_PATH", path, 0);
+  setenv("NVTX_INJECTION64_PATH", path, 0);
 }
 
 __attribute__((destructor)) void OnUnload() {

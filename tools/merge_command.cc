@@ -184,6 +184,7 @@ int Merge(const MergeOptions& options) {
   analyze::AnalysisOptions analysis_options;
   analysis_options.view.show_internals = options.show_internals;
   analysis_options.view.show_interpreter = options.show_interpreter;
+  analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
   analyze::Analysis analysis;
   {

@@ -13,6 +13,7 @@ struct MergeOptions {
   std::vector<std::string> formats = {"svg"};
   bool show_internals = false;
   bool show_interpreter = false;
+  std::string nvtx = "frames";  // or "off"
   bool strict = false;
   bool table = true;
   bool quiet = false;  // no progress, no list of files

@@ -32,6 +32,10 @@ int main(int argc, char** argv) {
                 "also show how CUDA's libraries, start-up code and launch stubs call each other");
   run->add_flag("--show-interpreter", run_options.merge_options.show_interpreter,
                 "also show the Python interpreter's own C functions between Python frames");
+  run->add_option("--nvtx", run_options.merge_options.nvtx,
+                  "ranges that the program opened (NVTX, migprof_push): frames, or off")
+      ->check(CLI::IsMember({"frames", "off"}))
+      ->capture_default_str();
   run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
   run->footer(
       "Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started; 125 after wrong use.");

@@ -19,6 +19,9 @@ int main(int argc, char** argv) {
                "also show how CUDA's libraries, start-up code and launch stubs call each other");
   app.add_flag("--show-interpreter", options.show_interpreter,
                "also show the Python interpreter's own C functions between Python frames");
+  app.add_option("--nvtx", options.nvtx, "ranges that the program opened (NVTX, migprof_push): frames, or off")
+      ->check(CLI::IsMember({"frames", "off"}))
+      ->capture_default_str();
   app.add_flag("--strict", options.strict, "exit with 2 if anything was lost, unmatched or damaged");
   app.add_flag("-q,--quiet", options.quiet, "no progress bar, no list of files");
   app.add_flag("!--no-table", options.table, "no table on stdout");

@@ -2,6 +2,7 @@
 #include "libmigprof/analyze/file_analysis.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace migprof::analyze {
 
@@ -15,6 +16,10 @@ bool FileAnalysis::Take(const Chunk& chunk) {
       return TakeCalls(chunk);
     case ChunkKind::kCallOutcomes:
       return TakeOutcomes(chunk);
+    case ChunkKind::kGraphNodes:
+      return TakeGraphNodes(chunk);
+    case ChunkKind::kGraphRuns:
+      return TakeGraphRuns(chunk);
     case ChunkKind::kKernels:
       return TakeKernels(chunk);
     case ChunkKind::kTransfers:
@@ -38,39 +43,60 @@ CallSiteId FileAnalysis::InternSite(const CallSite& site) {
   return entry->second;
 }
 
-FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, bool is_kernel) {
-  const auto [entry, is_new] = leaf_ids_.try_emplace({id, is_kernel}, static_cast<LeafId>(leaves_.size()));
-  if (is_new) leaves_.push_back({id, is_kernel});
+CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns) {
+  const CallSiteId captured_at = graph_nodes_.SiteOf(node, time_ns);
+  if (captured_at == kUnknownSite) {
+    ++totals_.graph_unattributed;
+    return launched_at;
+  }
+  const auto [entry, is_new] =
+      graph_site_ids_.try_emplace(uint64_t{launched_at} << 32 | captured_at, static_cast<CallSiteId>(sites_.size()));
+  if (is_new) {
+    sites_.push_back({.launched_at = launched_at, .captured_at = captured_at});
+    site_calls_.push_back(0);
+  }
+  return entry->second;
+}
+
+FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
+  const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
+  if (is_new) leaves_.push_back({id, kind});
   return entry->second;
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, python] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, times, ranges, python] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
-      !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kPythonStackNode, &python)) {
+      !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times) ||
+      !chunk.Column(column::calls::kRangeNode, &ranges) || !chunk.Column(column::calls::kPythonStackNode, &python)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
-    if (classes[row] == 0 || !format::GivesWork(call_class)) continue;
-    const bool is_graph_launch = call_class == format::CallClass::kGraphLaunch;
-    totals_.graph_launches += is_graph_launch;
+    const bool constructs = call_class == format::CallClass::kGraphConstruction;
+    if (classes[row] == 0 || !(constructs || format::GivesWork(call_class))) continue;
+    const CallSiteId site = InternSite({.stack_node = stacks[row],
+                                        .python_node = python[row],
+                                        .api = apis[row],
+                                        .range_node = ranges[row],
+                                        .is_graph_launch = call_class == format::CallClass::kGraphLaunch,
+                                        .truncated = (flags[row] & format::kCallStackTruncated) != 0});
+    if (constructs) {
+      construction_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
+      continue;
+    }
+    totals_.graph_launches += call_class == format::CallClass::kGraphLaunch;
     totals_.stackless += (flags[row] & format::kCallStackMissing) != 0;
-    const bool truncated = (flags[row] & format::kCallStackTruncated) != 0;
-    totals_.truncated += truncated;
+    totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
     totals_.python_lost += (flags[row] & format::kCallPythonLost) != 0;
-    join_.AddCall(static_cast<uint32_t>(correlations[row]), InternSite({.stack_node = stacks[row],
-                                                                        .python_node = python[row],
-                                                                        .api = apis[row],
-                                                                        .is_graph_launch = is_graph_launch,
-                                                                        .truncated = truncated}));
+    join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row]);
   }
   return true;
 }
 
 bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
-  auto& [correlations, outcomes, unused1, unused2, unused3, unused4] = columns_;
+  auto& [correlations, outcomes, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
   if (!chunk.Column(column::call_outcomes::kCorrelation, &correlations) ||
       !chunk.Column(column::call_outcomes::kOutcome, &outcomes)) {
     return false;
@@ -81,9 +107,40 @@ bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
   return true;
 }
 
+bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
+  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2] = columns_;
+  if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
+      !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
+      !chunk.Column(column::graph_nodes::kCorrelation, &correlations) ||
+      !chunk.Column(column::graph_nodes::kCount, &counts)) {
+    return false;
+  }
+  // The rows of one thread are in order; those of several come one thread after the other.
+  std::vector<uint32_t> order(nodes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&times](uint32_t a, uint32_t b) { return times[a] < times[b]; });
+  bool sound = true;
+  for (const uint32_t row : order) {
+    GraphNodes::Event event{.event = static_cast<format::GraphNodeEvent>(events[row]),
+                            .node = nodes[row],
+                            .count = counts[row],
+                            .time_ns = times[row],
+                            .origin = origins[row]};
+    if (event.event == format::GraphNodeEvent::kCreated && correlations[row] != 0) {
+      const auto correlation = static_cast<uint32_t>(correlations[row]);
+      event.site = construction_calls_.SiteOf(correlation);
+      if (event.site == kUnknownSite) event.site = join_.SiteOf(correlation);
+    }
+    sound &= graph_nodes_.Add(event);
+  }
+  return sound;
+}
+
 void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                               Totals* totals) {
-  const CallSiteId site = join_.Match(static_cast<uint32_t>(correlation));
+                               uint64_t graph_node, Totals* totals) {
+  uint64_t launch_ns = start;
+  CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns);
+  if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns);
   const bool untimed = (flags & format::kActivityUntimed) != 0;
   if (untimed) {
     ++totals_.untimed;
@@ -99,37 +156,52 @@ void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
-  auto& [correlations, starts, durations, shapes, flags, unused] = columns_;
+  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2] = columns_;
   if (!chunk.Column(column::kernels::kCorrelation, &correlations) || !chunk.Column(column::kernels::kStart, &starts) ||
       !chunk.Column(column::kernels::kDuration, &durations) || !chunk.Column(column::kernels::kShape, &shapes) ||
-      !chunk.Column(column::kernels::kFlags, &flags)) {
+      !chunk.Column(column::kernels::kFlags, &flags) || !chunk.Column(column::kernels::kGraphNode, &graph_nodes)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
-    const LeafId leaf = InternLeaf(shapes[row], true);
-    AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row], &totals_.kernels);
+    const LeafId leaf = InternLeaf(shapes[row], LeafKind::kKernel);
+    AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row], graph_nodes[row], &totals_.kernels);
   }
   return true;
 }
 
 bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
-  auto& [correlations, starts, durations, bytes, what, flags] = columns_;
+  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused] = columns_;
   if (!chunk.Column(column::transfers::kCorrelation, &correlations) ||
       !chunk.Column(column::transfers::kStart, &starts) || !chunk.Column(column::transfers::kDuration, &durations) ||
       !chunk.Column(column::transfers::kBytes, &bytes) || !chunk.Column(column::transfers::kWhat, &what) ||
-      !chunk.Column(column::transfers::kFlags, &flags)) {
+      !chunk.Column(column::transfers::kFlags, &flags) || !chunk.Column(column::transfers::kGraphNode, &graph_nodes)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     Totals* totals = what[row] == format::kMemset ? &totals_.memsets : &totals_.memcpys;
     totals->bytes += bytes[row];
-    AddActivity(correlations[row], InternLeaf(what[row], false), starts[row], durations[row], flags[row], totals);
+    AddActivity(correlations[row], InternLeaf(what[row], LeafKind::kTransfer), starts[row], durations[row], flags[row],
+                graph_nodes[row], totals);
+  }
+  return true;
+}
+
+bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
+  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4] = columns_;
+  if (!chunk.Column(column::graph_runs::kCorrelation, &correlations) ||
+      !chunk.Column(column::graph_runs::kStart, &starts) || !chunk.Column(column::graph_runs::kDuration, &durations) ||
+      !chunk.Column(column::graph_runs::kFlags, &flags)) {
+    return false;
+  }
+  for (size_t row = 0; row < correlations.size(); ++row) {
+    AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
+                &totals_.graph_runs);
   }
   return true;
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, unused1, unused2, unused3] = columns_;
+  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
       !chunk.Column(column::allocations::kMemory, &kinds)) {
@@ -150,35 +222,66 @@ bool FileAnalysis::TakeSynchronizations(const Chunk& chunk) {
   return true;
 }
 
+NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const {
+  if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
+  const CallSite& site = sites_[id];
+  NodeId node = under;
+  for (const FrameId range : names->RangePath(site.range_node)) node = tree->Child(node, range);
+  const ShownPath path =
+      names->CallPath({site.stack_node, site.python_node, site.truncated}, definitions_.String(site.api));
+  for (const FrameId frame : path.frames) node = tree->Child(node, frame);
+  if (site.is_graph_launch) node = tree->Child(node, names->Note("[CUDA graph]", FrameKind::kGraph));
+  *unspliced = path.unspliced;
+  return node;
+}
+
 void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under) {
   FrameNames names(&definitions_, view, frames);
   std::vector<NodeId> site_nodes(sites_.size());
   std::vector<bool> site_done(sites_.size());
   std::vector<FrameId> leaf_frames(leaves_.size());
   for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
-    leaf_frames[leaf] = leaves_[leaf].is_kernel ? names.Kernel(leaves_[leaf].id) : names.Transfer(leaves_[leaf].id);
+    switch (leaves_[leaf].kind) {
+      case LeafKind::kKernel:
+        leaf_frames[leaf] = names.Kernel(leaves_[leaf].id);
+        break;
+      case LeafKind::kTransfer:
+        leaf_frames[leaf] = names.Transfer(leaves_[leaf].id);
+        break;
+      case LeafKind::kGraphRun:
+        leaf_frames[leaf] = names.Note("graph launch", FrameKind::kGraph);
+        break;
+    }
   }
+  std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
+  const auto place_of = [&](CallSiteId site, NodeId below) {
+    bool unspliced = false;
+    const NodeId node = PlaceOf(site, &names, tree, below, &unspliced);
+    if (unspliced && !counted[site]) {
+      counted[site] = true;
+      totals_.unspliced += site_calls_[site];
+    }
+    return node;
+  };
   // In a fixed order, so that equal input gives equal trees.
   std::vector<std::pair<uint64_t, Weight>> weights(weights_.begin(), weights_.end());
   std::sort(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [key, weight] : weights) {
-    const auto site = static_cast<CallSiteId>(key >> 32);
-    if (!site_done[site]) {
-      NodeId node = under;
-      if (site == kUnknownSite) {
-        node = tree->Child(node, names.Note("[unknown launch]"));
+    const auto id = static_cast<CallSiteId>(key >> 32);
+    if (!site_done[id]) {
+      const CallSite& site = sites_[id];
+      if (site.captured_at == kUnknownSite) {
+        site_nodes[id] = place_of(id, under);
       } else {
-        const CallSite& where = sites_[site];
-        const ShownPath path =
-            names.CallPath({where.stack_node, where.python_node, where.truncated}, definitions_.String(where.api));
-        for (const FrameId frame : path.frames) node = tree->Child(node, frame);
-        if (path.unspliced) totals_.unspliced += site_calls_[site];
-        if (sites_[site].is_graph_launch) node = tree->Child(node, names.Note("[CUDA graph]", FrameKind::kGraph));
+        NodeId launch = place_of(site.launched_at, under);
+        if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
+          launch = tree->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
+        }
+        site_nodes[id] = place_of(site.captured_at, launch);
       }
-      site_nodes[site] = node;
-      site_done[site] = true;
+      site_done[id] = true;
     }
-    tree->Add(tree->Child(site_nodes[site], leaf_frames[static_cast<LeafId>(key)]), weight.ns, weight.count);
+    tree->Add(tree->Child(site_nodes[id], leaf_frames[static_cast<LeafId>(key)]), weight.ns, weight.count);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/frame_names.h"
+#include "libmigprof/analyze/graph_nodes.h"
 #include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
@@ -23,11 +24,13 @@ struct FileTotals {
   Totals kernels;
   Totals memcpys;
   Totals memsets;
+  Totals graph_runs;
   uint64_t graph_launches = 0;
   uint64_t synchronize_ns = 0;
   uint64_t allocated_bytes = 0;
   uint64_t untimed = 0;
   uint64_t stackless = 0;
+  uint64_t graph_unattributed = 0;
   uint64_t truncated = 0;
   uint64_t python_lost = 0;
   uint64_t unspliced = 0;  // known after AddStacks
@@ -57,19 +60,25 @@ class FileAnalysis {
     uint64_t stack_node = 0;
     uint64_t python_node = 0;
     uint64_t api = 0;  // string id
+    uint64_t range_node = 0;
     bool is_graph_launch = false;
+    // Of work in a graph, two places: where the graph was launched, and where its node was captured or added. Their own
+    // sites; the fields above then mean nothing.
+    CallSiteId launched_at = kUnknownSite;
+    CallSiteId captured_at = kUnknownSite;
     bool truncated = false;  // the outermost frames are missing
 
     bool operator==(const CallSite&) const = default;
     template <typename H>
     friend H AbslHashValue(H hash, const CallSite& site) {
-      return H::combine(std::move(hash), site.stack_node, site.python_node, site.api, site.is_graph_launch,
-                        site.truncated);
+      return H::combine(std::move(hash), site.stack_node, site.python_node, site.range_node, site.api,
+                        site.is_graph_launch, site.truncated);
     }
   };
+  enum class LeafKind : uint8_t { kKernel, kTransfer, kGraphRun };
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
-    bool is_kernel = false;
+    LeafKind kind = LeafKind::kKernel;
   };
   struct Weight {
     uint64_t ns = 0;
@@ -78,28 +87,37 @@ class FileAnalysis {
 
   bool TakeCalls(const format::Chunk& chunk);
   bool TakeOutcomes(const format::Chunk& chunk);
+  bool TakeGraphNodes(const format::Chunk& chunk);
+  bool TakeGraphRuns(const format::Chunk& chunk);
   bool TakeKernels(const format::Chunk& chunk);
   bool TakeTransfers(const format::Chunk& chunk);
   bool TakeAllocations(const format::Chunk& chunk);
   bool TakeSynchronizations(const format::Chunk& chunk);
   CallSiteId InternSite(const CallSite& site);
-  LeafId InternLeaf(uint64_t id, bool is_kernel);
+  // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
+  CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
+  LeafId InternLeaf(uint64_t id, LeafKind kind);
   void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                   Totals* totals);
+                   uint64_t graph_node, Totals* totals);
+  // The node of `tree` for a site.
+  NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
+  GraphNodes graph_nodes_;
+  ConstructionCalls construction_calls_;
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
   std::vector<uint64_t> site_calls_{0};
   absl::flat_hash_map<CallSite, CallSiteId> site_ids_;
   std::vector<Leaf> leaves_;
-  absl::flat_hash_map<std::pair<uint64_t, bool>, LeafId> leaf_ids_;
+  absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
+  absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;
   absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf
 
   // Columns of the chunk at hand, kept to spare the allocations.
-  std::vector<uint64_t> columns_[6];
+  std::vector<uint64_t> columns_[8];
 };
 
 }  // namespace migprof::analyze

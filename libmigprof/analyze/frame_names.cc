@@ -193,6 +193,19 @@ ShownPath FrameNames::CallPath(const HostStack& host_stack, const std::string& a
   return shown;
 }
 
+std::vector<FrameId> FrameNames::RangePath(uint64_t range_node) {
+  std::vector<FrameId> path;
+  if (!view_.show_ranges) return path;
+  for (const RangeNodeDefinition* range = definitions_->RangeNode(range_node); range != nullptr;
+       range = definitions_->RangeNode(range->parent)) {
+    const std::string& domain = definitions_->String(range->domain);
+    const std::string& name = definitions_->String(range->name);
+    path.push_back(Note(domain.empty() ? name : absl::StrCat(domain, ": ", name), FrameKind::kRange));
+  }
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
 FrameId FrameNames::Kernel(uint64_t shape) {
   const std::string& symbol = definitions_->String(definitions_->KernelName(shape));
   const std::string full = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);

@@ -18,6 +18,8 @@ struct StackView {
   bool show_internals = false;
   // Also show the Python interpreter's own C functions, which stand between Python frames.
   bool show_interpreter = false;
+  // Show the ranges that the program opened (NVTX, migprof_push) as frames.
+  bool show_ranges = true;
 };
 
 // The two stacks of a call, each by its innermost node; 0: none.
@@ -41,6 +43,9 @@ class FrameNames {
 
   // Frames of a call: the host stack, and the API call itself.
   ShownPath CallPath(const HostStack& host_stack, const std::string& api);
+
+  // The ranges around a call, outermost first; none when they are not to be shown.
+  std::vector<FrameId> RangePath(uint64_t range_node);
 
   FrameId Kernel(uint64_t shape);
   // `what`: column::transfers::kWhat.

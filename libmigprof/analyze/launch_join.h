@@ -28,20 +28,29 @@ class LaunchJoin {
   };
 
   // A call that gives the GPU work. Correlation ids are 32 bits and wrap: a call whose id comes again is settled first.
-  void AddCall(uint32_t correlation, CallSiteId site);
+  // `time_ns`: of its entry.
+  void AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns = 0);
 
   // What became of a call, when it will have no activity. Unknown correlations are ignored.
   void AddOutcome(uint32_t correlation, format::CallOutcome outcome);
 
-  // The site of the call that caused an activity; kUnknownSite when its call is not, or no longer, there.
-  CallSiteId Match(uint32_t correlation) {
+  // The site of the call that caused an activity; kUnknownSite when its call is not, or no longer, there. `time_ns`, if
+  // not null, is set to the time of that call and left as it is when there is none.
+  CallSiteId Match(uint32_t correlation, uint64_t* time_ns = nullptr) {
     const auto call = calls_.find(correlation);
     if (call == calls_.end()) [[unlikely]] {
       ++counts_.orphaned;
       return kUnknownSite;
     }
     call->second.matched = true;
+    if (time_ns != nullptr) *time_ns = call->second.time_ns;
     return call->second.site;
+  }
+
+  // The site of a call that waits here; kUnknownSite when there is none. Does not count as a match.
+  CallSiteId SiteOf(uint32_t correlation) const {
+    const auto call = calls_.find(correlation);
+    return call != calls_.end() ? call->second.site : kUnknownSite;
   }
 
   // Settles what still waits, and returns the final counts: launches = matched + unmatched + captured + failed.
@@ -58,6 +67,7 @@ class LaunchJoin {
 
   struct Call {
     uint64_t serial;
+    uint64_t time_ns;
     CallSiteId site;
     format::CallOutcome outcome;  // 0: none
     bool matched;

@@ -42,6 +42,7 @@ void AddHealth(const Health& health, Health* sum) {
   sum->orphaned += health.orphaned;
   sum->stackless += health.stackless;
   sum->truncated += health.truncated;
+  sum->graph_unattributed += health.graph_unattributed;
   sum->python_lost += health.python_lost;
   sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;
@@ -52,7 +53,7 @@ void AddHealth(const Health& health, Health* sum) {
 
 bool HasLoss(const Health& health) {
   return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.python_lost + health.damaged_bytes + health.missing_chunks !=
+                 health.graph_unattributed + health.python_lost + health.damaged_bytes + health.missing_chunks !=
              0 ||
          health.stopped || health.killed;
 }

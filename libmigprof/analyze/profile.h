@@ -23,6 +23,8 @@ struct Health {
   uint64_t orphaned = 0;        // activities whose call is not in the trace; shown under "[unknown launch]"
   uint64_t stackless = 0;       // calls whose stack was lost
   uint64_t truncated = 0;       // calls whose stack lacks its outermost frames
+  // Activities of graph nodes of which it is not known what captured or added them.
+  uint64_t graph_unattributed = 0;
   uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
   uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
@@ -63,6 +65,7 @@ struct SliceProfile {
   Totals kernels;
   Totals memcpys;
   Totals memsets;
+  Totals graph_runs;  // whole launches of graphs, where their kernels were not recorded one by one
   uint64_t graph_launches = 0;
   uint64_t synchronize_ns = 0;   // time that host threads spent in synchronizing calls, summed
   uint64_t allocated_bytes = 0;  // device memory asked for, summed over all allocations

@@ -46,6 +46,7 @@ void AddTotals(const FileTotals& file, SliceProfile* slice) {
   add(file.kernels, &slice->kernels);
   add(file.memcpys, &slice->memcpys);
   add(file.memsets, &slice->memsets);
+  add(file.graph_runs, &slice->graph_runs);
   slice->graph_launches += file.graph_launches;
   slice->synchronize_ns += file.synchronize_ns;
   slice->allocated_bytes += file.allocated_bytes;
@@ -146,7 +147,8 @@ void SliceReader::FinishFile(OpenFile* file) {
   if (file->analysis != nullptr) {
     const LaunchJoin::Counts& join = file->analysis->FinishJoin();
     const FileTotals& totals = file->analysis->totals();
-    process.gpu_ns = totals.kernels.total_ns + totals.memcpys.total_ns + totals.memsets.total_ns;
+    process.gpu_ns =
+        totals.kernels.total_ns + totals.memcpys.total_ns + totals.memsets.total_ns + totals.graph_runs.total_ns;
     process.health.launches = join.launches;
     process.health.matched = join.matched;
     process.health.unmatched = join.unmatched;
@@ -155,6 +157,7 @@ void SliceReader::FinishFile(OpenFile* file) {
     process.health.orphaned = join.orphaned;
     process.health.untimed = totals.untimed;
     process.health.stackless = scan.process.stacks ? totals.stackless : 0;
+    process.health.graph_unattributed = scan.process.graph_nodes ? totals.graph_unattributed : 0;
     process.health.truncated = totals.truncated;
     process.health.python_lost = totals.python_lost;
     process.health.damaged_bytes += file->damage->damaged_bytes();

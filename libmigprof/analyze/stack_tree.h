@@ -22,7 +22,8 @@ enum class FrameKind : uint8_t {
   kKernel,
   kMemcpy,
   kMemset,
-  kNote,  // not a function: "[stack not recorded]", "[unknown launch]", "[truncated]"
+  kNote,   // not a function: "[stack not recorded]", "[unknown launch]", "[truncated]"
+  kRange,  // what the program itself says it is doing: NVTX, migprof_push
 };
 
 // One distinct frame. Two frames are the same when full_name, module and kind are.

@@ -36,6 +36,8 @@ bool TraceDefinitions::Add(const format::Chunk& chunk) {
       return AddPythonFrames(chunk);
     case format::ChunkKind::kPythonStackNodes:
       return AddStackNodes(chunk, &python_stack_nodes_);
+    case format::ChunkKind::kRangeNodes:
+      return AddRangeNodes(chunk);
     case format::ChunkKind::kKernelShapes:
       return AddShapes(chunk);
     default:
@@ -52,6 +54,7 @@ const std::string& TraceDefinitions::String(uint64_t id) const {
 const ModuleDefinition* TraceDefinitions::Module(uint64_t id) const { return FindIn(modules_, id); }
 const FrameDefinition* TraceDefinitions::Frame(uint64_t id) const { return FindIn(frames_, id); }
 const StackNodeDefinition* TraceDefinitions::StackNode(uint64_t id) const { return FindIn(stack_nodes_, id); }
+const RangeNodeDefinition* TraceDefinitions::RangeNode(uint64_t id) const { return FindIn(range_nodes_, id); }
 
 const PythonCodeDefinition* TraceDefinitions::PythonCode(uint64_t id) const { return FindIn(python_code_, id); }
 const PythonFrameDefinition* TraceDefinitions::PythonFrame(uint64_t id) const { return FindIn(python_frames_, id); }
@@ -159,6 +162,27 @@ bool TraceDefinitions::AddPythonFrames(const format::Chunk& chunk) {
   }
   for (size_t row = 0; row < ids.size(); ++row) {
     python_frames_[ids[row]] = {codes[row], lines[row], (flags[row] & format::kPythonFrameEntry) != 0};
+  }
+  return true;
+}
+
+bool TraceDefinitions::AddRangeNodes(const format::Chunk& chunk) {
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> parents;
+  std::vector<uint64_t> names;
+  std::vector<uint64_t> domains;
+  if (!chunk.Column(column::range_nodes::kId, &ids) || !chunk.Column(column::range_nodes::kParent, &parents) ||
+      !chunk.Column(column::range_nodes::kName, &names) || !chunk.Column(column::range_nodes::kDomain, &domains)) {
+    return false;
+  }
+  for (size_t row = 0; row < ids.size(); ++row) {
+    // As with stack nodes: no chain can be a circle.
+    if (ids[row] == 0) return false;
+    const RangeNodeDefinition* parent = RangeNode(parents[row]);
+    const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;
+    if (depth > kDeepestStack) return false;
+    range_nodes_.try_emplace(
+        ids[row], RangeNodeDefinition{parent != nullptr ? parents[row] : 0, names[row], domains[row], depth});
   }
   return true;
 }

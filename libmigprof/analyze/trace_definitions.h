@@ -40,6 +40,13 @@ struct PythonFrameDefinition {
   bool is_entry = false;
 };
 
+struct RangeNodeDefinition {
+  uint64_t parent = 0;
+  uint64_t name = 0;    // string id
+  uint64_t domain = 0;  // string id; 0: the default one
+  uint32_t depth = 0;
+};
+
 // Ids come from a file nobody vouches for, so everything is looked up and nothing indexed by them. A name or parent
 // that is not there reads as none.
 class TraceDefinitions {
@@ -55,6 +62,7 @@ class TraceDefinitions {
   const PythonCodeDefinition* PythonCode(uint64_t id) const;
   const PythonFrameDefinition* PythonFrame(uint64_t id) const;
   const StackNodeDefinition* PythonStackNode(uint64_t id) const;
+  const RangeNodeDefinition* RangeNode(uint64_t id) const;
   // String id of the kernel's name; 0 when unknown.
   uint64_t KernelName(uint64_t shape) const;
 
@@ -67,6 +75,7 @@ class TraceDefinitions {
   static bool AddStackNodes(const format::Chunk& chunk, StackNodes* nodes);
   bool AddPythonCode(const format::Chunk& chunk);
   bool AddPythonFrames(const format::Chunk& chunk);
+  bool AddRangeNodes(const format::Chunk& chunk);
   bool AddShapes(const format::Chunk& chunk);
 
   absl::flat_hash_map<uint64_t, std::string> strings_;
@@ -76,6 +85,7 @@ class TraceDefinitions {
   absl::flat_hash_map<uint64_t, PythonCodeDefinition> python_code_;
   absl::flat_hash_map<uint64_t, PythonFrameDefinition> python_frames_;
   StackNodes python_stack_nodes_;
+  absl::flat_hash_map<uint64_t, RangeNodeDefinition> range_nodes_;
   absl::flat_hash_map<uint64_t, uint64_t> kernel_names_;
 };
 

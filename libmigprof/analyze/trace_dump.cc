@@ -86,7 +86,13 @@ constexpr ColumnStyle kCallsColumns[] = {{column::calls::kCorrelation, "correlat
                                          {column::calls::kApi, "api", Style::kString},
                                          {column::calls::kClass, "class"},
                                          {column::calls::kFlags, "flags"},
-                                         {column::calls::kPythonStackNode, "python_stack_node"}};
+                                         {column::calls::kPythonStackNode, "python_stack_node"},
+                                         {column::calls::kRangeNode, "range_node"}};
+constexpr ColumnStyle kRangeNodesColumns[] = {{column::range_nodes::kId, "id"},
+                                              {column::range_nodes::kParent, "parent"},
+                                              {column::range_nodes::kName, "name", Style::kString},
+                                              {column::range_nodes::kDomain, "domain", Style::kString},
+                                              {column::range_nodes::kFlags, "flags"}};
 constexpr ColumnStyle kCallOutcomesColumns[] = {{column::call_outcomes::kCorrelation, "correlation"},
                                                 {column::call_outcomes::kOutcome, "outcome"},
                                                 {column::call_outcomes::kDetail, "detail"}};
@@ -122,6 +128,19 @@ constexpr ColumnStyle kSynchronizationsColumns[] = {
     {column::synchronizations::kCorrelation, "correlation"}, {column::synchronizations::kStart, "start"},
     {column::synchronizations::kDuration, "duration"},       {column::synchronizations::kWhat, "what"},
     {column::synchronizations::kStream, "stream"},           {column::synchronizations::kContext, "context"}};
+constexpr ColumnStyle kGraphNodesColumns[] = {{column::graph_nodes::kNode, "node"},
+                                              {column::graph_nodes::kTime, "time"},
+                                              {column::graph_nodes::kEvent, "event"},
+                                              {column::graph_nodes::kOrigin, "origin"},
+                                              {column::graph_nodes::kCorrelation, "correlation"},
+                                              {column::graph_nodes::kCount, "count"}};
+constexpr ColumnStyle kGraphRunsColumns[] = {{column::graph_runs::kCorrelation, "correlation"},
+                                             {column::graph_runs::kStart, "start"},
+                                             {column::graph_runs::kDuration, "duration"},
+                                             {column::graph_runs::kGraph, "graph"},
+                                             {column::graph_runs::kStream, "stream"},
+                                             {column::graph_runs::kContext, "context"},
+                                             {column::graph_runs::kFlags, "flags"}};
 constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
                                                 {column::clock_samples::kRealtime, "realtime"},
                                                 {column::clock_samples::kMonotonic, "monotonic"}};
@@ -136,12 +155,15 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kPythonCode, "python_code", kPythonCodeColumns},
     {ChunkKind::kPythonFrames, "python_frame", kPythonFramesColumns},
     {ChunkKind::kPythonStackNodes, "python_stack_node", kPythonStackNodesColumns},
+    {ChunkKind::kRangeNodes, "range_node", kRangeNodesColumns},
     {ChunkKind::kCalls, "call", kCallsColumns},
     {ChunkKind::kCallOutcomes, "call_outcome", kCallOutcomesColumns},
     {ChunkKind::kKernels, "kernel", kKernelsColumns},
     {ChunkKind::kTransfers, "transfer", kTransfersColumns},
     {ChunkKind::kAllocations, "allocation", kAllocationsColumns},
     {ChunkKind::kSynchronizations, "synchronization", kSynchronizationsColumns},
+    {ChunkKind::kGraphNodes, "graph_nodes", kGraphNodesColumns},
+    {ChunkKind::kGraphRuns, "graph_run", kGraphRunsColumns},
     {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
 };
 

@@ -58,6 +58,7 @@ void SetProcessFact(const std::string& key, const std::string& text, TraceProces
   if (key == "driver_version") process->driver_version = text;
   if (key == "simulated") process->simulated = text == "1";
   if (key == "stacks") process->stacks = text == "1";
+  if (key == "graphs") process->graph_nodes = text == "node";
 }
 
 void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIdentity* slice) {
@@ -100,7 +101,9 @@ void TakeNamedValues(const format::ChunkRef& ref, format::ChunkReader* reader, T
 
 }  // namespace
 
-bool IsActivity(ChunkKind kind) { return kind == ChunkKind::kKernels || kind == ChunkKind::kTransfers; }
+bool IsActivity(ChunkKind kind) {
+  return kind == ChunkKind::kKernels || kind == ChunkKind::kTransfers || kind == ChunkKind::kGraphRuns;
+}
 
 absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
   auto source = OpenTraceFile(path);

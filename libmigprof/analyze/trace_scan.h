@@ -50,6 +50,7 @@ struct TraceProcess {
   std::string driver_version;
   bool simulated = false;
   bool stacks = true;
+  bool graph_nodes = false;  // it was recorded where the nodes of graphs come from
 };
 
 struct TraceScan {

@@ -39,6 +39,13 @@ bool ParseLog(const char* text, Options* options) {
   return false;
 }
 
+bool ParseGraphs(const char* text, Options* options) {
+  if (std::strcmp(text, "node") == 0) return options->graphs = GraphDetail::kNode, true;
+  if (std::strcmp(text, "graph") == 0) return options->graphs = GraphDetail::kGraph, true;
+  if (std::strcmp(text, "off") == 0) return options->graphs = GraphDetail::kOff, true;
+  return false;
+}
+
 const OptionSpec* FindSpec(const char* name, size_t length) {
   for (const OptionSpec& spec : kOptionSpecs) {
     if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
@@ -55,7 +62,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 12> kOptionSpecs = {{
+const std::array<OptionSpec, 13> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -65,6 +72,10 @@ const std::array<OptionSpec, 12> kOptionSpecs = {{
     {"MIGPROF_PYTHON", "on", "on, off",
      "record the Python frames of these stacks, where the interpreter is a known CPython",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->python); }},
+    {"MIGPROF_GRAPHS", "node", "node, graph, off",
+     "CUDA graphs: each kernel below the code that captured or added its node; one duration per launch; or kernels "
+     "under the launch",
+     ParseGraphs},
     {"MIGPROF_MAX_DEPTH", "256", "32 to 512",
      "native frames kept per stack, a dozen of CUDA's own among them; deeper stacks lose their outermost frames",
      [](const char* text, Options* o) { return ParseNumber(text, 32, 512, &o->max_depth); }},

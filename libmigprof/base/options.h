@@ -10,6 +10,13 @@
 
 namespace migprof {
 
+// How much is recorded of the work in CUDA graphs.
+enum class GraphDetail : uint8_t {
+  kNode,   // every kernel and copy, and where each node was captured or added
+  kGraph,  // one duration per launch of a graph
+  kOff,    // every kernel and copy, under the launch of the graph
+};
+
 // The settings of one recording, as read from the environment.
 struct Options {
   std::array<char, 4096> output{};  // folder for traces
@@ -17,6 +24,7 @@ struct Options {
   bool disabled = false;
   bool stacks = true;
   bool python = true;
+  GraphDetail graphs = GraphDetail::kNode;
   LogLevel log = LogLevel::kNormal;
   uint32_t max_depth = 0;        // native frames kept per call
   uint32_t ring_kb = 0;          // KiB of ring per launching thread
@@ -36,7 +44,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 12> kOptionSpecs;
+extern const std::array<OptionSpec, 13> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

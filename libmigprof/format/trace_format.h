@@ -33,6 +33,7 @@ enum class ChunkKind : uint16_t {
   kPythonCode = 10,
   kPythonFrames = 11,
   kPythonStackNodes = 12,
+  kRangeNodes = 13,
   // Events.
   kCalls = 16,
   kCallOutcomes = 17,
@@ -40,6 +41,8 @@ enum class ChunkKind : uint16_t {
   kTransfers = 19,
   kAllocations = 20,
   kSynchronizations = 21,
+  kGraphNodes = 22,
+  kGraphRuns = 23,
   // Bookkeeping.
   kClockSamples = 32,
   kCounters = 33,
@@ -131,7 +134,10 @@ inline constexpr uint16_t kId = 1, kParent = 2, kFrame = 3;
 }
 namespace calls {
 inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7,
-                          kPythonStackNode = 8;
+                          kPythonStackNode = 8, kRangeNode = 9;
+}
+namespace range_nodes {
+inline constexpr uint16_t kId = 1, kParent = 2, kName = 3, kDomain = 4, kFlags = 5;
 }
 namespace call_outcomes {
 inline constexpr uint16_t kCorrelation = 1, kOutcome = 2, kDetail = 3;
@@ -151,6 +157,13 @@ inline constexpr uint16_t kCorrelation = 1, kTime = 2, kAddress = 3, kBytes = 4,
 namespace synchronizations {
 inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kWhat = 4, kStream = 5, kContext = 6;
 }
+namespace graph_nodes {
+inline constexpr uint16_t kNode = 1, kTime = 2, kEvent = 3, kOrigin = 4, kCorrelation = 5, kCount = 6;
+}
+namespace graph_runs {
+inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kGraph = 4, kStream = 5, kContext = 6,
+                          kFlags = 7;
+}
 namespace clock_samples {
 inline constexpr uint16_t kCupti = 1, kRealtime = 2, kMonotonic = 3;
 }
@@ -169,6 +182,7 @@ enum class CallClass : uint8_t {
   kAllocate = 5,
   kRelease = 6,
   kSynchronize = 7,
+  kGraphConstruction = 8,
 };
 constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass::kMemset; }
 
@@ -180,6 +194,9 @@ inline constexpr uint64_t kCallPythonLost = 4;      // the thread was inside Pyt
 // column::python_frames::kFlags
 inline constexpr uint64_t kPythonFrameEntry = 1;  // the outermost Python frame of one run of the evaluation loop
 
+// column::range_nodes::kFlags
+inline constexpr uint64_t kRangeStarted = 1;  // started and ended, perhaps by another thread; else pushed and popped
+
 // column::call_outcomes::kOutcome: what became of a call that will have no GPU activity of its own.
 enum class CallOutcome : uint8_t {
   kFailed = 1,    // the call returned the error in kDetail
@@ -190,7 +207,18 @@ enum class CallOutcome : uint8_t {
 // say are the device's as far as anybody knows.
 constexpr bool IsDeviceMemory(uint64_t memory_kind) { return memory_kind != 1 && memory_kind != 2; }
 
-// column::kernels::kFlags and column::transfers::kFlags
+// column::graph_nodes::kEvent: what happened to a node of a CUDA graph.
+enum class GraphNodeEvent : uint8_t {
+  kCreated = 1,  // by the call in kCorrelation: captured, or added explicitly
+  kCloned = 2,   // it is a copy of the node in kOrigin
+  kRemoved = 3,  // its id may come again for another node
+  kUpdated = 4,  // it does what the node in kOrigin does from now on
+};
+// column::graph_nodes::kCount: a row stands for this many nodes with ids, and origins if any, that follow each other.
+// No honest row stands for more.
+inline constexpr uint64_t kMaxGraphNodesPerRow = 1u << 20;
+
+// column::kernels::kFlags, column::transfers::kFlags and column::graph_runs::kFlags
 inline constexpr uint64_t kActivityUntimed = 1;  // CUPTI gave no usable times; start and duration are 0
 
 // column::transfers::kWhat: CUPTI's copy kind (1 host to device, 2 device to host, … 8 device to device, 10 peer to

@@ -42,6 +42,9 @@ struct TransferActivity : ActivityBase {
   uint64_t what = 0;  // column::transfers::kWhat
 };
 
+// One launch of a graph as a whole, when its nodes are not recorded one by one.
+struct GraphRunActivity : ActivityBase {};
+
 struct AllocationActivity {
   uint32_t correlation = 0;
   uint32_t device = 0;
@@ -81,6 +84,7 @@ class ActivitySink {
   virtual ~ActivitySink() = default;
   virtual void OnKernel(const KernelActivity& kernel) = 0;
   virtual void OnTransfer(const TransferActivity& transfer) = 0;
+  virtual void OnGraphRun(const GraphRunActivity& run) = 0;
   virtual void OnAllocation(const AllocationActivity& allocation) = 0;
   virtual void OnSynchronization(const SynchronizationActivity& synchronization) = 0;
   virtual void OnContext(const ContextActivity& context) = 0;

@@ -86,6 +86,18 @@ TransferActivity ReadMemset(const void* record) {
                       format::kMemset);
 }
 
+GraphRunActivity ReadGraphRun(const void* record) {
+  namespace at = layout::graph_trace;
+  GraphRunActivity run;
+  run.correlation = Load<uint32_t>(record, at::kCorrelation);
+  run.device = Load<uint32_t>(record, at::kDevice);
+  run.context = Load<uint32_t>(record, at::kContext);
+  run.stream = Load<uint32_t>(record, at::kStream);
+  run.graph = Load<uint32_t>(record, at::kGraph);
+  SetTimes(Load<uint64_t>(record, at::kStart), Load<uint64_t>(record, at::kEnd), &run);
+  return run;
+}
+
 AllocationActivity ReadAllocation(const void* record) {
   namespace at = layout::memory;
   AllocationActivity allocation;
@@ -141,6 +153,9 @@ void TranslateOne(const CUpti_Activity* record, size_t size, ActivitySink* sink)
       break;
     case CUPTI_ACTIVITY_KIND_MEMSET:
       if (size >= layout::memset_record::kMinimumBytes) return sink->OnTransfer(ReadMemset(record));
+      break;
+    case CUPTI_ACTIVITY_KIND_GRAPH_TRACE:
+      if (size >= layout::graph_trace::kMinimumBytes) return sink->OnGraphRun(ReadGraphRun(record));
       break;
     case CUPTI_ACTIVITY_KIND_MEMORY2:
       if (size >= layout::memory::kMinimumBytes) return sink->OnAllocation(ReadAllocation(record));

@@ -2,6 +2,7 @@
 #include "libmigprof/record/call_recorder.h"
 
 #include <cstring>
+#include <string_view>
 
 namespace migprof::record {
 namespace {
@@ -23,6 +24,8 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   if (slot->open_correlation == correlation && correlation != 0) return;
   slot->open_correlation = correlation;
   slot->open_context = context;
+  slot->open_callback_id = callback_id;
+  slot->open_captured = false;
 
   CallRecord record{};
   record.header = {sizeof(CallRecord), RingRecordKind::kCall, 0, correlation};
@@ -46,6 +49,7 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
     }
     if (python_ != nullptr) AddPythonStack(slot, &record);
   }
+  if (RangeStack* const ranges = RangeStack::MineIfAny()) record.range_hash = SendRanges(slot, ranges);
   uint8_t* const room = slot->ring.Reserve(sizeof(record));
   if (room == nullptr) [[unlikely]] {
     slot->open_correlation = 0;  // nobody will ask for the outcome of a call that is not in the trace
@@ -64,9 +68,7 @@ void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
     PushOutcome(slot, correlation, format::CallOutcome::kFailed, result);
 }
 
-void CallRecorder::Captured(uint64_t graph_node) noexcept {
-  ThreadSlot* const slot = slots_->Mine();
-  if (slot == nullptr || slot->open_correlation == 0) return;
+void CallRecorder::Captured(ThreadSlot* slot, uint64_t graph_node) noexcept {
   PushOutcome(slot, slot->open_correlation, format::CallOutcome::kCaptured, graph_node);
 }
 
@@ -111,6 +113,41 @@ bool CallRecorder::SendPythonStack(ThreadSlot* slot, const PythonStack& stack) n
   std::memcpy(room + sizeof(record), stack.frames, frame_bytes);
   slot->ring.Commit();
   slot->sent_python_stacks.Insert(stack.hash);
+  return true;
+}
+
+uint64_t CallRecorder::SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept {
+  const uint64_t top = ranges->Top();
+  if (top == 0 || slot->sent_ranges.Contains(top)) [[likely]]
+    return top;
+  uint64_t parent = 0;
+  for (uint32_t i = 0; i < ranges->depth(); ++i) {
+    const RangeStack::Range& range = (*ranges)[i];
+    if (!slot->sent_ranges.Contains(range.hash) && !SendRange(slot, range, parent)) {
+      CountUp(&slot->dropped_ranges);
+      return parent;  // the ranges around it are known
+    }
+    parent = range.hash;
+  }
+  return top;
+}
+
+bool CallRecorder::SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept {
+  const std::string_view domain = range.domain != nullptr ? range.domain->text() : std::string_view();
+  const auto bytes = static_cast<uint32_t>((sizeof(RangeRecord) + domain.size() + range.length + 7) / 8 * 8);
+  uint8_t* const room = slot->ring.Reserve(bytes);
+  if (room == nullptr) return false;
+  RangeRecord record{};
+  record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kRange, range.start != 0, 0};
+  record.hash = range.hash;
+  record.parent_hash = parent;
+  record.domain_length = static_cast<uint16_t>(domain.size());
+  record.name_length = range.length;
+  std::memcpy(room, &record, sizeof(record));
+  std::memcpy(room + sizeof(record), domain.data(), domain.size());
+  std::memcpy(room + sizeof(record) + domain.size(), range.text, range.length);
+  slot->ring.Commit();
+  slot->sent_ranges.Insert(range.hash);
   return true;
 }
 

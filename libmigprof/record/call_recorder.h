@@ -8,6 +8,7 @@
 #include "libmigprof/format/trace_format.h"
 #include "libmigprof/record/context_table.h"
 #include "libmigprof/record/python_runtime.h"
+#include "libmigprof/record/range_stack.h"
 #include "libmigprof/record/ring_records.h"
 #include "libmigprof/record/thread_slot.h"
 
@@ -34,8 +35,8 @@ class CallRecorder {
   void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
   // `result` is the CUresult of the call.
   void Exit(uint32_t correlation, uint32_t result) noexcept;
-  // The call this thread is inside of became node `graph_node` of a graph instead of running.
-  void Captured(uint64_t graph_node) noexcept;
+  // The call that `slot`, the thread's own, is inside of became node `graph_node` of a graph instead of running.
+  void Captured(ThreadSlot* slot, uint64_t graph_node) noexcept;
 
   // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
   void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }
@@ -46,6 +47,9 @@ class CallRecorder {
   }
 
  private:
+  // Returns the hash of the innermost range that the drain thread knows now.
+  uint64_t SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept;
+  bool SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept;
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
   void AddPythonStack(ThreadSlot* slot, CallRecord* record) noexcept;
   bool SendPythonStack(ThreadSlot* slot, const PythonStack& stack) noexcept;

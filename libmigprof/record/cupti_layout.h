@@ -61,6 +61,12 @@ inline constexpr size_t kType = 4, kStart = 8, kEnd = 16, kCorrelation = 24, kCo
 inline constexpr size_t kMinimumBytes = kStream + 4;
 }  // namespace synchronization
 
+// CUPTI_ACTIVITY_KIND_GRAPH_TRACE
+namespace graph_trace {
+inline constexpr size_t kCorrelation = 4, kStart = 8, kEnd = 16, kDevice = 24, kGraph = 28, kContext = 32, kStream = 36;
+inline constexpr size_t kMinimumBytes = kStream + 4;
+}  // namespace graph_trace
+
 // CUPTI_ACTIVITY_KIND_CONTEXT
 namespace context {
 inline constexpr size_t kContext = 4, kDevice = 8;
@@ -105,6 +111,10 @@ MIGPROF_AT(CUpti_ActivityMemory4, timestamp, memory::kTime);
 MIGPROF_AT(CUpti_ActivityMemory4, streamId, memory::kStream);
 MIGPROF_AT(CUpti_ActivitySynchronization2, correlationId, synchronization::kCorrelation);
 MIGPROF_AT(CUpti_ActivitySynchronization2, streamId, synchronization::kStream);
+MIGPROF_AT(CUpti_ActivityGraphTrace2, correlationId, graph_trace::kCorrelation);
+MIGPROF_AT(CUpti_ActivityGraphTrace2, start, graph_trace::kStart);
+MIGPROF_AT(CUpti_ActivityGraphTrace2, graphId, graph_trace::kGraph);
+MIGPROF_AT(CUpti_ActivityGraphTrace2, streamId, graph_trace::kStream);
 MIGPROF_AT(CUpti_ActivityContext3, deviceId, context::kDevice);
 MIGPROF_AT(CUpti_ActivityDevice5, id, device::kOrdinal);
 MIGPROF_AT(CUpti_ActivityDevice5, isCudaVisible, device::kIsCudaVisible);

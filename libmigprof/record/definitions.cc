@@ -95,6 +95,21 @@ uint32_t StackIndex::Find(uint64_t hash) const {
   return known != nullptr ? known_[*known].node : 0;
 }
 
+void RangeIndex::Define(uint64_t hash, uint64_t parent_hash, std::string_view domain, std::string_view name,
+                        bool is_started) {
+  if (ids_.Find(hash) != nullptr) return;
+  nodes_.push_back({.parent = Find(parent_hash),
+                    .name = strings_->Intern(name),
+                    .domain = domain.empty() ? 0 : strings_->Intern(domain),
+                    .is_started = is_started});
+  ids_.Insert(hash, static_cast<uint32_t>(nodes_.size()));
+}
+
+uint32_t RangeIndex::Find(uint64_t hash) const {
+  const uint32_t* id = ids_.Find(hash);
+  return id != nullptr ? *id : 0;
+}
+
 uint32_t ShapeIndex::Intern(const char* name, const KernelShape& shape) {
   const std::string_view text = name != nullptr ? name : "";
   const uint64_t key = HashBytes(text.data(), text.size(), HashBytes(&shape, sizeof(shape)));

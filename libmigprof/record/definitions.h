@@ -95,6 +95,30 @@ class StackIndex {
   std::vector<StackNode> nodes_;
 };
 
+// A range inside of all the ranges around it.
+struct RangeNode {
+  uint32_t parent = 0;  // 0: the outermost
+  uint32_t name = 0;    // in StringIndex
+  uint32_t domain = 0;  // in StringIndex; 0: the default one
+  bool is_started = false;
+};
+
+class RangeIndex {
+ public:
+  explicit RangeIndex(StringIndex* strings) : strings_(strings) {}
+
+  // The range behind `hash`, inside of the one behind `parent_hash`. A hash that is known stays what it was.
+  void Define(uint64_t hash, uint64_t parent_hash, std::string_view domain, std::string_view name, bool is_started);
+  // The node of a range that was defined, else 0.
+  uint32_t Find(uint64_t hash) const;
+  const RangeNode& operator[](uint32_t id) const { return nodes_[id - 1]; }
+
+ private:
+  StringIndex* strings_;
+  U64Map ids_;
+  std::vector<RangeNode> nodes_;
+};
+
 struct ShapeDefinition {
   uint32_t name = 0;  // in StringIndex; 0 when CUPTI gave none
   KernelShape shape;
@@ -136,6 +160,7 @@ struct Definitions {
   StringIndex strings;
   FrameIndex frames{&strings};
   StackIndex stacks{&frames};
+  RangeIndex ranges{&strings};
   ShapeIndex shapes{&strings};
   ThreadIndex threads{&strings};
   PythonIndex python{&strings};

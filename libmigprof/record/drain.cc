@@ -86,6 +86,14 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
       }
       return;
     }
+    case RingRecordKind::kRange: {
+      const auto& range = *reinterpret_cast<const RangeRecord*>(header);
+      return parts_.definitions->ranges.Define(range.hash, range.parent_hash, {range.text(), range.domain_length},
+                                               {range.text() + range.domain_length, range.name_length},
+                                               header->flags != 0);
+    }
+    case RingRecordKind::kGraphNodes:
+      return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
     case RingRecordKind::kPadding:
       return;
   }
@@ -93,11 +101,6 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
 
 void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   ++calls_;
-  SliceFile* const file = FileOfCall(call.context);
-  if (file == nullptr) {
-    ++unrouted_calls_;
-    return;
-  }
   parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
@@ -108,13 +111,34 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
                   .api = api->second.name,
                   .call_class = api->second.call_class,
                   .flags = call.header.flags,
-                  .python_node = parts_.definitions->python.FindStack(call.python_stack_hash)};
+                  .python_node = parts_.definitions->python.FindStack(call.python_stack_hash),
+                  .range_node = parts_.definitions->ranges.Find(call.range_hash)};
   if (event.stack_node == 0) {
     event.flags |= format::kCallStackMissing;
     ++stacks_lost_;
   }
   python_stacks_lost_ += (event.flags & format::kCallPythonLost) != 0;
-  file->AddCall(event);
+  last_calls_[&slot] = event;
+  if (SliceFile* const file = FileOfCall(call.context)) {
+    file->AddCall(event);
+  } else if (event.call_class != format::CallClass::kGraphConstruction) {
+    ++unrouted_calls_;  // graphs may be built without a device: graph_log_ knows what to do
+  }
+}
+
+void Drain::TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& record) {
+  const GraphNodesEvent nodes{.node = record.node,
+                              .time_ns = record.time_ns,
+                              .event = static_cast<format::GraphNodeEvent>(record.header.flags),
+                              .origin = record.origin,
+                              .correlation = record.header.correlation,
+                              .count = record.count};
+  const CallEvent* call = nullptr;
+  if (nodes.event == format::GraphNodeEvent::kCreated && nodes.correlation != 0) {
+    const auto last = last_calls_.find(&slot);
+    if (last != last_calls_.end() && last->second.correlation == nodes.correlation) call = &last->second;
+  }
+  graph_log_.Add(nodes, call, FileOfCall(record.context));
 }
 
 SliceFile* Drain::FileOfCall(uint32_t context) {
@@ -135,12 +159,19 @@ SliceFile* Drain::FileOfActivity(uint32_t context, uint32_t device) {
 
 void Drain::OnKernel(const KernelActivity& kernel) {
   SliceFile* const file = FileOfActivity(kernel.context, kernel.device);
+  if (file != nullptr && kernel.graph_node != 0) graph_log_.Complete(file);
   file != nullptr ? file->AddKernel(kernel) : void(++unrouted_activities_);
 }
 
 void Drain::OnTransfer(const TransferActivity& transfer) {
   SliceFile* const file = FileOfActivity(transfer.context, transfer.device);
+  if (file != nullptr && transfer.graph_node != 0) graph_log_.Complete(file);
   file != nullptr ? file->AddTransfer(transfer) : void(++unrouted_activities_);
+}
+
+void Drain::OnGraphRun(const GraphRunActivity& run) {
+  SliceFile* const file = FileOfActivity(run.context, run.device);
+  file != nullptr ? file->AddGraphRun(run) : void(++unrouted_activities_);
 }
 
 void Drain::OnAllocation(const AllocationActivity& allocation) {
@@ -174,12 +205,17 @@ void Drain::NoteLosses() {
     new_dropped_calls_[device] += dropped - dropped_calls_[device];
     dropped_calls_[device] = dropped;
   }
+  uint64_t dropped_graph_nodes = 0;
+  parts_.slots->ForEach(
+      [&](ThreadSlot* slot) { dropped_graph_nodes += slot->dropped_graph_nodes.load(std::memory_order_relaxed); });
+  new_dropped_graph_nodes_ += dropped_graph_nodes - std::exchange(dropped_graph_nodes_, dropped_graph_nodes);
   const uint64_t dropped_activities = parts_.tracer->TakeDroppedRecords();
   dropped_activities_ += dropped_activities;
   new_dropped_activities_ += dropped_activities;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     file->AddLostCalls(std::exchange(new_dropped_calls_[CountedDevice(ordinal)], 0));
-    // CUPTI does not say whose records it dropped: the first device's file carries them for the process.
+    // Graphs are the process's, and CUPTI does not say whose records it dropped: the first device's file carries them.
+    file->AddLostGraphNodes(std::exchange(new_dropped_graph_nodes_, 0));
     file->AddLostActivities(std::exchange(new_dropped_activities_, 0));
   });
 }
@@ -189,11 +225,13 @@ Counters Drain::CountersOf(uint32_t ordinal) {
   uint64_t by_libunwind = 0;
   uint64_t checked = 0;
   uint64_t different = 0;
+  uint64_t lost_ranges = RangeStack::overflowed();
   parts_.slots->ForEach([&](ThreadSlot* slot) {
     dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
     by_libunwind += slot->native_stack.by_libunwind.load(std::memory_order_relaxed);
     checked += slot->native_stack.checked.load(std::memory_order_relaxed);
     different += slot->native_stack.different.load(std::memory_order_relaxed);
+    lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
   });
   return {{"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
           {"device.late_calls", parts_.tracer->late_calls(ordinal)},
@@ -201,6 +239,9 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.activities", activities_},
           {"process.dropped_activities", dropped_activities_},
           {"process.dropped_outcomes", dropped_outcomes},
+          {"process.dropped_graph_nodes", dropped_graph_nodes_},
+          {"process.forgotten_graph_events", graph_log_.forgotten()},
+          {"process.ranges_lost", lost_ranges},
           {"process.stacks_lost", stacks_lost_},
           {"process.stacks_by_libunwind", by_libunwind},
           {"process.stacks_checked", checked},

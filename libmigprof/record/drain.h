@@ -12,6 +12,7 @@
 #include "libmigprof/record/cupti_api.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/gpu_tracer.h"
+#include "libmigprof/record/graph_log.h"
 #include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/record_sizes.h"
 #include "libmigprof/record/slice_files.h"
@@ -55,6 +56,7 @@ class Drain : private ActivitySink {
  private:
   void OnKernel(const KernelActivity& kernel) override;
   void OnTransfer(const TransferActivity& transfer) override;
+  void OnGraphRun(const GraphRunActivity& run) override;
   void OnAllocation(const AllocationActivity& allocation) override;
   void OnSynchronization(const SynchronizationActivity& synchronization) override;
   void OnContext(const ContextActivity& context) override;
@@ -66,6 +68,7 @@ class Drain : private ActivitySink {
   void TranslateBuffers(ActivityBuffer* buffer);
   void TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header);
   void TakeCall(const ThreadSlot& slot, const CallRecord& call);
+  void TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& nodes);
   SliceFile* FileOfCall(uint32_t context);
   SliceFile* FileOfActivity(uint32_t context, uint32_t device);
   void NoteLosses();
@@ -80,6 +83,8 @@ class Drain : private ActivitySink {
 
   Parts parts_;
   std::unordered_map<uint32_t, Api> apis_;  // by callback id
+  GraphLog graph_log_;
+  std::unordered_map<const ThreadSlot*, CallEvent> last_calls_;  // that may have made graph nodes
   uint64_t calls_ = 0;
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;
@@ -91,6 +96,8 @@ class Drain : private ActivitySink {
   std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
   std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file
   uint64_t new_dropped_activities_ = 0;
+  uint64_t dropped_graph_nodes_ = 0;
+  uint64_t new_dropped_graph_nodes_ = 0;
 };
 
 }  // namespace migprof::record

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/gpu_tracer.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/hooked_calls.h"
@@ -23,6 +25,9 @@ constexpr CUpti_ActivityKind kOptionalKinds[] = {
     CUPTI_ACTIVITY_KIND_CONTEXT, CUPTI_ACTIVITY_KIND_DEVICE,
 };
 
+// CUPTI_CBID_RESOURCE_GRAPH_NODE_UPDATED of CUPTI 13.0, which older headers lack and older libraries refuse.
+constexpr int kGraphNodeUpdated = 22;
+
 }  // namespace
 
 Error GpuTracer::Start(const Parts& parts) {
@@ -40,6 +45,7 @@ Error GpuTracer::Start(const Parts& parts) {
 void GpuTracer::Abandon() {
   for (const CUpti_ActivityKind kind : kRequiredKinds) parts_.cupti->activity_disable(kind);
   for (const CUpti_ActivityKind kind : kOptionalKinds) parts_.cupti->activity_disable(kind);
+  if (parts_.graph_detail == GraphDetail::kGraph) parts_.cupti->activity_disable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
   parts_.cupti->unsubscribe(subscriber_);
 }
 
@@ -58,15 +64,22 @@ Error GpuTracer::Subscribe() {
 }
 
 void GpuTracer::EnableCallbacks() {
+  const bool with_nodes = parts_.graph_detail == GraphDetail::kNode;
   for (const HookedCall& call : kHookedCalls) {
+    if (call.call_class == format::CallClass::kGraphConstruction && !with_nodes) continue;
     const CUptiResult result =
         parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, call.callback_id);
     if (result != CUPTI_SUCCESS) LogDebug("callback %s is not available (CUPTI error %d)", call.name, result);
   }
-  for (const CUpti_CallbackIdResource id :
-       {CUPTI_CBID_RESOURCE_CONTEXT_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED}) {
-    const CUptiResult result = parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_RESOURCE, id);
-    if (result != CUPTI_SUCCESS) LogDebug("resource callback %d is not available (CUPTI error %d)", id, result);
+  EnableResourceCallback(CUPTI_CBID_RESOURCE_CONTEXT_CREATED);
+  // Tells in every mode that a call was captured instead of run.
+  EnableResourceCallback(CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED);
+  if (!with_nodes) return;
+  EnableResourceCallback(CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED);
+  EnableResourceCallback(CUPTI_CBID_RESOURCE_GRAPHNODE_DESTROY_STARTING);
+  EnableResourceCallback(kGraphNodeUpdated);
+  for (const uint32_t id : kGraphDestroyCalls) {
+    parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, id);
   }
   // Refused by versions that have no such callback.
   parts_.cupti->enable_callback(1, subscriber_, kStateDomain, kFatalError);
@@ -90,6 +103,11 @@ void GpuTracer::CountLateCall(CUpti_CallbackId callback_id, const CUpti_Callback
   }
 }
 
+void GpuTracer::EnableResourceCallback(int id) {
+  const CUptiResult result = parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_RESOURCE, id);
+  if (result != CUPTI_SUCCESS) LogDebug("resource callback %d is not available (CUPTI error %d)", id, result);
+}
+
 Error GpuTracer::EnableActivities() {
   const CuptiApi& cupti = *parts_.cupti;
   cupti.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
@@ -108,11 +126,13 @@ Error GpuTracer::EnableActivities() {
       return {"CUPTI refused to record kernels and copies", result};
     }
   }
-  for (const CUpti_ActivityKind kind : kOptionalKinds) {
+  const auto enable_if_possible = [&](CUpti_ActivityKind kind) {
     if (const CUptiResult result = cupti.activity_enable(kind); result != CUPTI_SUCCESS) {
       LogDebug("activity kind %d is not available (CUPTI error %d)", kind, result);
     }
-  }
+  };
+  for (const CUpti_ActivityKind kind : kOptionalKinds) enable_if_possible(kind);
+  if (parts_.graph_detail == GraphDetail::kGraph) enable_if_possible(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
   return Error::None();
 }
 
@@ -128,6 +148,10 @@ uint64_t GpuTracer::TakeDroppedRecords() {
 }
 
 void GpuTracer::OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept {
+  const bool is_graph_destroy = std::find(std::begin(kGraphDestroyCalls), std::end(kGraphDestroyCalls), callback_id) !=
+                                std::end(kGraphDestroyCalls);
+  if (data.callbackSite == CUPTI_API_EXIT) parts_.graphs->CallEnds();
+  if (is_graph_destroy) return;
   if (data.callbackSite == CUPTI_API_ENTER) {
     parts_.calls->Enter(callback_id, data.correlationId, data.contextUid);
   } else {
@@ -145,11 +169,29 @@ void GpuTracer::OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceDat
         parts_.cupti->get_device_id(data.context, &device) != CUPTI_SUCCESS || !parts_.contexts->Add(context, device)) {
       unknown_contexts_.fetch_add(1, std::memory_order_relaxed);
     }
-  } else if (callback_id == CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED) {
-    const auto* graph = static_cast<const CUpti_GraphData*>(data.resourceDescriptor);
-    uint64_t node = 0;
-    if (graph != nullptr) parts_.cupti->get_graph_node_id(graph->node, &node);
-    parts_.calls->Captured(node);
+  } else if (const auto* graph = static_cast<const CUpti_GraphData*>(data.resourceDescriptor)) {
+    OnGraphNode(callback_id, *graph);
+  }
+}
+
+void GpuTracer::OnGraphNode(CUpti_CallbackId callback_id, const CUpti_GraphData& graph) noexcept {
+  uint64_t node = 0;
+  uint64_t origin = 0;
+  parts_.cupti->get_graph_node_id(graph.node, &node);
+  switch (static_cast<int>(callback_id)) {
+    case CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED:
+      return parts_.graphs->NodeCreated(node);
+    case CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED:
+      parts_.cupti->get_graph_node_id(graph.originalNode, &origin);
+      return parts_.graphs->NodeChanged(format::GraphNodeEvent::kCloned, node, origin);
+    case CUPTI_CBID_RESOURCE_GRAPHNODE_DESTROY_STARTING:
+      return parts_.graphs->NodeChanged(format::GraphNodeEvent::kRemoved, node, 0);
+    case kGraphNodeUpdated:
+      if (graph.originalNode == nullptr) return;  // nothing is said about where its new work comes from
+      parts_.cupti->get_graph_node_id(graph.originalNode, &origin);
+      return parts_.graphs->NodeChanged(format::GraphNodeEvent::kUpdated, node, origin);
+    default:
+      return;
   }
 }
 

@@ -7,10 +7,12 @@
 #include <cstdint>
 
 #include "libmigprof/base/error.h"
+#include "libmigprof/base/options.h"
 #include "libmigprof/record/activity_buffers.h"
 #include "libmigprof/record/call_recorder.h"
 #include "libmigprof/record/context_table.h"
 #include "libmigprof/record/cupti_api.h"
+#include "libmigprof/record/graph_recorder.h"
 
 namespace migprof::record {
 
@@ -22,6 +24,8 @@ class GpuTracer {
   struct Parts {
     const CuptiApi* cupti;
     CallRecorder* calls;
+    GraphRecorder* graphs;
+    GraphDetail graph_detail;
     ContextTable* contexts;
     ActivityBuffers* buffers;
     const std::atomic<bool>* recording;  // callbacks do nothing while it is false
@@ -55,8 +59,10 @@ class GpuTracer {
  private:
   Error Subscribe();
   void EnableCallbacks();
+  void EnableResourceCallback(int id);
   Error EnableActivities();
   void OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
+  void OnGraphNode(CUpti_CallbackId callback_id, const CUpti_GraphData& graph) noexcept;
   void OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceData& data) noexcept;
   void OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept;
   void CountLateCall(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;

@@ -4,6 +4,7 @@
 // are refused by it and that is fine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -125,6 +126,28 @@
   X(440, cuStreamSynchronize_ptsz, kSynchronize)              \
   X(800, cuCtxSynchronize_v2, kSynchronize)
 
+// Calls that make nodes of graphs, or copies of them; recorded when nodes are.
+#define MIGPROF_GRAPH_CALLS(X)                                  \
+  X(502, cuGraphAddKernelNode, kGraphConstruction)              \
+  X(504, cuGraphAddMemcpyNode, kGraphConstruction)              \
+  X(506, cuGraphAddMemsetNode, kGraphConstruction)              \
+  X(513, cuGraphInstantiate, kGraphConstruction)                \
+  X(523, cuGraphClone, kGraphConstruction)                      \
+  X(525, cuGraphAddChildGraphNode, kGraphConstruction)          \
+  X(530, cuGraphAddHostNode, kGraphConstruction)                \
+  X(561, cuGraphExecUpdate, kGraphConstruction)                 \
+  X(578, cuGraphInstantiate_v2, kGraphConstruction)             \
+  X(638, cuGraphAddMemAllocNode, kGraphConstruction)            \
+  X(639, cuGraphAddMemFreeNode, kGraphConstruction)             \
+  X(643, cuGraphInstantiateWithFlags, kGraphConstruction)       \
+  X(656, cuGraphInstantiateWithParams, kGraphConstruction)      \
+  X(657, cuGraphInstantiateWithParams_ptsz, kGraphConstruction) \
+  X(669, cuGraphAddBatchMemOpNode, kGraphConstruction)          \
+  X(689, cuGraphAddKernelNode_v2, kGraphConstruction)           \
+  X(696, cuGraphExecUpdate_v2, kGraphConstruction)              \
+  X(712, cuGraphAddNode, kGraphConstruction)                    \
+  X(723, cuGraphAddNode_v2, kGraphConstruction)
+
 namespace migprof::record {
 
 struct HookedCall {
@@ -134,8 +157,40 @@ struct HookedCall {
 };
 
 #define MIGPROF_HOOKED_CALL(id, name, call_class) {id, #name, format::CallClass::call_class},
-inline constexpr HookedCall kHookedCalls[] = {MIGPROF_HOOKED_CALLS(MIGPROF_HOOKED_CALL)};
+inline constexpr HookedCall kHookedCalls[] = {MIGPROF_HOOKED_CALLS(MIGPROF_HOOKED_CALL)
+                                                  MIGPROF_GRAPH_CALLS(MIGPROF_HOOKED_CALL)};
 #undef MIGPROF_HOOKED_CALL
+
+// The class of a recorded call; 0 for every other. Application threads ask at every node of a graph, so this is a
+// table.
+inline constexpr std::array<format::CallClass, 1024> kCallClasses = [] {
+  std::array<format::CallClass, 1024> classes{};
+  for (const HookedCall& call : kHookedCalls) classes[call.callback_id] = call.call_class;
+  return classes;
+}();
+constexpr format::CallClass CallClassOf(uint32_t callback_id) {
+  return callback_id < kCallClasses.size() ? kCallClasses[callback_id] : format::CallClass{};
+}
+
+// Whether a call makes its graph nodes as copies of others, whose sites they keep.
+constexpr bool CopiesGraphNodes(uint32_t callback_id) {
+  switch (callback_id) {
+    case 513:  // cuGraphInstantiate
+    case 523:  // cuGraphClone
+    case 561:  // cuGraphExecUpdate
+    case 578:  // cuGraphInstantiate_v2
+    case 643:  // cuGraphInstantiateWithFlags
+    case 656:  // cuGraphInstantiateWithParams
+    case 657:  // cuGraphInstantiateWithParams_ptsz
+    case 696:  // cuGraphExecUpdate_v2
+      return true;
+    default:
+      return false;
+  }
+}
+
+// cuGraphExecDestroy, cuGraphDestroy, cuGraphDestroyNode: not recorded as calls, but nodes go in them.
+inline constexpr uint32_t kGraphDestroyCalls[] = {516, 517, 522};
 
 // The name a user knows: without the suffixes of versions and of per-thread default streams.
 std::string PublicName(const char* callback_name);

@@ -42,6 +42,7 @@ struct Session final : DrainWork {
   Definitions definitions;
   PythonRuntime python;
   CallRecorder* calls = nullptr;
+  GraphRecorder* graphs = nullptr;
   SliceFiles* files = nullptr;
   Drain* drain = nullptr;
   DrainThread thread;
@@ -104,6 +105,18 @@ std::string AbsolutePath(const char* path) {
   return folder + "/" + path;
 }
 
+const char* GraphsFact(GraphDetail detail) {
+  switch (detail) {
+    case GraphDetail::kNode:
+      return "node";
+    case GraphDetail::kGraph:
+      return "graph";
+    case GraphDetail::kOff:
+      break;
+  }
+  return "off";
+}
+
 Facts ProcessFacts(const Options& options, const ProcessInfo& process, const CuptiApi& cupti,
                    const mig::DriverApi& driver, int driver_version, uint64_t cupti_start_ns) {
   const bool simulated = driver.simulator_version != nullptr;
@@ -117,6 +130,7 @@ Facts ProcessFacts(const Options& options, const ProcessInfo& process, const Cup
           {"cupti_version", std::to_string(cupti.version)},
           {"driver_version", std::to_string(driver_version)},
           {"stacks", options.stacks ? "1" : "0"},
+          {"graphs", GraphsFact(options.graphs)},
           {"simulated", simulated ? "1" : "0"},
           {"simulator_version", simulated ? driver.simulator_version() : ""}};
 }
@@ -154,6 +168,8 @@ Error Build(Session* session) {
   session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
                                     session->options.stacks ? session->options.max_depth : 0, python,
                                     session->options.check_stacks);
+  session->graphs =
+      new GraphRecorder(&session->slots, session->calls, &CuptiNow, session->options.graphs == GraphDetail::kNode);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
   const ProcessInfo process = ReadProcessInfo();
   session->files = new SliceFiles(
@@ -162,8 +178,8 @@ Error Build(Session* session) {
   session->drain =
       new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
                  session->calls, &session->tracer, session->files, &session->definitions, python});
-  if (Error error =
-          session->tracer.Start({&session->cupti, session->calls, &session->contexts, &session->buffers, &g_recording});
+  if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
+                                           &session->contexts, &session->buffers, &g_recording});
       !error.ok()) {
     return error;
   }

@@ -67,6 +67,11 @@ SliceFile::SliceFile(Definitions* definitions)
       threads_(
           ChunkKind::kThreads,
           {{{column::threads::kId, kDelta}, {column::threads::kSystemId, kPlain}, {column::threads::kName, kPlain}}}),
+      range_nodes_(ChunkKind::kRangeNodes, {{{column::range_nodes::kId, kDelta},
+                                             {column::range_nodes::kParent, kDelta},
+                                             {column::range_nodes::kName, kPlain},
+                                             {column::range_nodes::kDomain, kPlain},
+                                             {column::range_nodes::kFlags, kPlain}}}),
       calls_(ChunkKind::kCalls, {{{column::calls::kCorrelation, kDelta},
                                   {column::calls::kTime, kDelta},
                                   {column::calls::kThread, kPlain},
@@ -74,7 +79,8 @@ SliceFile::SliceFile(Definitions* definitions)
                                   {column::calls::kApi, kPlain},
                                   {column::calls::kClass, kPlain},
                                   {column::calls::kFlags, kPlain},
-                                  {column::calls::kPythonStackNode, kPlain}}}),
+                                  {column::calls::kPythonStackNode, kPlain},
+                                  {column::calls::kRangeNode, kPlain}}}),
       outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
                                             {column::call_outcomes::kOutcome, kPlain},
                                             {column::call_outcomes::kDetail, kPlain}}}),
@@ -111,6 +117,19 @@ SliceFile::SliceFile(Definitions* definitions)
                                                         {column::synchronizations::kWhat, kPlain},
                                                         {column::synchronizations::kStream, kPlain},
                                                         {column::synchronizations::kContext, kPlain}}}),
+      graph_nodes_(ChunkKind::kGraphNodes, {{{column::graph_nodes::kNode, kDelta},
+                                             {column::graph_nodes::kTime, kDelta},
+                                             {column::graph_nodes::kEvent, kPlain},
+                                             {column::graph_nodes::kOrigin, kDelta},
+                                             {column::graph_nodes::kCorrelation, kDelta},
+                                             {column::graph_nodes::kCount, kPlain}}}),
+      graph_runs_(ChunkKind::kGraphRuns, {{{column::graph_runs::kCorrelation, kDelta},
+                                           {column::graph_runs::kStart, kDelta},
+                                           {column::graph_runs::kDuration, kPlain},
+                                           {column::graph_runs::kGraph, kPlain},
+                                           {column::graph_runs::kStream, kPlain},
+                                           {column::graph_runs::kContext, kPlain},
+                                           {column::graph_runs::kFlags, kPlain}}}),
       clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
                                                  {column::clock_samples::kRealtime, kDelta},
                                                  {column::clock_samples::kMonotonic, kDelta}}}) {}
@@ -203,6 +222,15 @@ void SliceFile::NeedPythonStack(uint32_t node) {
   }
 }
 
+void SliceFile::NeedRange(uint32_t node) {
+  if (node == 0 || !ranges_defined_.Insert(node)) return;
+  const RangeNode& range = definitions_->ranges[node];
+  NeedRange(range.parent);  // as deep as a thread's open ranges
+  NeedString(range.name);
+  NeedString(range.domain);
+  range_nodes_.Append({node, range.parent, range.name, range.domain, range.is_started ? format::kRangeStarted : 0});
+}
+
 void SliceFile::NeedShape(uint32_t id) {
   if (!shapes_defined_.Insert(id)) return;
   const ShapeDefinition& definition = definitions_->shapes[id];
@@ -225,13 +253,27 @@ void SliceFile::AddCall(const CallEvent& call) {
   NeedStack(call.stack_node);
   NeedPythonStack(call.python_node);
   NeedString(call.api);
+  NeedRange(call.range_node);
   calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
-                 static_cast<uint64_t>(call.call_class), call.flags, call.python_node});
+                 static_cast<uint64_t>(call.call_class), call.flags, call.python_node, call.range_node});
   calls_.NoteTime(call.time_ns, call.time_ns);
 }
 
 void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail) {
   outcomes_.Append({correlation, static_cast<uint64_t>(outcome), detail});
+}
+
+void SliceFile::AddGraphNodes(const GraphNodesEvent& nodes) {
+  graph_nodes_.Append(
+      {nodes.node, nodes.time_ns, static_cast<uint64_t>(nodes.event), nodes.origin, nodes.correlation, nodes.count});
+  graph_nodes_.NoteTime(nodes.time_ns, nodes.time_ns);
+  has_graph_nodes_ = true;
+}
+
+void SliceFile::AddGraphRun(const GraphRunActivity& run) {
+  graph_runs_.Append({run.correlation, run.start_ns, run.duration_ns, run.graph, run.stream, run.context,
+                      run.untimed ? format::kActivityUntimed : 0});
+  if (!run.untimed) graph_runs_.NoteTime(run.start_ns, run.start_ns + run.duration_ns);
 }
 
 void SliceFile::AddKernel(const KernelActivity& kernel) {
@@ -269,14 +311,15 @@ void SliceFile::AddClockSample(const ClockSample& sample) {
 bool SliceFile::is_full() const {
   return calls_.rows() >= kFullRows || kernels_.rows() >= kFullRows || transfers_.rows() >= kFullRows ||
          allocations_.rows() >= kFullRows || synchronizations_.rows() >= kFullRows || outcomes_.rows() >= kFullRows ||
-         stack_nodes_.rows() >= kFullRows || python_stack_nodes_.rows() >= kFullRows;
+         graph_nodes_.rows() >= kFullRows || graph_runs_.rows() >= kFullRows || stack_nodes_.rows() >= kFullRows ||
+         python_stack_nodes_.rows() >= kFullRows;
 }
 
 bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
-                 synchronizations_.rows() ==
+                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() ==
              0 &&
-         lost_calls_ == 0 && lost_activities_ == 0;
+         lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0;
 }
 
 void SliceFile::CollectFrameNames() {
@@ -327,12 +370,15 @@ Error SliceFile::Flush() {
   write(python_stack_nodes_, nullptr);
   write(shapes_, nullptr);
   write(threads_, nullptr);
+  write(range_nodes_, nullptr);
   write(calls_, &lost_calls_);
   write(outcomes_, nullptr);
+  write(graph_nodes_, &lost_graph_nodes_);  // before the work of the nodes, so that this is not work of nodes unknown
   write(kernels_, &lost_activities_);
   write(transfers_, nullptr);
   write(allocations_, nullptr);
   write(synchronizations_, nullptr);
+  write(graph_runs_, nullptr);
   write(clock_samples_, nullptr);
   return first_error;
 }

@@ -29,6 +29,17 @@ struct CallEvent {
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
   uint32_t python_node = 0;  // in PythonIndex; 0: none
+  uint32_t range_node = 0;   // in RangeIndex; 0: none
+};
+
+// Something that happened to `count` graph nodes with ids, and origins if any, that follow each other.
+struct GraphNodesEvent {
+  uint64_t node = 0;
+  uint64_t time_ns = 0;
+  format::GraphNodeEvent event = format::GraphNodeEvent::kCreated;
+  uint64_t origin = 0;
+  uint32_t correlation = 0;  // of the recorded call it happened in; 0: none
+  uint32_t count = 1;
 };
 
 // Three clocks read together.
@@ -51,6 +62,8 @@ class SliceFile {
 
   void AddCall(const CallEvent& call);
   void AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail);
+  void AddGraphNodes(const GraphNodesEvent& nodes);
+  void AddGraphRun(const GraphRunActivity& run);
   void AddKernel(const KernelActivity& kernel);
   void AddTransfer(const TransferActivity& transfer);
   void AddAllocation(const AllocationActivity& allocation);
@@ -59,6 +72,12 @@ class SliceFile {
   // Losses to be stated in the header of the next chunk of calls, and of kernels.
   void AddLostCalls(uint64_t count) { lost_calls_ += count; }
   void AddLostActivities(uint64_t count) { lost_activities_ += count; }
+
+  void AddLostGraphNodes(uint64_t count) { lost_graph_nodes_ += count; }
+  // GraphLog's: how much of it this file has, and whether it ever got any.
+  uint64_t graph_events_seen() const { return graph_events_seen_; }
+  void SetGraphEventsSeen(uint64_t events) { graph_events_seen_ = events; }
+  bool has_graph_nodes() const { return has_graph_nodes_; }
 
   // Writes everything collected so far.
   Error Flush();
@@ -78,6 +97,7 @@ class SliceFile {
   void NeedStack(uint32_t node);
   void NeedPythonFrame(uint32_t id);
   void NeedPythonStack(uint32_t node);
+  void NeedRange(uint32_t node);
   void NeedShape(uint32_t id);
   void NeedThread(uint32_t serial);
   void CollectFrameNames();
@@ -95,6 +115,7 @@ class SliceFile {
   DefinedSet python_code_defined_;
   DefinedSet python_frames_defined_;
   DefinedSet python_stacks_defined_;
+  DefinedSet ranges_defined_;
   DefinedSet shapes_defined_;
   DefinedSet threads_defined_;
   std::vector<uint32_t> new_strings_;
@@ -110,15 +131,21 @@ class SliceFile {
   RowTable<3> python_stack_nodes_;
   RowTable<15> shapes_;
   RowTable<3> threads_;
-  RowTable<8> calls_;
+  RowTable<5> range_nodes_;
+  RowTable<9> calls_;
   RowTable<3> outcomes_;
   RowTable<9> kernels_;
   RowTable<10> transfers_;
   RowTable<8> allocations_;
   RowTable<6> synchronizations_;
+  RowTable<6> graph_nodes_;
+  RowTable<7> graph_runs_;
   RowTable<3> clock_samples_;
   uint64_t lost_calls_ = 0;
   uint64_t lost_activities_ = 0;
+  uint64_t lost_graph_nodes_ = 0;
+  uint64_t graph_events_seen_ = 0;
+  bool has_graph_nodes_ = false;
 };
 
 // The facts of kSlice chunks.

@@ -16,6 +16,8 @@ enum class RingRecordKind : uint8_t {
   kPythonCode = 4,
   kPythonLines = 5,
   kPythonStack = 6,
+  kGraphNodes = 8,
+  kRange = 9,
 };
 
 // The first bytes of every record. `bytes` is a multiple of 8.

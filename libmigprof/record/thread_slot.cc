@@ -63,6 +63,7 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
   mine->native_stack.reusable = false;  // it is of the owner before
   mine->native_stack.bounds_known = false;
   mine->sent_python_stacks.Clear();
+  mine->sent_ranges.Clear();
   // The drain thread reads owner and id after it has seen the first record, which is committed with release after this.
   mine->serial = next_serial_.fetch_add(1, std::memory_order_relaxed);
   // Tells of the thread's end. A launch from a later destructor of the dying thread finds no slot, takes one again, and

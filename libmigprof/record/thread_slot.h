@@ -9,6 +9,7 @@
 #include "libmigprof/base/error.h"
 #include "libmigprof/record/native_stack.h"
 #include "libmigprof/record/python_stack.h"
+#include "libmigprof/record/ring_records.h"
 #include "libmigprof/record/spsc_ring.h"
 
 namespace migprof::record {
@@ -32,6 +33,18 @@ class SentStacks {
   std::array<uint64_t, kSize> hashes_{};
 };
 
+// The same for ranges, of which there are fewer.
+class SentRanges {
+ public:
+  bool Contains(uint64_t hash) const { return hashes_[hash / 2 % kSize] == hash; }  // the lowest bit is always set
+  void Insert(uint64_t hash) { hashes_[hash / 2 % kSize] = hash; }
+  void Clear() { hashes_.fill(0); }
+
+ private:
+  static constexpr size_t kSize = 512;
+  std::array<uint64_t, kSize> hashes_{};
+};
+
 struct ThreadSlot {
   // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; kFree ->
   // kActive by the next owner.
@@ -45,8 +58,12 @@ struct ThreadSlot {
   // The owner's alone.
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
   uint32_t open_context = 0;
-  uint32_t generation = 0;  // of the code that sent_stacks is about
+  uint32_t open_callback_id = 0;
+  bool open_captured = false;        // it was said that the open call was captured
+  GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
+  uint32_t generation = 0;           // of the code that sent_stacks is about
   SentStacks sent_stacks;
+  SentRanges sent_ranges;
   NativeStackState native_stack;
   SentStacks sent_python_stacks;
   PythonStackState python_stack;  // what it knows of code stays true for the next owner
@@ -54,6 +71,8 @@ struct ThreadSlot {
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
   std::atomic<uint64_t> dropped_outcomes{0};
+  std::atomic<uint64_t> dropped_graph_nodes{0};
+  std::atomic<uint64_t> dropped_ranges{0};
 };
 
 // All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any

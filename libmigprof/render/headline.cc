@@ -23,6 +23,7 @@ struct Sum {
   Totals kernels;
   Totals memcpys;
   Totals memsets;
+  Totals graph_runs;
   Health health;
   size_t killed = 0;
 };
@@ -39,6 +40,7 @@ void AddSlice(const SliceProfile& slice, Sum* sum) {
   AddTotals(slice.kernels, &sum->kernels);
   AddTotals(slice.memcpys, &sum->memcpys);
   AddTotals(slice.memsets, &sum->memsets);
+  AddTotals(slice.graph_runs, &sum->graph_runs);
   analyze::AddHealth(slice.health, &sum->health);
   sum->killed += KilledProcesses(slice);
 }
@@ -93,7 +95,7 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
   }
   Headline headline;
   headline.place = PlaceOf(slices);
-  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns;
+  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns + sum.graph_runs.total_ns;
   headline.figures = {
       {"GPU time", HumanTime(gpu_ns)},
       {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
@@ -102,6 +104,7 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
       {"copies", CountAndTime(sum.memcpys)},
   };
   if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
+  if (sum.graph_runs.count != 0) headline.figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
   headline.health = DescribeHealth(sum.health, sum.killed);
   headline.loss = analyze::HasLoss(sum.health) || sum.killed != 0;
   headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
@@ -124,6 +127,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.failed, "failed");
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
+  append_if_any(health.graph_unattributed, "of graphs without the code that captured them");
   append_if_any(health.truncated, "with a truncated stack");
   append_if_any(health.python_lost, "without their Python frames");
   append_if_any(health.unspliced, "with Python frames in a block");

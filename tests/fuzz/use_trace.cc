@@ -36,7 +36,7 @@ void UseTrace() {
   for (const auto& slice : analysis.profile.slices) {
     const auto& health = slice.health;
     if (health.launches != health.matched + health.unmatched + health.captured + health.failed) std::abort();
-    drawn += slice.kernels.total_ns + slice.memcpys.total_ns + slice.memsets.total_ns;
+    drawn += slice.kernels.total_ns + slice.memcpys.total_ns + slice.memsets.total_ns + slice.graph_runs.total_ns;
   }
   if (tree.nodes[0].total_ns != drawn) std::abort();
   std::filesystem::remove(FuzzInputPath());

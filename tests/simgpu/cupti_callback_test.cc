@@ -262,14 +262,15 @@ TEST(CuptiCallback, GraphFromCaptureToDestruction) {
                                CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CREATE_STARTING,
                                CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_DEPENDENCY_CREATED,
                                CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATE_STARTING, CUPTI_CBID_RESOURCE_GRAPH_CLONED,
-                               CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED, CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED,
+                               CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED,
+                               CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED,
                                CUPTI_CBID_RESOURCE_GRAPHEXEC_CREATED}))
         << "and nothing during the launch";
     const Call& created = Calls()[4];
     EXPECT_EQ(created.graph.graph, graph);
     EXPECT_EQ(created.graph.nodeType, CU_GRAPH_NODE_TYPE_KERNEL);
     EXPECT_EQ(Calls()[5].graph.dependency, Calls()[2].graph.node);
-    const Call& cloned = Calls()[9];
+    const Call& cloned = Calls()[11];
     EXPECT_EQ(cloned.graph.originalGraph, graph);
     EXPECT_EQ(cloned.original_node_id, created.node_id);
     EXPECT_NE(cloned.node_id, created.node_id);

@@ -114,6 +114,11 @@ uint64_t TraceBuilder::PythonStack(const std::vector<uint64_t>& frames) {
   return node;
 }
 
+uint64_t TraceBuilder::Range(const std::string& name, uint64_t parent, const std::string& domain) {
+  ranges_.push_back({next_range_, parent, String(name), domain.empty() ? 0 : String(domain), 0});
+  return next_range_++;
+}
+
 uint64_t TraceBuilder::Shape(const std::string& kernel) {
   shapes_.push_back({next_shape_, String(kernel), 8});
   return next_shape_++;
@@ -174,6 +179,10 @@ void TraceBuilder::Flush() {
         &python_stack_nodes_);
   write(ChunkKind::kKernelShapes,
         {column::kernel_shapes::kId, column::kernel_shapes::kName, column::kernel_shapes::kGridX}, &shapes_);
+  write(ChunkKind::kRangeNodes,
+        {column::range_nodes::kId, column::range_nodes::kParent, column::range_nodes::kName,
+         column::range_nodes::kDomain, column::range_nodes::kFlags},
+        &ranges_);
 
   const auto write_events = [&](ChunkKind kind, const std::vector<uint16_t>& columns, Rows rows, uint64_t first,
                                 uint64_t last, uint64_t lost) {
@@ -188,13 +197,14 @@ void TraceBuilder::Flush() {
   uint64_t last = 0;
   for (const CallRow& row : calls_) {
     rows.push_back({row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class),
-                    row.flags, row.python_node});
+                    row.flags, row.python_node, row.range_node});
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
   write_events(ChunkKind::kCalls,
                {column::calls::kCorrelation, column::calls::kTime, column::calls::kStackNode, column::calls::kApi,
-                column::calls::kClass, column::calls::kFlags, column::calls::kPythonStackNode},
+                column::calls::kClass, column::calls::kFlags, column::calls::kPythonStackNode,
+                column::calls::kRangeNode},
                rows, first, last, std::exchange(lost_, 0));
   rows.clear();
   for (const auto& [correlation, outcome] : outcomes_) rows.push_back({correlation, static_cast<uint64_t>(outcome)});
@@ -202,15 +212,26 @@ void TraceBuilder::Flush() {
                0, 0, 0);
   rows.clear();
   first = UINT64_MAX, last = 0;
+  for (const GraphNodesRow& row : graph_nodes_) {
+    rows.push_back({row.node, row.time_ns, static_cast<uint64_t>(row.event), row.origin, row.correlation, row.count});
+    first = std::min(first, row.time_ns);
+    last = std::max(last, row.time_ns);
+  }
+  write_events(ChunkKind::kGraphNodes,
+               {column::graph_nodes::kNode, column::graph_nodes::kTime, column::graph_nodes::kEvent,
+                column::graph_nodes::kOrigin, column::graph_nodes::kCorrelation, column::graph_nodes::kCount},
+               rows, first, last, 0);
+  rows.clear();
+  first = UINT64_MAX, last = 0;
   for (const KernelRow& row : kernels_) {
-    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.shape, row.flags});
+    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.shape, row.flags, row.graph_node});
     if ((row.flags & format::kActivityUntimed) != 0) continue;
     first = std::min(first, row.start_ns);
     last = std::max(last, row.start_ns + row.duration_ns);
   }
   write_events(ChunkKind::kKernels,
                {column::kernels::kCorrelation, column::kernels::kStart, column::kernels::kDuration,
-                column::kernels::kShape, column::kernels::kFlags},
+                column::kernels::kShape, column::kernels::kFlags, column::kernels::kGraphNode},
                rows, first, last, 0);
   rows.clear();
   first = UINT64_MAX, last = 0;
@@ -223,6 +244,19 @@ void TraceBuilder::Flush() {
                {column::transfers::kCorrelation, column::transfers::kStart, column::transfers::kDuration,
                 column::transfers::kBytes, column::transfers::kWhat, column::transfers::kFlags},
                rows, first, last, 0);
+  rows.clear();
+  first = UINT64_MAX, last = 0;
+  for (const GraphRunRow& row : graph_runs_) {
+    rows.push_back({row.correlation, row.start_ns, row.duration_ns, row.flags});
+    first = std::min(first, row.start_ns);
+    last = std::max(last, row.start_ns + row.duration_ns);
+  }
+  write_events(ChunkKind::kGraphRuns,
+               {column::graph_runs::kCorrelation, column::graph_runs::kStart, column::graph_runs::kDuration,
+                column::graph_runs::kFlags},
+               rows, first, last, 0);
+  graph_nodes_.clear();
+  graph_runs_.clear();
   calls_.clear();
   outcomes_.clear();
   kernels_.clear();

@@ -21,6 +21,7 @@ struct CallRow {
   format::CallClass call_class = format::CallClass::kKernelLaunch;
   uint64_t flags = 0;
   uint64_t python_node = 0;
+  uint64_t range_node = 0;
 };
 
 struct KernelRow {
@@ -28,6 +29,23 @@ struct KernelRow {
   uint64_t start_ns = 0;
   uint64_t duration_ns = 0;
   uint64_t shape = 0;
+  uint64_t flags = 0;
+  uint64_t graph_node = 0;
+};
+
+struct GraphNodesRow {
+  uint64_t node = 0;
+  uint64_t time_ns = 0;
+  format::GraphNodeEvent event = format::GraphNodeEvent::kCreated;
+  uint64_t origin = 0;
+  uint64_t correlation = 0;
+  uint64_t count = 1;
+};
+
+struct GraphRunRow {
+  uint64_t correlation = 0;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
   uint64_t flags = 0;
 };
 
@@ -61,10 +79,14 @@ class TraceBuilder {
   uint64_t PythonFrame(const std::string& function, const std::string& file, uint64_t line, bool is_entry);
   // Outermost first. Returns the innermost node.
   uint64_t PythonStack(const std::vector<uint64_t>& frames);
+  // A range inside of `parent`, or outermost when that is 0.
+  uint64_t Range(const std::string& name, uint64_t parent = 0, const std::string& domain = "");
   uint64_t Shape(const std::string& kernel);
 
   void Call(const CallRow& row) { calls_.push_back(row); }
   void Kernel(const KernelRow& row) { kernels_.push_back(row); }
+  void GraphNodes(const GraphNodesRow& row) { graph_nodes_.push_back(row); }
+  void GraphRun(const GraphRunRow& row) { graph_runs_.push_back(row); }
   void Transfer(const TransferRow& row) { transfers_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
   void Lost(uint64_t calls) { lost_ += calls; }
@@ -94,11 +116,13 @@ class TraceBuilder {
   std::map<std::string, uint64_t> strings_;
   std::vector<std::pair<uint64_t, std::string>> new_strings_;
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
-  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_;
-  uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1;
+  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_, ranges_;
+  uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1, next_range_ = 1;
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;
   std::vector<TransferRow> transfers_;
+  std::vector<GraphNodesRow> graph_nodes_;
+  std::vector<GraphRunRow> graph_runs_;
   std::vector<std::pair<uint64_t, format::CallOutcome>> outcomes_;
   uint64_t lost_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/faults.h"
+#include "cupti/api_version.h"
 #include "cupti/tool.h"
 
 namespace simgpu::cupti {
@@ -49,6 +50,9 @@ uint32_t CallbackIdEnd(CUpti_CallbackDomain domain) {
     case CUPTI_CB_DOMAIN_RUNTIME_API:
       return CUPTI_RUNTIME_TRACE_CBID_SIZE;
     case CUPTI_CB_DOMAIN_RESOURCE:
+      // Updates of graph nodes came with 13.0, attributes of streams with 12.
+      if (ApiVersion() < kApi124) return CUPTI_CBID_RESOURCE_STREAM_ATTRIBUTE_CHANGED;
+      if (ApiVersion() < kApi130) return CUPTI_CBID_RESOURCE_GRAPH_NODE_UPDATED;
       return CUPTI_CBID_RESOURCE_SIZE;
     case CUPTI_CB_DOMAIN_SYNCHRONIZE:
       return CUPTI_CBID_SYNCHRONIZE_SIZE;

@@ -188,7 +188,9 @@ Graph* CloneGraph(Graph* graph) {
     copy->original = node;
     copy->enabled = node->enabled;
     clones[node] = copy;
+    // NVIDIA's driver tells of a copy twice, as a node that is made and as one that is cloned.
     data = Describe(copy);
+    Report(CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, data);
     data.originalGraph = HandleOf(graph);
     data.originalNode = HandleOf(node);
     Report(CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED, data);

@@ -330,6 +330,97 @@ TEST_F(AnalysisTest, PythonFramesThatDoNotFit_AreMarkedAndCounted) {
   EXPECT_TRUE(HasLoss(slice.health));
 }
 
+TEST_F(AnalysisTest, KernelsOfAGraph_AreBelowItsLaunchAndWhatCapturedThem) {
+  TraceBuilder trace(Path("a"));
+  trace.Process({{"graphs", "node"}});
+  trace.Slice();
+  const uint64_t app = trace.Module("/usr/bin/app");
+  const uint64_t main = trace.Frame("main", app, 0x1010);
+  const uint64_t replay = trace.Stack({main, trace.Frame("_Z6replayv", app, 0x1020)});
+  const uint64_t capture = trace.Stack({main, trace.Frame("_Z7capturev", app, 0x1030)});
+  const uint64_t build = trace.Stack({main, trace.Frame("_Z5buildv", app, 0x1040)});
+  const uint64_t shape = trace.Shape("kernel");
+  const uint64_t launch = trace.String("cuGraphLaunch");
+  trace.Call({.correlation = 1, .time_ns = 10, .stack_node = capture, .api = trace.String("cuLaunchKernel")});
+  trace.Outcome(1, format::CallOutcome::kCaptured);
+  trace.Call({.correlation = 2,
+              .time_ns = 20,
+              .stack_node = build,
+              .api = trace.String("cuGraphAddKernelNode"),
+              .call_class = format::CallClass::kGraphConstruction});
+  trace.GraphNodes({.node = 100, .time_ns = 11, .correlation = 1});
+  trace.GraphNodes({.node = 101, .time_ns = 21, .correlation = 2});
+  trace.GraphNodes({.node = 200, .time_ns = 30, .event = format::GraphNodeEvent::kCloned, .origin = 100, .count = 2});
+  trace.Call({.correlation = 3,
+              .time_ns = 40,
+              .stack_node = replay,
+              .api = launch,
+              .call_class = format::CallClass::kGraphLaunch});
+  trace.Kernel({.correlation = 3, .start_ns = 1000, .duration_ns = 10, .shape = shape, .graph_node = 200});
+  trace.Kernel({.correlation = 3, .start_ns = 1020, .duration_ns = 20, .shape = shape, .graph_node = 201});
+  trace.Kernel({.correlation = 3, .start_ns = 1060, .duration_ns = 40, .shape = shape, .graph_node = 999});
+  trace.Kernel({.correlation = 77, .start_ns = 1200, .duration_ns = 80, .shape = shape, .graph_node = 200});
+  trace.Close();
+  const Analysis analysis = Analyze();
+  const SliceProfile& slice = analysis.profile.slices.at(0);
+  const std::string below = "app (100);main;replay;cuGraphLaunch;[CUDA graph];";
+  EXPECT_THAT(
+      Stacks(analysis.profile, slice),
+      UnorderedElementsAre(Pair(below + "main;capture;cuLaunchKernel;kernel", 10u),
+                           Pair(below + "main;build;cuGraphAddKernelNode;kernel", 20u), Pair(below + "kernel", 40u),
+                           Pair("app (100);[unknown launch];[CUDA graph];main;capture;cuLaunchKernel;kernel", 80u)));
+  EXPECT_EQ(slice.health.graph_unattributed, 1u);
+  EXPECT_EQ(slice.health.launches, 2u) << "the call that only built is none";
+  EXPECT_EQ(slice.health.captured, 1u);
+}
+
+TEST_F(AnalysisTest, Ranges_AreOutsideTheHostFrames) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t stack = trace.Stack({trace.Frame("main", trace.Module("/usr/bin/app"), 0x1010)});
+  const uint64_t api = trace.String("cuLaunchKernel");
+  const uint64_t shape = trace.Shape("kernel");
+  const uint64_t epoch = trace.Range("epoch");
+  const uint64_t step = trace.Range("step", epoch, "lib");
+  trace.Call({.correlation = 1, .time_ns = 10, .stack_node = stack, .api = api, .range_node = step});
+  trace.Call({.correlation = 2, .time_ns = 20, .stack_node = stack, .api = api, .range_node = epoch});
+  trace.Call({.correlation = 3, .time_ns = 30, .stack_node = stack, .api = api});
+  for (uint64_t i = 1; i <= 3; ++i) {
+    trace.Kernel({.correlation = i, .start_ns = 100 * i, .duration_ns = 10 * i, .shape = shape});
+  }
+  trace.Close();
+  Analysis analysis = Analyze();
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              UnorderedElementsAre(Pair("app (100);epoch;lib: step;main;cuLaunchKernel;kernel", 10u),
+                                   Pair("app (100);epoch;main;cuLaunchKernel;kernel", 20u),
+                                   Pair("app (100);main;cuLaunchKernel;kernel", 30u)));
+  analysis = Analyze({.view = {.show_internals = false, .show_ranges = false}, .threads = 1, .progress = nullptr});
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              ElementsAre(Pair("app (100);main;cuLaunchKernel;kernel", 60u)));
+}
+
+TEST_F(AnalysisTest, WholeGraphLaunches_AreGraphTimeAndNoKernels) {
+  TraceBuilder trace(Path("a"));
+  trace.Process({{"graphs", "graph"}});
+  trace.Slice();
+  trace.Call({.correlation = 3,
+              .time_ns = 40,
+              .api = trace.String("cuGraphLaunch"),
+              .call_class = format::CallClass::kGraphLaunch});
+  trace.GraphRun({.correlation = 3, .start_ns = 1000, .duration_ns = 500});
+  trace.Close();
+  const Analysis analysis = Analyze();
+  const SliceProfile& slice = analysis.profile.slices.at(0);
+  EXPECT_THAT(Stacks(analysis.profile, slice),
+              ElementsAre(Pair("app (100);[stack not recorded];cuGraphLaunch;[CUDA graph];graph launch", 500u)));
+  EXPECT_EQ(slice.kernels.count, 0u);
+  EXPECT_EQ(slice.graph_runs.count, 1u);
+  EXPECT_EQ(slice.busy_ns, 500u);
+  EXPECT_EQ(slice.processes[0].gpu_ns, 500u);
+  EXPECT_EQ(slice.health.matched, 1u);
+}
+
 TEST_F(AnalysisTest, Copies_AreToldByDirection) {
   TraceBuilder trace(Path("a"));
   trace.Process();

@@ -29,11 +29,18 @@ class TraceDumpTest : public testing::Test {
     const uint64_t api = trace.String("cuLaunchKernel");
     const uint64_t python = trace.PythonStack({trace.PythonFrame("<module>", "/home/me/train.py", 12, true),
                                                trace.PythonFrame("größe", "/home/me/train.py", 7, false)});
-    trace.Call({.correlation = 1, .time_ns = 1000, .stack_node = stack, .api = api, .python_node = python});
+    trace.Call({.correlation = 1,
+                .time_ns = 1000,
+                .stack_node = stack,
+                .api = api,
+                .python_node = python,
+                .range_node = trace.Range("step", trace.Range("epoch"), "lib")});
     trace.Call({.correlation = 2, .time_ns = 2000, .api = api, .flags = format::kCallStackMissing});
     trace.Outcome(2, format::CallOutcome::kFailed);
     trace.Kernel({.correlation = 1, .start_ns = 1500, .duration_ns = 70, .shape = trace.Shape("_Z4axpyPf")});
     trace.Transfer({.correlation = 3, .start_ns = 1700, .duration_ns = 20, .bytes = 4096, .what = 1});
+    trace.GraphNodes({.node = 7, .time_ns = 1100, .event = format::GraphNodeEvent::kCloned, .origin = 3, .count = 2});
+    trace.GraphRun({.correlation = 4, .start_ns = 1800, .duration_ns = 50});
     trace.Lost(3);
     trace.Close();
   }

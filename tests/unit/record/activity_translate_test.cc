@@ -32,6 +32,7 @@ class Collector : public ActivitySink {
  public:
   void OnKernel(const KernelActivity& activity) override { kernels.push_back(activity); }
   void OnTransfer(const TransferActivity& activity) override { transfers.push_back(activity); }
+  void OnGraphRun(const GraphRunActivity& activity) override { graph_runs.push_back(activity); }
   void OnAllocation(const AllocationActivity& activity) override { allocations.push_back(activity); }
   void OnSynchronization(const SynchronizationActivity& activity) override { synchronizations.push_back(activity); }
   void OnContext(const ContextActivity& activity) override { contexts.push_back(activity); }
@@ -40,6 +41,7 @@ class Collector : public ActivitySink {
 
   std::vector<KernelActivity> kernels;
   std::vector<TransferActivity> transfers;
+  std::vector<GraphRunActivity> graph_runs;
   std::vector<AllocationActivity> allocations;
   std::vector<SynchronizationActivity> synchronizations;
   std::vector<ContextActivity> contexts;

@@ -142,21 +142,6 @@ TEST_F(CallRecorderTest, FailedCall_SaysSo) {
   EXPECT_EQ(recorded.outcomes[0].detail, 700u);
 }
 
-TEST_F(CallRecorderTest, NodeInsideACall_MarksItCaptured) {
-  Start(1 << 16, 256);
-  OnThread([&] {
-    recorder_->Captured(1);  // outside of any call: an explicitly built graph
-    recorder_->Enter(kLaunch, 9, kContext);
-    recorder_->Captured(77);
-    recorder_->Exit(9, 0);
-    recorder_->Captured(2);
-  });
-  const Recorded recorded = Drain();
-  ASSERT_EQ(recorded.outcomes.size(), 1u);
-  EXPECT_EQ(recorded.outcomes[0].header.flags, static_cast<uint8_t>(format::CallOutcome::kCaptured));
-  EXPECT_EQ(recorded.outcomes[0].detail, 77u);
-}
-
 TEST_F(CallRecorderTest, FullRing_CountsEveryCallItDrops) {
   Start(1 << 12, 256);
   constexpr uint32_t kCalls = 1000;

@@ -21,6 +21,7 @@ TEST(ColorClass, KindGivesTheLetter_NameTheShade) {
   EXPECT_EQ(classes, (std::set<std::string>{"ki0", "ki1", "ki2", "ki3"}));
   EXPECT_EQ(ColorClass(Named("x", FrameKind::kHost))[1], 'a');
   EXPECT_EQ(ColorClass(Named("x", FrameKind::kNote))[1], 'l');
+  EXPECT_EQ(ColorClass(Named("x", FrameKind::kRange))[1], 'm');
 }
 
 TEST(KindLabel, EveryKind_HasOne) {

@@ -127,7 +127,7 @@ TEST(EncodeTree, Headline_IsWhole) {
   EXPECT_EQ(json["headline"]["health"], headline.health);
   EXPECT_EQ(json["headline"]["loss"], true);
   EXPECT_EQ(json["headline"]["simulated"], true);
-  EXPECT_EQ(json["kindLabels"].size(), 12u);
+  EXPECT_EQ(json["kindLabels"].size(), 13u);
 }
 
 TEST(EncodeTree, HalfAMillionNodes_StayWithinTheirBudget) {
