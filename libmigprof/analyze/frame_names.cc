@@ -59,10 +59,15 @@ const char* CopyName(uint64_t what) {
 
 }  // namespace
 
-FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
+FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition, const SourceChain* chain) {
   const ModuleDefinition* module = definitions_->Module(definition.module);
-  const std::string file = module != nullptr ? FileName(definitions_->String(module->path)) : "";
-  const std::string& symbol = definitions_->String(definition.name);
+  // Code without a module that has a name all the same was made by a just-in-time compiler (record/jit_map.h).
+  const std::string file = module != nullptr      ? FileName(definitions_->String(module->path))
+                           : definition.name != 0 ? "[jit]"
+                                                  : "";
+  // The name the process found for itself goes before what debug information says: it is in every copy of the trace.
+  const std::string& recorded = definitions_->String(definition.name);
+  const std::string& symbol = recorded.empty() && chain != nullptr ? chain->front().function : recorded;
   Named named{};
   std::string shown;
   if (!symbol.empty()) {
@@ -70,25 +75,49 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
     shown = ShortName(named.name);
   } else if (module != nullptr) {
     // Return addresses point behind the call; the call itself is what people look for.
-    named.name = absl::StrCat(file, "+0x", absl::Hex(definition.address - 1 - module->bias));
-    shown = named.name;
+    named.name = shown = absl::StrCat(file, "+0x", absl::Hex(definition.address - 1 - module->bias));
   } else {
-    named.name = shown = "[unknown code]";
+    named.name = shown = absl::StrCat("[unknown]+0x", absl::Hex(definition.address - 1));
   }
   named.is_cuda = IsCudaLibrary(file) || IsStaticRuntime(named.name);
   if (named.is_cuda && IsApiEntry(named.name)) named.name = shown = WithoutVersion(named.name);
   named.is_start_up = IsRuntimeLibrary(file) || named.name == "_start";
   named.is_stub = IsLaunchStub(named.name);
   const FrameKind kind = named.is_cuda ? FrameKind::kCudaApi : FrameKind::kNative;
-  named.id = table_->Intern({.name = shown, .full_name = named.name, .module = file, .kind = kind});
+  Frame frame{.name = shown, .full_name = named.name, .module = file, .kind = kind};
+  if (chain != nullptr) AddLine(chain->front(), &frame);
+  named.id = table_->Intern(std::move(frame));
+  for (size_t i = 1; chain != nullptr && view_.show_inlined && i < chain->size(); ++i) {
+    const std::string full = Demangle((*chain)[i].function);
+    if (full.empty() || (IsLaunchStub(full) && !view_.show_internals)) continue;
+    Frame inlined{.name = ShortName(full), .full_name = full, .module = file, .kind = kind, .inlined = true};
+    AddLine((*chain)[i], &inlined);
+    named.inlined.push_back(table_->Intern(std::move(inlined)));
+  }
   return named;
+}
+
+void FrameNames::AddLine(const SourceFrame& source, Frame* frame) const {
+  if (!view_.split_lines) {
+    // One frame stands for all lines of the function: what they share is where it is defined.
+    if (!source.definition_file.empty() && source.definition_line != 0) {
+      frame->source = absl::StrCat(source.definition_file, ":", source.definition_line);
+    }
+    return;
+  }
+  if (source.file.empty() || source.line == 0) return;
+  frame->source = absl::StrCat(source.file, ":", source.line);
+  const std::string suffix = absl::StrCat(" (", FileName(source.file), ":", source.line, ")");
+  frame->name += suffix;
+  frame->full_name += suffix;
 }
 
 const FrameNames::Named& FrameNames::Name(uint64_t frame) {
   const auto known = named_.find(frame);
   if (known != named_.end()) return known->second;
   const FrameDefinition* definition = definitions_->Frame(frame);
-  return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{})).first->second;
+  return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{}, lines_.Find(frame)))
+      .first->second;
 }
 
 std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string& api) {
@@ -114,6 +143,7 @@ std::vector<FrameId> FrameNames::CallPath(uint64_t stack_node, const std::string
   for (size_t i = outer; i > inner; --i) {
     if (stack[i - 1].is_stub && !view_.show_internals) continue;
     path.push_back(stack[i - 1].id);
+    path.insert(path.end(), stack[i - 1].inlined.begin(), stack[i - 1].inlined.end());
   }
   for (size_t i = inner; i > 0 && called.empty(); --i) {
     if (!IsApiEntry(stack[i - 1].name)) continue;

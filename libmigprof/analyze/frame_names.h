@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/frame_lines.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
 
@@ -15,13 +16,19 @@ namespace migprof::analyze {
 struct StackView {
   // Also show how CUDA's libraries, the C runtime's start-up code and compiler-made launch stubs call each other.
   bool show_internals = false;
+  // Also show functions that the compiler inlined, where debug information tells.
+  bool show_inlined = true;
+  // Tell the lines of a function apart: frames read "function (file.cc:123)".
+  bool split_lines = false;
+  // Where lines and inlined functions come from; null: show neither.
+  LineTable* lines = nullptr;
 };
 
 // Names the stacks of one trace file. The definitions and the table must outlive it.
 class FrameNames {
  public:
   FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
-      : definitions_(definitions), view_(view), table_(table) {}
+      : definitions_(definitions), view_(view), table_(table), lines_(definitions, view.lines) {}
 
   // Frames of a call, outermost first: the host stack that ends in `stack_node`, and the API call itself.
   std::vector<FrameId> CallPath(uint64_t stack_node, const std::string& api);
@@ -35,18 +42,21 @@ class FrameNames {
  private:
   struct Named {
     FrameId id;
-    bool is_cuda;      // of CUDA's own libraries
-    bool is_start_up;  // of the C runtime: hidden at the outer end of a stack
-    bool is_stub;      // made by the compiler: hidden
-    std::string name;  // full
+    bool is_cuda;                  // of CUDA's own libraries
+    bool is_start_up;              // of the C runtime: hidden at the outer end of a stack
+    bool is_stub;                  // made by the compiler: hidden
+    std::string name;              // full
+    std::vector<FrameId> inlined;  // into it, outermost first
   };
 
   const Named& Name(uint64_t frame);
-  Named MakeNamed(const FrameDefinition& definition);
+  Named MakeNamed(const FrameDefinition& definition, const SourceChain* chain);
+  void AddLine(const SourceFrame& source, Frame* frame) const;
 
   const TraceDefinitions* definitions_;
   StackView view_;
   FrameTable* table_;
+  FrameLines lines_;
   absl::flat_hash_map<uint64_t, Named> named_;
 };
 

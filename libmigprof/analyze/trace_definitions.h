@@ -40,6 +40,7 @@ class TraceDefinitions {
   const std::string& String(uint64_t id) const;
   const ModuleDefinition* Module(uint64_t id) const;
   const FrameDefinition* Frame(uint64_t id) const;
+  const absl::flat_hash_map<uint64_t, FrameDefinition>& frames() const { return frames_; }
   const StackNodeDefinition* StackNode(uint64_t id) const;
   // String id of the kernel's name; 0 when unknown.
   uint64_t KernelName(uint64_t shape) const;
