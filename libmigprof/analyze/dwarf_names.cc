@@ -61,8 +61,15 @@ void DwarfNames::CollectScopes(Dwarf_Die* parent, const std::string& scope, int 
   if (depth > kDeepestScope || dwarf_child(parent, &child) != 0) return;
   do {
     switch (dwarf_tag(&child)) {
-      case DW_TAG_subprogram:
+      case DW_TAG_subprogram: {
         if (!scope.empty()) scopes->emplace(dwarf_dieoffset(&child), scope);
+        // Classes of lambdas stand inside the function that has them.
+        const char* const name = dwarf_diename(&child);
+        if (name != nullptr) CollectScopes(&child, absl::StrCat(scope, name, "::"), depth + 1, scopes);
+        break;
+      }
+      case DW_TAG_lexical_block:
+        CollectScopes(&child, scope, depth + 1, scopes);
         break;
       case DW_TAG_namespace:
       case DW_TAG_class_type:

@@ -42,6 +42,18 @@ bool IsRuntimeLibrary(const std::string& file) {
 // Made by nvcc for every kernel: the body of the <<<>>>.
 bool IsLaunchStub(const std::string& name) { return absl::StartsWith(name, "__device_stub__"); }
 
+// How C++'s library calls itself: "std::__invoke_impl<…>", "std::vector<…>::_M_insert". Inlined, such functions only
+// stand between those that people know.
+bool IsLibraryInternal(const std::string& name) {
+  if (!absl::StartsWith(name, "std::") && !absl::StartsWith(name, "__gnu_cxx::")) return false;
+  int depth = 0;
+  for (size_t i = 0; i + 2 < name.size() && name[i] != '('; ++i) {
+    depth += (name[i] == '<') - (name[i] == '>');
+    if (depth == 0 && name.compare(i, 3, "::_") == 0) return true;
+  }
+  return name[0] == '_';
+}
+
 // "cuMemcpyHtoD_v2_ptds" is what a program that calls cuMemcpyHtoD is linked to.
 std::string WithoutVersion(std::string name) {
   for (const absl::string_view suffix : {"_ptsz", "_ptds", "_v2", "_v3", "_v4"}) {
@@ -89,7 +101,8 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition, const
   named.id = table_->Intern(std::move(frame));
   for (size_t i = 1; chain != nullptr && view_.show_inlined && i < chain->size(); ++i) {
     const std::string full = Demangle((*chain)[i].function);
-    if (full.empty() || (IsLaunchStub(full) && !view_.show_internals)) continue;
+    if (full.empty()) continue;
+    if (!view_.show_internals && (IsLaunchStub(full) || IsLibraryInternal(full))) continue;
     Frame inlined{.name = ShortName(full), .full_name = full, .module = file, .kind = kind, .inlined = true};
     AddLine((*chain)[i], &inlined);
     named.inlined.push_back(table_->Intern(std::move(inlined)));
@@ -105,7 +118,7 @@ void FrameNames::AddLine(const SourceFrame& source, Frame* frame) const {
     }
     return;
   }
-  if (source.file.empty() || source.line == 0) return;
+  if (source.file.empty() || source.line == 0 || frame->kind == FrameKind::kCudaApi) return;
   frame->source = absl::StrCat(source.file, ":", source.line);
   const std::string suffix = absl::StrCat(" (", FileName(source.file), ":", source.line, ")");
   frame->name += suffix;

@@ -183,7 +183,7 @@ Error Drain::Write(bool forced) {
   if (!error.ok()) return error;
   parts_.definitions->frames.RefreshModules();
   parts_.calls->SetGeneration(parts_.definitions->frames.generation());
-  parts_.definitions->frames.ResolveNames();
+  parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
   uint64_t cupti_ns = 0;
   parts_.cupti->get_timestamp(&cupti_ns);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/slice_file.h"
 
+#include <algorithm>
+
 namespace migprof::record {
 
 using format::ChunkBuilder;
@@ -237,7 +239,9 @@ bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
                  synchronizations_.rows() ==
              0 &&
-         lost_calls_ == 0 && lost_activities_ == 0;
+         lost_calls_ == 0 && lost_activities_ == 0 &&
+         std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
+                      [this](uint32_t id) { return definitions_->frames[id].name != 0; });
 }
 
 void SliceFile::CollectFrameNames() {
