@@ -64,8 +64,13 @@ void DwarfNames::CollectScopes(Dwarf_Die* parent, const std::string& scope, int 
       case DW_TAG_subprogram: {
         if (!scope.empty()) scopes->emplace(dwarf_dieoffset(&child), scope);
         // Classes of lambdas stand inside the function that has them.
+        // A function that is declared in a class or namespace and defined outside of it belongs to where it is
+        // declared.
         const char* const name = dwarf_diename(&child);
-        if (name != nullptr) CollectScopes(&child, absl::StrCat(scope, name, "::"), depth + 1, scopes);
+        Dwarf_Die declaration = DeclarationOf(child);
+        const auto declared = scopes->find(dwarf_dieoffset(&declaration));
+        const std::string outer = declared != scopes->end() ? declared->second : scope;
+        if (name != nullptr) CollectScopes(&child, absl::StrCat(outer, name, "::"), depth + 1, scopes);
         break;
       }
       case DW_TAG_lexical_block:

@@ -17,10 +17,11 @@ int main(int argc, char** argv) {
   };
   const Topic topics[] = {
 #ifdef MIGPROF_BENCH_RECORDER
-      {"ring", migprof::bench::BenchRing},   {"launch", migprof::bench::BenchLaunch},
-      {"start", migprof::bench::BenchStart}, {"trace", migprof::bench::BenchTrace},
+      {"ring", migprof::bench::BenchRing},       {"launch", migprof::bench::BenchLaunch},
+      {"start", migprof::bench::BenchStart},     {"trace", migprof::bench::BenchTrace},
 #endif
-      {"merge", migprof::bench::BenchMerge}, {"draw", migprof::bench::BenchDraw},
+      {"merge", migprof::bench::BenchMerge},     {"draw", migprof::bench::BenchDraw},
+      {"symbols", migprof::bench::BenchSymbols},
   };
   // Pairs that are compared run interleaved, so that a change of the machine's speed meets both.
   const char* settings[] = {argv[0], "--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
