@@ -30,8 +30,9 @@ void FrameLines::LookUpAll() {
   }
   for (const auto& [id, wanted] : by_module) {
     const ModuleDefinition* module = definitions_->Module(id);
-    auto chains =
-        lines_->Find(definitions_->String(module->build_id), definitions_->String(module->path), wanted.addresses);
+    const std::string& path = definitions_->String(module->path);
+    if (wanted_ != nullptr && !wanted_(path)) continue;
+    auto chains = lines_->Find(definitions_->String(module->build_id), path, wanted.addresses);
     for (size_t i = 0; i < chains.size(); ++i) {
       if (chains[i] != nullptr) chains_.emplace(wanted.frames[i], std::move(chains[i]));
     }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/line_table.h"
@@ -13,8 +14,10 @@ namespace migprof::analyze {
 
 class FrameLines {
  public:
-  // `lines` may be null: then nothing is known. Both must outlive it.
-  FrameLines(const TraceDefinitions* definitions, LineTable* lines) : definitions_(definitions), lines_(lines) {}
+  // `lines` may be null: then nothing is known. Both must outlive it. `wanted` says whether the module at a path is to
+  // be looked up at all; null: every one.
+  FrameLines(const TraceDefinitions* definitions, LineTable* lines, bool (*wanted)(const std::string& path))
+      : definitions_(definitions), lines_(lines), wanted_(wanted) {}
 
   // What is known of a frame, or null. The first call looks up all frames of the file at once, so all definitions must
   // be there by then.
@@ -25,6 +28,7 @@ class FrameLines {
 
   const TraceDefinitions* definitions_;
   LineTable* lines_;
+  bool (*wanted_)(const std::string& path);
   absl::flat_hash_map<uint64_t, std::shared_ptr<const SourceChain>> chains_;
 };
 

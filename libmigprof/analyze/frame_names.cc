@@ -69,7 +69,19 @@ const char* CopyName(uint64_t what) {
   return what < std::size(kNames) ? kNames[what] : kNames[0];
 }
 
+// Whether the lines of a library are of interest to people who do not look into CUDA or the C library.
+bool IsWorthReading(const std::string& path) {
+  const std::string file = FileName(path);
+  return !IsCudaLibrary(file) && !IsRuntimeLibrary(file);
+}
+
 }  // namespace
+
+FrameNames::FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
+    : definitions_(definitions),
+      view_(view),
+      table_(table),
+      lines_(definitions, view.lines, view.show_internals ? nullptr : &IsWorthReading) {}
 
 FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition, const SourceChain* chain) {
   const ModuleDefinition* module = definitions_->Module(definition.module);

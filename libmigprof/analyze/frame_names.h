@@ -27,8 +27,7 @@ struct StackView {
 // Names the stacks of one trace file. The definitions and the table must outlive it.
 class FrameNames {
  public:
-  FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
-      : definitions_(definitions), view_(view), table_(table), lines_(definitions, view.lines) {}
+  FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table);
 
   // Frames of a call, outermost first: the host stack that ends in `stack_node`, and the API call itself.
   std::vector<FrameId> CallPath(uint64_t stack_node, const std::string& api);
