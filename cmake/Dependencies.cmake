@@ -14,6 +14,21 @@ target_include_directories(migprof_zstd SYSTEM INTERFACE ${MIGPROF_ZSTD_INCLUDE}
 
 find_path(MIGPROF_XXHASH_INCLUDE xxhash.h REQUIRED)
 
+# elfutils' libdw, for source lines and inlined functions in migprof-merge. Nothing else needs it.
+find_path(MIGPROF_LIBDW_INCLUDE elfutils/libdw.h)
+find_library(MIGPROF_LIBDW dw)
+find_library(MIGPROF_LIBELF elf)
+if(MIGPROF_LIBDW_INCLUDE AND MIGPROF_LIBDW AND MIGPROF_LIBELF)
+  set(MIGPROF_HAVE_LIBDW TRUE)
+  add_library(migprof_libdw INTERFACE)
+  target_include_directories(migprof_libdw SYSTEM INTERFACE ${MIGPROF_LIBDW_INCLUDE})
+  target_link_libraries(migprof_libdw INTERFACE ${MIGPROF_LIBDW} ${MIGPROF_LIBELF})
+else()
+  set(MIGPROF_HAVE_LIBDW FALSE)
+  message(WARNING "elfutils' libdw was not found (Debian: libdw-dev): migprof-merge is built without source lines and "
+                  "inlined functions.")
+endif()
+
 # CUDA and CUPTI: headers only. Nothing of them is linked; the running process brings its own.
 set(MIGPROF_CUDA_ROOT "" CACHE PATH "CUDA toolkit; empty: search")
 set(_cuda_hints ${MIGPROF_CUDA_ROOT} $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/cuda /opt/cuda)

@@ -29,6 +29,7 @@ OUTSIDE = {
     r"libunwind\.h": ["libmigprof/record/native_stack"],
     r"zstd\.h": ["libmigprof/format/chunk_reader", "libmigprof/format/chunk_writer", "examples/simgpu"],
     r"xxhash\.h": ["libmigprof/base/hash"],
+    r"elfutils/.*|dwarf\.h": ["libmigprof/analyze/dwarf_"],
     r"absl/.*": ["libmigprof/analyze", "libmigprof/render", "tools"],
     r"nlohmann/.*": ["libmigprof/render", "examples/simgpu"],
     r"CLI/.*": ["tools"],

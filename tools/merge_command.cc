@@ -33,6 +33,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string FileNamePart(std::string text) {
+  for (char& c : text) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '_';
+  }
+  return text.substr(0, 100);
+}
+
 // "[#####     ]  52 %  1.2 GB" on a terminal, nothing elsewhere.
 class ProgressBar {
  public:
@@ -41,16 +48,17 @@ class ProgressBar {
     if (drawn_) std::fputs("\r\033[K", stderr);
   }
 
-  void Update(uint64_t done, uint64_t total) {
+  // `reading`: the module whose debug information is being read, or empty.
+  void Update(uint64_t done, uint64_t total, const std::string& reading) {
     if (!shown_ || total == 0) return;
     constexpr int kWidth = 40;
     const double share = static_cast<double>(done) / static_cast<double>(total);
     std::string bar(static_cast<size_t>(share * kWidth), '#');
     bar.resize(kWidth, ' ');
-    std::fputs(absl::StrFormat("\r[%s] %3.0f %%  %.1f of %.1f MB", bar, share * 100, static_cast<double>(done) / 1e6,
-                               static_cast<double>(total) / 1e6)
-                   .c_str(),
-               stderr);
+    std::string text = absl::StrFormat("\r[%s] %3.0f %%  %.1f of %.1f MB", bar, share * 100,
+                                       static_cast<double>(done) / 1e6, static_cast<double>(total) / 1e6);
+    if (!reading.empty()) absl::StrAppend(&text, "  lines of ", FileNamePart(reading).substr(0, 24));
+    std::fputs((text + "\033[K").c_str(), stderr);
     std::fflush(stderr);
     drawn_ = true;
   }
@@ -74,13 +82,6 @@ bool IsUtf8Locale() {
     return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
   }
   return false;
-}
-
-std::string FileNamePart(std::string text) {
-  for (char& c : text) {
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '_';
-  }
-  return text.substr(0, 100);
 }
 
 // A file name per slice, the same for the same slices, never twice: "host.1g.10gb-3f2a9c1e.svg".
@@ -168,6 +169,12 @@ void PrintProblems(const std::vector<analyze::Problem>& problems) {
 
 }  // namespace
 
+std::string VersionText(const std::string& version) {
+  return analyze::LineTable::IsAvailable()
+             ? version
+             : absl::StrCat(version, "\nbuilt without libdw: no source lines, no inlined functions");
+}
+
 std::vector<std::string> SplitFormats(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
 
 std::string CheckFormats(const std::string& text) {
@@ -186,13 +193,18 @@ int Merge(const MergeOptions& options) {
   analysis_options.view.show_interpreter = options.show_interpreter;
   analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
+  analyze::LineTable lines({.debug_folders = options.debug_folders});
+  analysis_options.view.show_inlined = options.show_inlined;
+  analysis_options.view.split_lines = options.split_lines;
+  if (options.debug_info) analysis_options.view.lines = &lines;
   analyze::Analysis analysis;
   {
     ProgressBar bar(!options.quiet);
-    analysis_options.progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total); };
+    analysis_options.progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total, lines.reading()); };
     analysis = analyze::AnalyzeTraces(options.inputs, analysis_options);
   }
   PrintProblems(analysis.problems);
+  for (const std::string& problem : lines.problems()) std::cerr << "migprof-merge: " << problem << "\n";
   if (analysis.files_read == 0) {
     std::cerr << "migprof-merge: no trace could be read"
               << (analysis.problems.empty() ? ": no *.migtrace file found" : "") << "\n";

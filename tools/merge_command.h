@@ -14,11 +14,18 @@ struct MergeOptions {
   bool show_internals = false;
   bool show_interpreter = false;
   std::string nvtx = "frames";  // or "off"
+  bool debug_info = true;  // show inlined functions and lines, where debug information is found
+  bool show_inlined = true;
+  bool split_lines = false;                // frames read "function (file.cc:123)"
+  std::vector<std::string> debug_folders;  // to be searched for debug information first
   bool strict = false;
   bool table = true;
   bool quiet = false;  // no progress, no list of files
   int threads = 0;
 };
+
+// The version, and what this build lacks; for --version.
+std::string VersionText(const std::string& version);
 
 // "svg,json" -> {"svg", "json"}.
 std::vector<std::string> SplitFormats(const std::string& text);

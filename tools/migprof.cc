@@ -36,6 +36,15 @@ int main(int argc, char** argv) {
                   "ranges that the program opened (NVTX, migprof_push): frames, or off")
       ->check(CLI::IsMember({"frames", "off"}))
       ->capture_default_str();
+  run->add_flag("--lines", run_options.merge_options.split_lines,
+                "one frame per line of a function: \"function (file.cc:123)\"");
+  run->add_flag("!--no-inline", run_options.merge_options.show_inlined,
+                "leave out functions that the compiler inlined");
+  run->add_option("--debug-dir", run_options.merge_options.debug_folders,
+                  "folder to search for debug information by build id, before all other places; may be repeated")
+      ->allow_extra_args(false);
+  run->add_flag("!--no-debug-info", run_options.merge_options.debug_info,
+                "read no debug information: only the function names that are in the traces");
   run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
   run->footer(
       "Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started; 125 after wrong use.");

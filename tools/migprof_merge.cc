@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Merges migprof traces of any number of processes, slices and hosts into flamegraphs and numbers per slice."};
   app.name("migprof-merge");
-  app.set_version_flag("--version", MIGPROF_VERSION);
+  app.set_version_flag("--version", migprof::tools::VersionText(MIGPROF_VERSION));
   app.add_option("INPUT", options.inputs, "trace files, or folders that hold *.migtrace files")->required();
   app.add_option("-o,--output", options.output, "folder for the results")->capture_default_str();
   app.add_option("--format", formats, "what to write: a comma list of svg, folded, json")
@@ -22,6 +22,13 @@ int main(int argc, char** argv) {
   app.add_option("--nvtx", options.nvtx, "ranges that the program opened (NVTX, migprof_push): frames, or off")
       ->check(CLI::IsMember({"frames", "off"}))
       ->capture_default_str();
+  app.add_flag("--lines", options.split_lines, "one frame per line of a function: \"function (file.cc:123)\"");
+  app.add_flag("!--no-inline", options.show_inlined, "leave out functions that the compiler inlined");
+  app.add_option("--debug-dir", options.debug_folders,
+                 "folder to search for debug information by build id, before all other places; may be repeated")
+      ->allow_extra_args(false);
+  app.add_flag("!--no-debug-info", options.debug_info,
+               "read no debug information: only the function names that are in the traces");
   app.add_flag("--strict", options.strict, "exit with 2 if anything was lost, unmatched or damaged");
   app.add_flag("-q,--quiet", options.quiet, "no progress bar, no list of files");
   app.add_flag("!--no-table", options.table, "no table on stdout");

@@ -156,7 +156,7 @@ __attribute__((noinline)) void ChangeParams(const Gpu& gpu) {
   CUgraphNode node;
   const uint64_t low = workload::CodeAddress();
   node = gpu.Add(graph, "params_before");
-  workload::LogCall("params_before", __func__, low, workload::CodeAddress());
+  workload::LogCall("params_before", __func__, __FILE__, __LINE__, low, workload::CodeAddress());
   const CUgraphExec executable = Instantiate(graph);
   Replay(gpu, executable);
   KernelArguments arguments(gpu.data(), 16);

@@ -43,6 +43,18 @@ bool IsRuntimeLibrary(const std::string& file) {
 // Made by nvcc for every kernel: the body of the <<<>>>.
 bool IsLaunchStub(const std::string& name) { return absl::StartsWith(name, "__device_stub__"); }
 
+// How C++'s library calls itself: "std::__invoke_impl<…>", "std::vector<…>::_M_insert". Inlined, such functions only
+// stand between those that people know.
+bool IsLibraryInternal(const std::string& name) {
+  if (!absl::StartsWith(name, "std::") && !absl::StartsWith(name, "__gnu_cxx::")) return false;
+  int depth = 0;
+  for (size_t i = 0; i + 2 < name.size() && name[i] != '('; ++i) {
+    depth += (name[i] == '<') - (name[i] == '>');
+    if (depth == 0 && name.compare(i, 3, "::_") == 0) return true;
+  }
+  return name[0] == '_';
+}
+
 // "cuMemcpyHtoD_v2_ptds" is what a program that calls cuMemcpyHtoD is linked to.
 std::string WithoutVersion(std::string name) {
   for (const absl::string_view suffix : {"_ptsz", "_ptds", "_v2", "_v3", "_v4"}) {
@@ -58,12 +70,29 @@ const char* CopyName(uint64_t what) {
   return what < std::size(kNames) ? kNames[what] : kNames[0];
 }
 
+// Whether the lines of a library are of interest to people who do not look into CUDA or the C library.
+bool IsWorthReading(const std::string& path) {
+  const std::string file = FileName(path);
+  return !IsCudaLibrary(file) && !IsRuntimeLibrary(file);
+}
+
 }  // namespace
 
-FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
+FrameNames::FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
+    : definitions_(definitions),
+      view_(view),
+      table_(table),
+      lines_(definitions, view.lines, view.show_internals ? nullptr : &IsWorthReading) {}
+
+FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition, const SourceChain* chain) {
   const ModuleDefinition* module = definitions_->Module(definition.module);
-  const std::string file = module != nullptr ? FileName(definitions_->String(module->path)) : "";
-  const std::string& symbol = definitions_->String(definition.name);
+  // Code without a module that has a name all the same was made by a just-in-time compiler (record/jit_map.h).
+  const std::string file = module != nullptr      ? FileName(definitions_->String(module->path))
+                           : definition.name != 0 ? "[jit]"
+                                                  : "";
+  // The name the process found for itself goes before what debug information says: it is in every copy of the trace.
+  const std::string& recorded = definitions_->String(definition.name);
+  const std::string& symbol = recorded.empty() && chain != nullptr ? chain->front().function : recorded;
   Named named{};
   std::string shown;
   if (!symbol.empty()) {
@@ -71,10 +100,9 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
     shown = ShortName(named.name);
   } else if (module != nullptr) {
     // Return addresses point behind the call; the call itself is what people look for.
-    named.name = absl::StrCat(file, "+0x", absl::Hex(definition.address - 1 - module->bias));
-    shown = named.name;
+    named.name = shown = absl::StrCat(file, "+0x", absl::Hex(definition.address - 1 - module->bias));
   } else {
-    named.name = shown = "[unknown code]";
+    named.name = shown = absl::StrCat("[unknown]+0x", absl::Hex(definition.address - 1));
   }
   named.is_cuda = IsCudaLibrary(file) || IsStaticRuntime(named.name);
   if (named.is_cuda && IsApiEntry(named.name)) named.name = shown = WithoutVersion(named.name);
@@ -82,15 +110,41 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition) {
   named.is_stub = IsLaunchStub(named.name);
   named.role = RoleOf(symbol, module != nullptr ? definitions_->String(module->path) : "");
   const FrameKind kind = named.is_cuda ? FrameKind::kCudaApi : FrameKind::kNative;
-  named.id = table_->Intern({.name = shown, .full_name = named.name, .module = file, .kind = kind});
+  Frame frame{.name = shown, .full_name = named.name, .module = file, .kind = kind};
+  if (chain != nullptr) AddLine(chain->front(), &frame);
+  named.id = table_->Intern(std::move(frame));
+  for (size_t i = 1; chain != nullptr && view_.show_inlined && i < chain->size(); ++i) {
+    const std::string full = Demangle((*chain)[i].function);
+    if (full.empty()) continue;
+    if (!view_.show_internals && (IsLaunchStub(full) || IsLibraryInternal(full))) continue;
+    Frame inlined{.name = ShortName(full), .full_name = full, .module = file, .kind = kind, .inlined = true};
+    AddLine((*chain)[i], &inlined);
+    named.inlined.push_back(table_->Intern(std::move(inlined)));
+  }
   return named;
+}
+
+void FrameNames::AddLine(const SourceFrame& source, Frame* frame) const {
+  if (!view_.split_lines) {
+    // One frame stands for all lines of the function: what they share is where it is defined.
+    if (!source.definition_file.empty() && source.definition_line != 0) {
+      frame->source = absl::StrCat(source.definition_file, ":", source.definition_line);
+    }
+    return;
+  }
+  if (source.file.empty() || source.line == 0 || frame->kind == FrameKind::kCudaApi) return;
+  frame->source = absl::StrCat(source.file, ":", source.line);
+  const std::string suffix = absl::StrCat(" (", FileName(source.file), ":", source.line, ")");
+  frame->name += suffix;
+  frame->full_name += suffix;
 }
 
 const FrameNames::Named& FrameNames::Name(uint64_t frame) {
   const auto known = named_.find(frame);
   if (known != named_.end()) return known->second;
   const FrameDefinition* definition = definitions_->Frame(frame);
-  return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{})).first->second;
+  return named_.emplace(frame, MakeNamed(definition != nullptr ? *definition : FrameDefinition{}, lines_.Find(frame)))
+      .first->second;
 }
 
 FrameNames::Named FrameNames::MakePython(uint64_t python_frame) {
@@ -179,6 +233,7 @@ ShownPath FrameNames::CallPath(const HostStack& host_stack, const std::string& a
   for (size_t i = outer; i > inner; --i) {
     if (stack[i - 1].is_stub && !view_.show_internals) continue;
     path.push_back(stack[i - 1].id);
+    path.insert(path.end(), stack[i - 1].inlined.begin(), stack[i - 1].inlined.end());
   }
   for (size_t i = inner; i > 0 && called.empty(); --i) {
     if (!IsApiEntry(stack[i - 1].name)) continue;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/frame_lines.h"
 #include "libmigprof/analyze/python_splice.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
@@ -20,6 +21,12 @@ struct StackView {
   bool show_interpreter = false;
   // Show the ranges that the program opened (NVTX, migprof_push) as frames.
   bool show_ranges = true;
+  // Also show functions that the compiler inlined, where debug information tells.
+  bool show_inlined = true;
+  // Tell the lines of a function apart: frames read "function (file.cc:123)".
+  bool split_lines = false;
+  // Where lines and inlined functions come from; null: show neither.
+  LineTable* lines = nullptr;
 };
 
 // The two stacks of a call, each by its innermost node; 0: none.
@@ -38,8 +45,7 @@ struct ShownPath {
 // Names the stacks of one trace file. The definitions and the table must outlive it.
 class FrameNames {
  public:
-  FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table)
-      : definitions_(definitions), view_(view), table_(table) {}
+  FrameNames(const TraceDefinitions* definitions, const StackView& view, FrameTable* table);
 
   // Frames of a call: the host stack, and the API call itself.
   ShownPath CallPath(const HostStack& host_stack, const std::string& api);
@@ -56,15 +62,17 @@ class FrameNames {
  private:
   struct Named {
     FrameId id;
-    bool is_cuda;      // of CUDA's own libraries
-    bool is_start_up;  // of the C runtime: hidden at the outer end of a stack
-    bool is_stub;      // made by the compiler: hidden
-    NativeRole role;   // in the Python interpreter
-    std::string name;  // full
+    bool is_cuda;                  // of CUDA's own libraries
+    bool is_start_up;              // of the C runtime: hidden at the outer end of a stack
+    bool is_stub;                  // made by the compiler: hidden
+    NativeRole role;               // in the Python interpreter
+    std::string name;              // full
+    std::vector<FrameId> inlined;  // into it, outermost first
   };
 
   const Named& Name(uint64_t frame);
-  Named MakeNamed(const FrameDefinition& definition);
+  Named MakeNamed(const FrameDefinition& definition, const SourceChain* chain);
+  void AddLine(const SourceFrame& source, Frame* frame) const;
   Named MakePython(uint64_t python_frame);
   // Puts the Python frames that end in `python_node` into `stack`, innermost first. False when they do not fit.
   bool Splice(const HostStack& host_stack, std::vector<Named>* stack);
@@ -72,6 +80,7 @@ class FrameNames {
   const TraceDefinitions* definitions_;
   StackView view_;
   FrameTable* table_;
+  FrameLines lines_;
   absl::flat_hash_map<uint64_t, Named> named_;
 };
 

@@ -10,8 +10,13 @@ FrameId FrameTable::Intern(Frame frame) {
   key += '\0';
   key += frame.module;
   key += static_cast<char>(frame.kind);
+  if (frame.inlined) key += 'i';
   const auto [entry, is_new] = ids_.try_emplace(std::move(key), static_cast<FrameId>(frames_.size()));
-  if (is_new) frames_.push_back(std::move(frame));
+  if (is_new) {
+    frames_.push_back(std::move(frame));
+  } else if (frames_[entry->second].source.empty()) {
+    frames_[entry->second].source = std::move(frame.source);
+  }
   return entry->second;
 }
 

@@ -26,12 +26,14 @@ enum class FrameKind : uint8_t {
   kRange,  // what the program itself says it is doing: NVTX, migprof_push
 };
 
-// One distinct frame. Two frames are the same when full_name, module and kind are.
+// One distinct frame. Two frames are the same when full_name, module, kind and inlined are.
 struct Frame {
   std::string name;       // as shown: demangled, long template arguments shortened
   std::string full_name;  // demangled, whole
   std::string module;     // file name of the binary; empty where that means nothing
   FrameKind kind = FrameKind::kNative;
+  bool inlined = false;     // by the compiler into the frame before it
+  std::string source = {};  // "file:line", where debug information told; else empty
 };
 
 using FrameId = uint32_t;

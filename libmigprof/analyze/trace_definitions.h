@@ -58,6 +58,7 @@ class TraceDefinitions {
   const std::string& String(uint64_t id) const;
   const ModuleDefinition* Module(uint64_t id) const;
   const FrameDefinition* Frame(uint64_t id) const;
+  const absl::flat_hash_map<uint64_t, FrameDefinition>& frames() const { return frames_; }
   const StackNodeDefinition* StackNode(uint64_t id) const;
   const PythonCodeDefinition* PythonCode(uint64_t id) const;
   const PythonFrameDefinition* PythonFrame(uint64_t id) const;

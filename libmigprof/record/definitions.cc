@@ -32,7 +32,7 @@ uint32_t FrameIndex::Intern(uint64_t address) {
   frames_.push_back({.address = address, .module = module != nullptr ? module->id : 0});
   const auto id = static_cast<uint32_t>(frames_.size());
   ids_.Insert(address, id);
-  if (module != nullptr) unresolved_.push_back(id);
+  (module != nullptr ? unresolved_ : unresolved_jit_).push_back(id);
   return id;
 }
 
@@ -47,7 +47,27 @@ void FrameIndex::RefreshModules() {
   ++generation_;
 }
 
-void FrameIndex::ResolveNames() {
+void FrameIndex::ResolveJitNames(bool at_end) {
+  std::vector<SymbolQuery> queries;
+  for (const uint32_t id : unresolved_jit_) queries.emplace_back().address = frames_[id - 1].address - 1;
+  const bool is_new = unresolved_jit_.size() > jit_looked_for_;
+  if (!jit_map_.Resolve(queries, is_new, at_end)) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const uint32_t id = unresolved_jit_[i];
+    if (queries[i].name.empty()) {
+      unresolved_jit_[kept++] = id;
+      continue;
+    }
+    frames_[id - 1].name = strings_->Intern(queries[i].name);
+    frames_[id - 1].name_offset = queries[i].offset;
+  }
+  unresolved_jit_.resize(kept);
+  jit_looked_for_ = kept;
+}
+
+void FrameIndex::ResolveNames(bool at_end) {
+  ResolveJitNames(at_end);
   std::map<uint32_t, std::vector<uint32_t>> by_module;
   for (const uint32_t id : unresolved_) by_module[frames_[id - 1].module].push_back(id);
   unresolved_.clear();

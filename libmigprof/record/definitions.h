@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "libmigprof/record/activity.h"
+#include "libmigprof/record/jit_map.h"
 #include "libmigprof/record/module_map.h"
 #include "libmigprof/record/python_definitions.h"
 #include "libmigprof/record/u64_map.h"
@@ -40,7 +41,9 @@ struct FrameDefinition {
 // Return addresses and the functions they are in.
 class FrameIndex {
  public:
-  explicit FrameIndex(StringIndex* strings) : strings_(strings) {}
+  // `jit_map`: see JitMap.
+  explicit FrameIndex(StringIndex* strings, std::string jit_map = "")
+      : strings_(strings), jit_map_(std::move(jit_map)) {}
 
   uint32_t Intern(uint64_t address);
   const FrameDefinition& operator[](uint32_t id) const { return frames_[id - 1]; }
@@ -53,15 +56,21 @@ class FrameIndex {
   // Grows whenever modules went: stacks captured before may have other frames than stacks with the same addresses
   // after.
   uint32_t generation() const { return generation_; }
-  // Finds names for the frames that were added since the last call. Reads symbol tables from disk.
-  void ResolveNames();
+  // Finds names for the frames that were added since the last call. Reads symbol tables from disk, and for code that is
+  // in no module the map of a just-in-time compiler, `at_end` the last time.
+  void ResolveNames(bool at_end = false);
 
  private:
+  void ResolveJitNames(bool at_end);
+
   StringIndex* strings_;
   ModuleMap modules_;
   U64Map ids_;
   std::vector<FrameDefinition> frames_;
   std::vector<uint32_t> unresolved_;
+  JitMap jit_map_;
+  std::vector<uint32_t> unresolved_jit_;  // in no module
+  size_t jit_looked_for_ = 0;             // of them, when the map was last read
   uint32_t generation_ = 0;
 };
 

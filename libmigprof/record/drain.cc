@@ -268,7 +268,7 @@ Error Drain::Write(bool forced) {
   Error error;
   Collect(&error);
   if (!error.ok()) return error;
-  parts_.definitions->frames.ResolveNames();
+  parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
   uint64_t cupti_ns = 0;
   parts_.cupti->get_timestamp(&cupti_ns);

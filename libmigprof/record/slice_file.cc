@@ -319,7 +319,9 @@ bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
                  synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() ==
              0 &&
-         lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0;
+         lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0 &&
+         std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
+                      [this](uint32_t id) { return definitions_->frames[id].name != 0; });
 }
 
 void SliceFile::CollectFrameNames() {

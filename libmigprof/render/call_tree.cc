@@ -31,6 +31,8 @@ Frame Cleaned(const Frame& frame) {
   clean.name = frame.name.empty() ? clean.full_name : CleanText(frame.name);
   clean.module = CleanText(frame.module);
   clean.kind = frame.kind;
+  clean.inlined = frame.inlined;
+  clean.source = CleanText(frame.source);
   return clean;
 }
 
@@ -80,7 +82,7 @@ std::vector<uint32_t> RankFrames(const std::vector<TreeNode>& nodes, const AllFr
     if (frames.IsAbove(a) || frames.IsAbove(b)) return a < b;
     const Frame& x = frames[a];
     const Frame& y = frames[b];
-    return std::tie(FullName(x), x.module, x.kind) < std::tie(FullName(y), y.module, y.kind);
+    return std::tie(FullName(x), x.module, x.kind, x.inlined) < std::tie(FullName(y), y.module, y.kind, y.inlined);
   });
   for (uint32_t i = 0; i < used.size(); ++i) rank[used[i]] = i;
   return rank;

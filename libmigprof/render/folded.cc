@@ -19,6 +19,7 @@ std::vector<std::string> FoldedNames(const CallTree& tree) {
   for (const analyze::Frame& frame : tree.frames) {
     std::string name = frame.full_name;
     std::replace(name.begin(), name.end(), ';', ':');
+    if (frame.inlined) name += "_[i]";
     names.push_back(std::move(name));
   }
   return names;

@@ -15,6 +15,7 @@ namespace migprof::render {
 //    unusable is counted in the health of the slice, not here, for readers of the format add values.
 //  - names are whole, not shortened for display, so that two kernels never become one; `;` becomes
 //    `:`, and bytes that are not printable UTF-8 become U+FFFD.
+//  - a function that the compiler inlined ends in `_[i]`, as in the output of perf for flamegraphs.
 void WriteFolded(const CallTree& tree, std::ostream& out);
 
 }  // namespace migprof::render

@@ -51,6 +51,27 @@ void AppendHeadline(const Headline& headline, std::string* json) {
   *json += headline.simulated ? R"(,"simulated":true})" : R"(,"simulated":false})";
 }
 
+// What only debug information tells. Pictures without it say nothing about it.
+void AppendSources(const CallTree& tree, std::string* json) {
+  std::string inlined;
+  std::string sources;
+  for (size_t i = 0; i < tree.frames.size(); ++i) {
+    const std::string index = std::to_string(i);
+    if (tree.frames[i].inlined) inlined.append(inlined.empty() ? "" : ",").append(index);
+    if (tree.frames[i].source.empty()) continue;
+    sources.append(sources.empty() ? "\"" : ",\"").append(index).append("\":");
+    AppendJsonString(tree.frames[i].source, &sources);
+  }
+  if (!inlined.empty()) {
+    AppendKey("inlined", json);
+    json->append("[").append(inlined).append("]");
+  }
+  if (!sources.empty()) {
+    AppendKey("sources", json);
+    json->append("{").append(sources).append("}");
+  }
+}
+
 void AppendFrames(const CallTree& tree, std::string* json) {
   std::string kinds;
   std::map<std::string, uint64_t> module_ids = {{"", 0}};
@@ -85,6 +106,7 @@ void AppendFrames(const CallTree& tree, std::string* json) {
       modules, [](const std::string& text) { return text; }, json);
   AppendKey("module", json);
   *json += EncodeNumbers(module);
+  AppendSources(tree, json);
 }
 
 std::string EncodeShape(const CallTree& tree) {

@@ -12,6 +12,8 @@
 //   full        {index of frame: whole name}, only where it is not the name as shown
 //   modules     [text…], the first of them ""
 //   module      numbers: per frame, index into modules
+//   inlined     [index of frame…] that the compiler inlined; absent when there are none
+//   sources     {index of frame: "file:line"}; absent when there are none
 //   nodes       how many nodes, with the root
 //   shape       balanced parentheses of the tree without the root: a bit 1 where a node begins, a bit
 //               0 where it ends; six bits per digit, lowest first

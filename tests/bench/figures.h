@@ -32,6 +32,7 @@ void BenchStart(Figures* figures);
 void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);
 void BenchDraw(Figures* figures);
+void BenchSymbols(Figures* figures);
 
 // Files of the build this program belongs to.
 std::string BuiltFile(const std::string& relative);

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
       {"trace", migprof::bench::BenchTrace},   {"python", migprof::bench::BenchPython},
 #endif
       {"merge", migprof::bench::BenchMerge},   {"draw", migprof::bench::BenchDraw},
+      {"symbols", migprof::bench::BenchSymbols},
   };
   // Pairs that are compared run interleaved, so that a change of the machine's speed meets both.
   const char* settings[] = {argv[0], "--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   DrawPicture(folder + "empty.svg", Profile(), false);
   DrawPicture(folder + "medium.svg", migprof::render::LargeProfile(3000, 30, CallGraph::kSparse), false);
   DrawPicture(folder + "deep.svg", migprof::render::LargeProfile(300, 1500, CallGraph::kSparse), false);
+  DrawPicture(folder + "sources.svg", migprof::render::SourcesProfile(), false);
   WritePage(folder + "page.html", sample);
   WriteSameInBothLanguages(folder + "same_in_both_languages.json");
   std::ofstream summary(folder + "summary.json", std::ios::binary);

@@ -78,6 +78,13 @@ class ZoomTest(BrowserTest):
         self.assertIn("libtorch_cpu.so", self.browser.text(".mp-tip"))
         self.assertIn("0 ns", self.browser.text(".mp-tip"))
 
+    def test_tooltip_says_where_a_function_is_and_whether_it_was_inlined(self):
+        self.browser.open("sources.svg")
+        ActionChains(self.browser.driver).move_to_element(self.browser.rect_of("Outer")).perform()
+        self.assertIn("Native code · libapp.so · /src/outer.cc:12", self.browser.text(".mp-tip"))
+        ActionChains(self.browser.driver).move_to_element(self.browser.rect_of("Inner")).perform()
+        self.assertIn("Native code, inlined · libapp.so · /src/inner.h:3", self.browser.text(".mp-tip"))
+
     def test_narrow_frames_are_a_crumb_that_explains_and_zooms(self):
         crumb = self.browser.run("return document.querySelector('.mp-crumbs')")
         self.assertEqual(self.browser.run("return arguments[0].getAttribute('d')", crumb), "")

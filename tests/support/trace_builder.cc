@@ -77,8 +77,8 @@ uint64_t TraceBuilder::String(const std::string& text) {
   return entry->second;
 }
 
-uint64_t TraceBuilder::Module(const std::string& path, uint64_t bias) {
-  modules_.push_back({next_module_, String(path), 0, bias});
+uint64_t TraceBuilder::Module(const std::string& path, uint64_t bias, const std::string& build_id) {
+  modules_.push_back({next_module_, String(path), build_id.empty() ? 0 : String(build_id), bias});
   return next_module_++;
 }
 

@@ -68,7 +68,7 @@ class TraceBuilder {
   void Slice(const std::map<std::string, std::string>& changes = {});
 
   uint64_t String(const std::string& text);
-  uint64_t Module(const std::string& path, uint64_t bias = 0);
+  uint64_t Module(const std::string& path, uint64_t bias = 0, const std::string& build_id = "");
   // A frame at `address` in function `symbol`; an empty symbol stays unknown.
   uint64_t Frame(const std::string& symbol, uint64_t module, uint64_t address);
   // Outermost first. Returns the innermost node.

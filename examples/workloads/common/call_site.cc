@@ -32,7 +32,7 @@ Log* OpenLog() {
 
 }  // namespace
 
-void LogCall(const char* work, const char* function, uint64_t low, uint64_t high) {
+void LogCall(const char* work, const char* function, const char* file, int line, uint64_t low, uint64_t high) {
   Log* const log = OpenLog();
   if (log->file == nullptr) return;
   thread_local uint64_t sequence = 0;
@@ -41,11 +41,12 @@ void LogCall(const char* work, const char* function, uint64_t low, uint64_t high
   if (dladdr(reinterpret_cast<void*>(low), &module) == 0) return;
   const auto base = reinterpret_cast<uint64_t>(module.dli_fbase);
   const std::lock_guard lock(log->mutex);
-  std::fprintf(log->file,
-               "{\"pid\":%d,\"tid\":%ld,\"sequence\":%llu,\"work\":\"%s\",\"function\":\"%s\",\"module\":\"%s\","
-               "\"low\":%llu,\"high\":%llu}\n",
-               getpid(), thread, static_cast<unsigned long long>(sequence++), work, function, module.dli_fname,
-               static_cast<unsigned long long>(low - base), static_cast<unsigned long long>(high - base));
+  std::fprintf(
+      log->file,
+      "{\"pid\":%d,\"tid\":%ld,\"sequence\":%llu,\"work\":\"%s\",\"function\":\"%s\",\"file\":\"%s\",\"line\":%d,"
+      "\"module\":\"%s\",\"low\":%llu,\"high\":%llu}\n",
+      getpid(), thread, static_cast<unsigned long long>(sequence++), work, function, file, line, module.dli_fname,
+      static_cast<unsigned long long>(low - base), static_cast<unsigned long long>(high - base));
 }
 
 void FlushCallLog() {

@@ -51,7 +51,9 @@
       modules[i] = data.modules[moduleIds[i]] ?? '';
     }
     for (const [index, name] of Object.entries(data.full)) full[index] = name;
-    return { count, names: data.names, full, kinds, modules, kindLabels: data.kindLabels };
+    const inlined = new Set(data.inlined ?? []);
+    const sources = data.sources ?? {};
+    return { count, names: data.names, full, kinds, modules, inlined, sources, kindLabels: data.kindLabels };
   }
 
   // parent, depth and end (one past the last descendant) of each node, from its parentheses.

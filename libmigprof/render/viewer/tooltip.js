@@ -25,6 +25,13 @@
   viewer.kindOf = (tree, node) =>
     node === 0 ? 'Everything' : tree.frames.kindLabels[tree.frames.kinds[tree.frame[node]]];
 
+  // ", inlined · libfoo.so · foo.cc:12", as far as it is known.
+  viewer.originOf = (tree, frame) => {
+    const parts = [tree.frames.modules[frame], tree.frames.sources[frame] ?? ''];
+    const origin = parts.filter((part) => part !== '').map((part) => ` · ${part}`).join('');
+    return (tree.frames.inlined.has(frame) ? ', inlined' : '') + origin;
+  };
+
   viewer.Tooltip = class {
     constructor(host) {
       this.host = host;
@@ -39,10 +46,9 @@
 
     fill(tree, drawn, root) {
       const frame = tree.frame[drawn.node];
-      const module = tree.frames.modules[frame];
       if (drawn.count === undefined) {
         this.name.textContent = tree.frames.full[frame];
-        this.kind.textContent = viewer.kindOf(tree, drawn.node) + (module === '' ? '' : ` · ${module}`);
+        this.kind.textContent = viewer.kindOf(tree, drawn.node) + viewer.originOf(tree, frame);
         this.fillFacts(viewer.describe(tree, drawn.node, root));
       } else {
         this.name.textContent = `${viewer.countOf(drawn.count, 'frame', 'frames')} too narrow to draw`;

@@ -42,6 +42,11 @@ TEST(WriteFolded, ValuesAddUpToTheTree) {
   EXPECT_EQ(SumOfValues(Folded(tree)), tree.nodes[0].total_ns);
 }
 
+TEST(WriteFolded, InlinedFunctions_AreMarked) {
+  EXPECT_NE(Folded(BuildCallTree(SourcesProfile())).find(";Outer(int);Inner()_[i];Inner();axpy 1000\n"),
+            std::string::npos);
+}
+
 TEST(WriteFolded, NodeWithoutTime_GetsNoLine) {
   EXPECT_EQ(Folded(BuildCallTree(SampleProfile())).find("untimed_kernel"), std::string::npos);
 }

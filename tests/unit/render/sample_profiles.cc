@@ -227,4 +227,26 @@ Profile HostileProfile() {
   return profile;
 }
 
+Profile SourcesProfile() {
+  Profile profile;
+  analyze::SliceProfile slice;
+  slice.host = "node";
+  uint32_t node = 0;
+  for (analyze::Frame frame : std::vector<analyze::Frame>{
+           {.name = "app (1)", .full_name = "app (1)", .module = "", .kind = FrameKind::kProcess},
+           {.name = "Outer", .full_name = "Outer(int)", .module = "libapp.so", .source = "/src/outer.cc:12"},
+           {.name = "Inner",
+           .full_name = "Inner()",
+           .module = "libapp.so",
+           .inlined = true,
+           .source = "/src/inner.h:3"},
+           {.name = "Inner", .full_name = "Inner()", .module = "libapp.so", .source = "/src/inner.h:3"},
+           {.name = "axpy", .full_name = "axpy", .module = "", .kind = FrameKind::kKernel}}) {
+    node = slice.stacks.Child(node, profile.frames.Intern(std::move(frame)));
+  }
+  slice.stacks.Add(node, 1000, 1);
+  profile.slices.push_back(std::move(slice));
+  return profile;
+}
+
 }  // namespace migprof::render

@@ -18,6 +18,9 @@ analyze::Profile SampleProfile();
 // quotes, control bytes, broken UTF-8, text direction, nothing at all, 10,000 characters.
 analyze::Profile HostileProfile();
 
+// One stack of functions whose places in the source are known: Inner, inlined into Outer, and Inner again, not inlined.
+analyze::Profile SourcesProfile();
+
 enum class CallGraph {
   kSparse,  // each function calls a few others, as in programs
   kRandom,  // each call is to any of 6,000 functions: the worst case for compact encoding

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "tests/unit/render/encoding_reader.h"
@@ -82,6 +83,20 @@ void ExpectRoundTrip(const CallTree& tree) {
     EXPECT_EQ(json["modules"][module.at(i)].get<std::string>(), tree.frames[i].module);
     EXPECT_EQ(json["kinds"].get<std::string>().at(i), 'a' + static_cast<int>(tree.frames[i].kind));
   }
+}
+
+TEST(EncodeTree, SourcesAndInlinedFunctions_AreToldWhereKnown) {
+  const CallTree tree = BuildCallTree(SourcesProfile());
+  const nlohmann::json json = nlohmann::json::parse(EncodeTree(tree, {}));
+  for (size_t i = 0; i < tree.frames.size(); ++i) {
+    const nlohmann::json& inlined = json["inlined"];
+    EXPECT_EQ(std::count(inlined.begin(), inlined.end(), i), tree.frames[i].inlined ? 1 : 0) << i;
+    EXPECT_EQ(json["sources"].value(std::to_string(i), ""), tree.frames[i].source) << i;
+  }
+  EXPECT_EQ(json["inlined"].size(), 1u);
+  EXPECT_EQ(json["sources"].size(), 3u);
+  const nlohmann::json plain = nlohmann::json::parse(EncodeTree(BuildCallTree(SampleProfile()), {}));
+  EXPECT_FALSE(plain.contains("sources") || plain.contains("inlined"));
 }
 
 TEST(EncodeTree, Trees_ComeBack) {
