@@ -14,7 +14,7 @@ struct MergeOptions {
   bool show_internals = false;
   bool show_interpreter = false;
   std::string nvtx = "frames";  // or "off"
-  bool debug_info = true;  // show inlined functions and lines, where debug information is found
+  bool debug_info = true;       // show inlined functions and lines, where debug information is found
   bool show_inlined = true;
   bool split_lines = false;                // frames read "function (file.cc:123)"
   std::vector<std::string> debug_folders;  // to be searched for debug information first

@@ -13,16 +13,16 @@ namespace migprof::analyze {
 
 // What was recorded, what was understood, and what was lost. Calls are CUDA API calls that give the GPU work.
 struct Health {
-  uint64_t launches = 0;        // calls recorded = matched + unmatched + captured + failed
-  uint64_t matched = 0;         // … for which GPU activity was found
-  uint64_t unmatched = 0;       // … for which none was, though some was to be expected
-  uint64_t captured = 0;        // … that put a node into a CUDA graph instead of running
-  uint64_t failed = 0;          // … that returned an error
-  uint64_t dropped = 0;         // events lost before they reached a file
-  uint64_t untimed = 0;         // activities without usable times: counted, but of width 0
-  uint64_t orphaned = 0;        // activities whose call is not in the trace; shown under "[unknown launch]"
-  uint64_t stackless = 0;       // calls whose stack was lost
-  uint64_t truncated = 0;       // calls whose stack lacks its outermost frames
+  uint64_t launches = 0;   // calls recorded = matched + unmatched + captured + failed
+  uint64_t matched = 0;    // … for which GPU activity was found
+  uint64_t unmatched = 0;  // … for which none was, though some was to be expected
+  uint64_t captured = 0;   // … that put a node into a CUDA graph instead of running
+  uint64_t failed = 0;     // … that returned an error
+  uint64_t dropped = 0;    // events lost before they reached a file
+  uint64_t untimed = 0;    // activities without usable times: counted, but of width 0
+  uint64_t orphaned = 0;   // activities whose call is not in the trace; shown under "[unknown launch]"
+  uint64_t stackless = 0;  // calls whose stack was lost
+  uint64_t truncated = 0;  // calls whose stack lacks its outermost frames
   // Activities of graph nodes of which it is not known what captured or added them.
   uint64_t graph_unattributed = 0;
   uint64_t python_lost = 0;     // calls from Python whose Python frames were lost

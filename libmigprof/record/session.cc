@@ -165,9 +165,9 @@ Error Build(Session* session) {
     session->definitions.frames.RefreshModules();
     python->Find(session->definitions.frames.modules());
   }
-  session->calls = new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
-                                    session->options.stacks ? session->options.max_depth : 0, python,
-                                    session->options.check_stacks);
+  session->calls =
+      new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
+                       session->options.stacks ? session->options.max_depth : 0, python, session->options.check_stacks);
   session->graphs =
       new GraphRecorder(&session->slots, session->calls, &CuptiNow, session->options.graphs == GraphDetail::kNode);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;

@@ -116,7 +116,8 @@ class TraceBuilder {
   std::map<std::string, uint64_t> strings_;
   std::vector<std::pair<uint64_t, std::string>> new_strings_;
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
-  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_, ranges_;
+  Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_,
+      ranges_;
   uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1, next_range_ = 1;
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;
