@@ -137,6 +137,20 @@ class Conservation(unittest.TestCase):
                 self.assertEqual(len(run.trace_files()), 1)
                 self.check_run(run)
 
+    @unittest.skipIf("thread" in harness.SANITIZED, "there is no libunwind under ThreadSanitizer")
+    def test_every_captured_stack_equals_libunwinds(self):
+        run = harness.Run(self)
+        for command in available_workloads():
+            run.run(*command, MIGPROF_CHECK_STACKS="1")
+        checked = 0
+        for path in run.trace_files():
+            dump = harness.Dump(path)
+            counters = {line.split("=")[0]: int(line.split("=")[1]) for line in dump.text.splitlines() if line.startswith("trailer")}
+            checked += counters["trailer process.stacks_checked"]
+            self.assertEqual(counters["trailer process.stacks_different"], 0)
+            self.assertEqual(counters["trailer process.stacks_checked"], counters["trailer process.calls"])
+        self.assertGreater(checked, 1000)
+
     def test_records_of_every_cupti_version_are_read_alike(self):
         for version in ("18", "22", "130001"):
             with self.subTest(cupti=version):
