@@ -11,5 +11,5 @@ for root in ${MIGPROF_CUDA_ROOT:-} ${CUDA_HOME:-} ${CUDA_PATH:-} /usr/local/cuda
     fi
   done
 done
-echo "cuda.h and cupti.h were not found: install the CUDA toolkit, 11.8 or later, with CUPTI (set MIGPROF_CUDA_ROOT if it is in an unusual place)" >&2
+echo "cuda.h and cupti.h were not found: install the CUDA toolkit with CUPTI, 11.8 or later (13.x for the simulated GPU, where there is no real one), from NVIDIA, and set MIGPROF_CUDA_ROOT if it is in an unusual place" >&2
 exit 1

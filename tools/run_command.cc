@@ -121,7 +121,7 @@ void ExplainMissingTrace() {
   } else {
     std::cerr
         << "the program made no CUDA context, or replaced or ended itself (exec, _exit, a signal) within moments, "
-           "or recording did not start (see above)\n";
+           "or recording did not start, which it then says itself\n";
   }
 }
 
@@ -130,8 +130,12 @@ void ExplainMissingTrace() {
 int Run(const RunOptions& options) {
   const std::string library = FindLibrary(options.library);
   if (library.empty()) {
-    std::cerr
-        << "migprof: libmigprof.so is not where it belongs, in ../lib beside this program; name it with --library\n";
+    if (!options.library.empty()) {
+      std::cerr << "migprof: there is no " << options.library << "\n";
+    } else {
+      std::cerr
+          << "migprof: libmigprof.so is not where it belongs, in ../lib beside this program; name it with --library\n";
+    }
     return kNoLibrary;
   }
   std::string traces = options.traces;

@@ -41,7 +41,34 @@ bool IsRuntimeLibrary(const std::string& file) {
 }
 
 // Made by nvcc for every kernel: the body of the <<<>>>.
-bool IsLaunchStub(const std::string& name) { return absl::StartsWith(name, "__device_stub__"); }
+bool IsLaunchStub(const std::string& name) {
+  for (const char* start : {"__device_stub_", "__wrapper__device_stub_", "__cudaLaunchKernel"}) {
+    if (absl::StartsWith(name, start)) return true;
+  }
+  return false;
+}
+
+// "Scale" of "void (anonymous namespace)::Scale<2>(float*, int)".
+std::string Identifier(std::string name) {
+  const std::string kAnonymous = "(anonymous namespace)";
+  for (size_t at = name.find(kAnonymous); at != std::string::npos; at = name.find(kAnonymous)) {
+    name.replace(at, kAnonymous.size(), "_");
+  }
+  name.resize(std::min(name.size(), name.find_first_of("<(")));
+  const size_t start = name.find_last_of(": ");
+  return start == std::string::npos ? name : name.substr(start + 1);
+}
+
+// Whether `caller` is the function that nvcc makes in the kernel's own name, and that calls the stub `name`.
+bool IsHostStub(const std::string& caller, const std::string& name) {
+  if (!IsLaunchStub(name)) return false;
+  const std::string kStub = "device_stub_";
+  const size_t at = name.find(kStub);
+  if (at == std::string::npos) return false;
+  std::string kernel = name.substr(at + kStub.size());
+  if (absl::StartsWith(kernel, "_Z")) kernel = Demangle(kernel);
+  return Identifier(caller) == Identifier(kernel);
+}
 
 // How C++'s library calls itself: "std::__invoke_impl<…>", "std::vector<…>::_M_insert". Inlined, such functions only
 // stand between those that people know.
@@ -115,8 +142,10 @@ FrameNames::Named FrameNames::MakeNamed(const FrameDefinition& definition, const
   named.id = table_->Intern(std::move(frame));
   for (size_t i = 1; chain != nullptr && view_.show_inlined && i < chain->size(); ++i) {
     const std::string full = Demangle((*chain)[i].function);
+    const std::string inner = i + 1 < chain->size() ? Demangle((*chain)[i + 1].function) : "";
     if (full.empty()) continue;
-    if (!view_.show_internals && (IsLaunchStub(full) || IsLibraryInternal(full))) continue;
+    if (i == 1 && IsHostStub(named.name, full)) named.is_stub = true;
+    if (!view_.show_internals && (IsLaunchStub(full) || IsHostStub(full, inner) || IsLibraryInternal(full))) continue;
     Frame inlined{.name = ShortName(full), .full_name = full, .module = file, .kind = kind, .inlined = true};
     AddLine((*chain)[i], &inlined);
     named.inlined.push_back(table_->Intern(std::move(inlined)));
@@ -231,7 +260,10 @@ ShownPath FrameNames::CallPath(const HostStack& host_stack, const std::string& a
     while (outer > inner && stack[outer - 1].is_start_up) --outer;
   }
   for (size_t i = outer; i > inner; --i) {
-    if (stack[i - 1].is_stub && !view_.show_internals) continue;
+    if (!view_.show_internals) {
+      if (stack[i - 1].is_stub) continue;
+      if (i - 1 > 0 && IsHostStub(stack[i - 1].name, stack[i - 2].name)) continue;
+    }
     path.push_back(stack[i - 1].id);
     path.insert(path.end(), stack[i - 1].inlined.begin(), stack[i - 1].inlined.end());
   }
