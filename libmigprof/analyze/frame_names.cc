@@ -40,14 +40,6 @@ bool IsRuntimeLibrary(const std::string& file) {
   return false;
 }
 
-// Made by nvcc for every kernel: the body of the <<<>>>.
-bool IsLaunchStub(const std::string& name) {
-  for (const char* start : {"__device_stub_", "__wrapper__device_stub_", "__cudaLaunchKernel"}) {
-    if (absl::StartsWith(name, start)) return true;
-  }
-  return false;
-}
-
 // "Scale" of "void (anonymous namespace)::Scale<2>(float*, int)".
 std::string Identifier(std::string name) {
   const std::string kAnonymous = "(anonymous namespace)";
@@ -59,6 +51,15 @@ std::string Identifier(std::string name) {
   return start == std::string::npos ? name : name.substr(start + 1);
 }
 
+// Made by nvcc for every kernel: the body of the <<<>>>.
+bool IsLaunchStub(const std::string& name) {
+  const std::string identifier = Identifier(name);
+  for (const char* start : {"__device_stub_", "__wrapper__device_stub_", "__cudaLaunchKernel"}) {
+    if (absl::StartsWith(identifier, start)) return true;
+  }
+  return false;
+}
+
 // Whether `caller` is the function that nvcc makes in the kernel's own name, and that calls the stub `name`.
 bool IsHostStub(const std::string& caller, const std::string& name) {
   if (!IsLaunchStub(name)) return false;
@@ -66,7 +67,7 @@ bool IsHostStub(const std::string& caller, const std::string& name) {
   const size_t at = name.find(kStub);
   if (at == std::string::npos) return false;
   std::string kernel = name.substr(at + kStub.size());
-  if (absl::StartsWith(kernel, "_Z")) kernel = Demangle(kernel);
+  if (absl::StartsWith(kernel, "_Z")) kernel = Demangle(kernel.substr(0, kernel.find('(')));
   return Identifier(caller) == Identifier(kernel);
 }
 

@@ -260,6 +260,41 @@ TEST_F(AnalysisTest, InternalFrames_AreShownOnlyWhenAskedFor) {
                                5u)));
 }
 
+// As nvcc 13 compiles `AddVectors<<<…>>>(…)` and `Scale<2><<<…>>>(…)`: a function in the kernel's name calls one or two
+// stubs. None of them is the user's.
+TEST_F(AnalysisTest, LaunchStubs_AreHidden) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t app = trace.Module("/usr/bin/app", 0x1000);
+  const uint64_t runtime = trace.Module("/opt/cuda/libcudart.so.13");
+  const std::vector<uint64_t> launch = {
+      trace.Frame("_ZL25__cudaLaunchKernel_helperP9CUkern_st4dim3S1_PPvmP11CUstream_st", app, 0x2500),
+      trace.Frame("__cudaLaunchKernel", runtime, 0x100)};
+  std::vector<uint64_t> add = {
+      trace.Frame("_ZN12_GLOBAL__N_110AddVectorsEPKfS1_Pfi", app, 0x2100),
+      trace.Frame("_Z83__device_stub__ZN42_GLOBAL__N__e7beae26_13_vector_add_cu_main10AddVectorsEPKfS1_PfiPKfS0_Pfi",
+                  app, 0x2200)};
+  std::vector<uint64_t> scale = {
+      trace.Frame("_ZN12_GLOBAL__N_15ScaleILi2EEEvPfi", app, 0x2300),
+      trace.Frame("_ZN42_GLOBAL__N__e7beae26_13_vector_add_cu_mainL28__wrapper__device_stub_ScaleILi2EEEvRPfRi", app,
+                  0x2400)};
+  uint64_t correlation = 0;
+  for (std::vector<uint64_t>* path : {&add, &scale}) {
+    path->insert(path->begin(), trace.Frame("main", app, 0x2000));
+    path->insert(path->end(), launch.begin(), launch.end());
+    trace.Call({.correlation = ++correlation,
+                .time_ns = 10,
+                .stack_node = trace.Stack(*path),
+                .api = trace.String("cuLaunchKernel")});
+    trace.Kernel({.correlation = correlation, .start_ns = 20, .duration_ns = 5, .shape = trace.Shape("kernel")});
+  }
+  trace.Close();
+  const Analysis analysis = Analyze();
+  EXPECT_THAT(Stacks(analysis.profile, analysis.profile.slices.at(0)),
+              ElementsAre(Pair("app (100);main;__cudaLaunchKernel;cuLaunchKernel;kernel", 10u)));
+}
+
 // A thread of a Python program: start-up, interpreter, a run of two frames, C that calls back, the interpreter again, a
 // run of one.
 uint64_t MixedStack(TraceBuilder* trace) {
