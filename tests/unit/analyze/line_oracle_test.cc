@@ -98,7 +98,9 @@ TEST(LineOracle, RandomAddressesOfARealProgram_AgreeWithOtherTools) {
   int compared = 0;
   int equal = 0;
   for (size_t i = 0; i < addresses.size(); ++i) {
-    const bool unknown = absl::StartsWith(theirs[i][0], "??") || absl::EndsWith(theirs[i].front(), ":0");
+    // Both write 0 or a question mark where they know the file only.
+    const bool unknown = absl::StartsWith(theirs[i][0], "??") || absl::EndsWith(theirs[i].front(), ":0") ||
+                         absl::EndsWith(theirs[i].front(), ":?");
     if (unknown) continue;
     ++compared;
     std::vector<std::string> ours;
