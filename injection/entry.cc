@@ -50,7 +50,8 @@ MIGPROF_EXPORT const char* migprof_version(void) { return MIGPROF_VERSION; }
 
 namespace {
 
-// All a process without CUDA ever runs of this library: no thread, no file, no descriptor, no output.
+// All a process without CUDA ever runs of this library, but for OnUnload, which then finds nothing to do: no thread, no
+// file, no descriptor, no output.
 __attribute__((constructor)) void OnLoad() {
   if (getauxval(AT_SECURE) != 0) return;
   const char* const chosen = getenv("CUDA_INJECTION64_PATH");

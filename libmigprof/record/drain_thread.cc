@@ -12,7 +12,7 @@ namespace migprof::record {
 namespace {
 
 // Between two rounds. While calls come, the rings must be emptied before they are full: 5 ms at a million calls a
-// second and 40 bytes each is 200 KB. Idle, rarer rounds cost less and a burst still finds an empty ring.
+// second and 48 bytes each is 240 KB. Idle, rarer rounds cost less and a burst still finds an empty ring.
 constexpr uint32_t kBusyMs = 5;
 constexpr uint32_t kIdleMs = 20;
 constexpr uint32_t kFirstWriteMs = 50;

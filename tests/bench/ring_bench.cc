@@ -44,7 +44,7 @@ BENCHMARK(RingPush)->UseManualTime()->Iterations(200);
 }  // namespace
 
 void BenchRing(Figures* figures) {
-  std::printf("\n== ring: one call record (32 bytes) into the ring of its thread\n");
+  std::printf("\n== ring: one call record (%zu bytes) into the ring of its thread\n", sizeof(record::CallRecord));
   figures->Add("ring_push", RunMicro("RingPush")["RingPush"], "ns");
 }
 
