@@ -2,7 +2,10 @@
 #include "libmigprof/analyze/file_analysis.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 namespace migprof::analyze {
 
@@ -65,11 +68,12 @@ FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, times, ranges, python] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, times, ranges, python, stand_for] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
       !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times) ||
-      !chunk.Column(column::calls::kRangeNode, &ranges) || !chunk.Column(column::calls::kPythonStackNode, &python)) {
+      !chunk.Column(column::calls::kRangeNode, &ranges) || !chunk.Column(column::calls::kPythonStackNode, &python) ||
+      !chunk.Column(column::calls::kStandsFor, &stand_for)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
@@ -81,7 +85,9 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
                                         .api = apis[row],
                                         .range_node = ranges[row],
                                         .is_graph_launch = call_class == format::CallClass::kGraphLaunch,
-                                        .truncated = (flags[row] & format::kCallStackTruncated) != 0});
+                                        .truncated = (flags[row] & format::kCallStackTruncated) != 0,
+                                        .sampled_out = (flags[row] & format::kCallStackSampledOut) != 0,
+                                        .stands_for = std::max<uint32_t>(static_cast<uint32_t>(stand_for[row]), 1)});
     if (constructs) {
       construction_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
       continue;
@@ -89,6 +95,7 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
     totals_.graph_launches += call_class == format::CallClass::kGraphLaunch;
     totals_.stackless += (flags[row] & format::kCallStackMissing) != 0;
     totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
+    totals_.sampled_out += (flags[row] & format::kCallStackSampledOut) != 0;
     totals_.python_lost += (flags[row] & format::kCallPythonLost) != 0;
     join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row]);
   }
@@ -96,7 +103,7 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
-  auto& [correlations, outcomes, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
+  auto& [correlations, outcomes, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
   if (!chunk.Column(column::call_outcomes::kCorrelation, &correlations) ||
       !chunk.Column(column::call_outcomes::kOutcome, &outcomes)) {
     return false;
@@ -108,7 +115,7 @@ bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
-  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2] = columns_;
+  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
       !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
       !chunk.Column(column::graph_nodes::kCorrelation, &correlations) ||
@@ -156,7 +163,7 @@ void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
-  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2] = columns_;
+  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::kernels::kCorrelation, &correlations) || !chunk.Column(column::kernels::kStart, &starts) ||
       !chunk.Column(column::kernels::kDuration, &durations) || !chunk.Column(column::kernels::kShape, &shapes) ||
       !chunk.Column(column::kernels::kFlags, &flags) || !chunk.Column(column::kernels::kGraphNode, &graph_nodes)) {
@@ -170,7 +177,7 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
-  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused] = columns_;
+  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused1, unused2] = columns_;
   if (!chunk.Column(column::transfers::kCorrelation, &correlations) ||
       !chunk.Column(column::transfers::kStart, &starts) || !chunk.Column(column::transfers::kDuration, &durations) ||
       !chunk.Column(column::transfers::kBytes, &bytes) || !chunk.Column(column::transfers::kWhat, &what) ||
@@ -187,7 +194,7 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
-  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4] = columns_;
+  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4, unused5] = columns_;
   if (!chunk.Column(column::graph_runs::kCorrelation, &correlations) ||
       !chunk.Column(column::graph_runs::kStart, &starts) || !chunk.Column(column::graph_runs::kDuration, &durations) ||
       !chunk.Column(column::graph_runs::kFlags, &flags)) {
@@ -201,7 +208,7 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5] = columns_;
+  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
       !chunk.Column(column::allocations::kMemory, &kinds)) {
@@ -226,6 +233,10 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
   const CallSite& site = sites_[id];
   NodeId node = under;
+  if (site.sampled_out) {
+    node = tree->Child(node, names->Note("[stack left out to save time]"));
+    return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));
+  }
   for (const FrameId range : names->RangePath(site.range_node)) node = tree->Child(node, range);
   const ShownPath path =
       names->CallPath({site.stack_node, site.python_node, site.truncated}, definitions_.String(site.api));
@@ -233,6 +244,51 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   if (site.is_graph_launch) node = tree->Child(node, names->Note("[CUDA graph]", FrameKind::kGraph));
   *unspliced = path.unspliced;
   return node;
+}
+
+// A stack taken at one call in N, at random, stands for N - 1 others. What those gave the GPU is known, kernel by
+// kernel; only the stacks are not. So the time of a kernel that was launched without a stack by some API is divided
+// among the sampled launches of that kernel by that API, in proportion to N - 1 times their time: sums stay what they
+// are, and the division is right on average (the Horvitz-Thompson estimate, scaled to the known sum).
+void FileAnalysis::SpreadSampledOut(Weights* weights) const {
+  struct Group {
+    std::vector<size_t> without;                        // entries of calls without a stack
+    std::vector<std::pair<size_t, uint64_t>> standing;  // entries and for how much they stand
+    unsigned __int128 standing_sum = 0;
+  };
+  std::map<std::tuple<LeafId, uint64_t, CallSiteId>, Group> groups;  // leaf, API, place in a graph
+  for (size_t i = 0; i < weights->size(); ++i) {
+    const auto& [key, weight] = (*weights)[i];
+    const CallSite& place = sites_[key >> 32];
+    const CallSite& call = place.captured_at != kUnknownSite ? sites_[place.launched_at] : place;
+    if (!call.sampled_out && call.stands_for == 1) continue;
+    Group& group = groups[{static_cast<LeafId>(key), call.api, place.captured_at}];
+    if (call.sampled_out) {
+      group.without.push_back(i);
+    } else {
+      constexpr uint32_t kMost = 1024;  // the recorder never lets one stand for more
+      const uint64_t standing = (std::min(call.stands_for, kMost) - 1) * std::max<uint64_t>(weight.ns, 1);
+      group.standing.emplace_back(i, standing);
+      group.standing_sum += standing;
+    }
+  }
+  for (auto& [key, group] : groups) {
+    if (group.standing_sum == 0) continue;  // nobody knows; they are shown as what they are
+    for (const size_t without : group.without) {
+      const Weight whole = std::exchange((*weights)[without].second, {});
+      unsigned __int128 before = 0;
+      for (const auto& [entry, standing] : group.standing) {
+        const auto up_to = [&](uint64_t amount, unsigned __int128 part) {
+          return static_cast<uint64_t>(amount * part / group.standing_sum);
+        };
+        const unsigned __int128 after = before + standing;
+        (*weights)[entry].second.ns += up_to(whole.ns, after) - up_to(whole.ns, before);
+        (*weights)[entry].second.count += up_to(whole.count, after) - up_to(whole.count, before);
+        before = after;
+      }
+    }
+  }
+  std::erase_if(*weights, [](const auto& entry) { return entry.second.count == 0 && entry.second.ns == 0; });
 }
 
 void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under) {
@@ -264,8 +320,9 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
     return node;
   };
   // In a fixed order, so that equal input gives equal trees.
-  std::vector<std::pair<uint64_t, Weight>> weights(weights_.begin(), weights_.end());
+  Weights weights(weights_.begin(), weights_.end());
   std::sort(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  SpreadSampledOut(&weights);
   for (const auto& [key, weight] : weights) {
     const auto id = static_cast<CallSiteId>(key >> 32);
     if (!site_done[id]) {

@@ -33,6 +33,7 @@ struct FileTotals {
   uint64_t graph_unattributed = 0;
   uint64_t truncated = 0;
   uint64_t python_lost = 0;
+  uint64_t sampled_out = 0;
   uint64_t unspliced = 0;  // known after AddStacks
 };
 
@@ -66,13 +67,15 @@ class FileAnalysis {
     // sites; the fields above then mean nothing.
     CallSiteId launched_at = kUnknownSite;
     CallSiteId captured_at = kUnknownSite;
-    bool truncated = false;  // the outermost frames are missing
+    bool truncated = false;    // the outermost frames are missing
+    bool sampled_out = false;  // there is no stack: those of other calls stand for it
+    uint32_t stands_for = 1;   // calls, itself included, for which its stack stands
 
     bool operator==(const CallSite&) const = default;
     template <typename H>
     friend H AbslHashValue(H hash, const CallSite& site) {
       return H::combine(std::move(hash), site.stack_node, site.python_node, site.range_node, site.api,
-                        site.is_graph_launch, site.truncated);
+                        site.is_graph_launch, site.truncated, site.sampled_out, site.stands_for);
     }
   };
   enum class LeafKind : uint8_t { kKernel, kTransfer, kGraphRun };
@@ -99,6 +102,9 @@ class FileAnalysis {
   LeafId InternLeaf(uint64_t id, LeafKind kind);
   void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                    uint64_t graph_node, Totals* totals);
+  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // by site << 32 | leaf, in order
+  // Gives what belongs to calls without a stack to the sites that stand for them.
+  void SpreadSampledOut(Weights* weights) const;
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
@@ -117,7 +123,7 @@ class FileAnalysis {
   absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf
 
   // Columns of the chunk at hand, kept to spare the allocations.
-  std::vector<uint64_t> columns_[8];
+  std::vector<uint64_t> columns_[9];
 };
 
 }  // namespace migprof::analyze

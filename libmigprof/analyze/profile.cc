@@ -43,6 +43,7 @@ void AddHealth(const Health& health, Health* sum) {
   sum->stackless += health.stackless;
   sum->truncated += health.truncated;
   sum->graph_unattributed += health.graph_unattributed;
+  sum->sampled_out += health.sampled_out;
   sum->python_lost += health.python_lost;
   sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;

@@ -25,6 +25,7 @@ struct Health {
   uint64_t truncated = 0;  // calls whose stack lacks its outermost frames
   // Activities of graph nodes of which it is not known what captured or added them.
   uint64_t graph_unattributed = 0;
+  uint64_t sampled_out = 0;     // calls whose stack was left out to save time; others stand for it: no loss
   uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
   uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
@@ -45,11 +46,22 @@ struct Totals {
   uint64_t bytes = 0;  // for copies and memsets
 };
 
+// What recording took from a process, as the recorder measured it.
+struct RecorderUse {
+  uint64_t own_ns = 0;         // on all its threads that launch, estimated from the calls that were timed
+  uint32_t own_share_ppm = 0;  // of the thread that gave most of its time, in millionths
+  uint32_t highest_level = 0;  // 0: everything was recorded; else how many steps MIGPROF_BUDGET asked for
+  uint64_t without_lines_ms = 0;
+  uint64_t sampled_ms = 0;
+  uint64_t whole_graphs_ms = 0;
+};
+
 struct ProcessInfo {
   uint32_t pid = 0;
   std::string name;
   uint64_t window_ns = 0;  // first to last event
   uint64_t gpu_ns = 0;     // sum of kernel, copy and memset time
+  RecorderUse recorder;
   Health health;
 };
 

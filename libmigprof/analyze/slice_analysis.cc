@@ -138,6 +138,17 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.pid = scan.process.pid;
   process.name = scan.process.name;
   process.window_ns = scan.last_ns - scan.first_ns;
+  const auto counter = [&scan](const char* name) {
+    const auto entry = scan.counters.find(name);
+    return entry != scan.counters.end() ? entry->second : 0;
+  };
+  process.recorder.own_ns = counter("process.own_ns");
+  process.recorder.own_share_ppm =
+      static_cast<uint32_t>(std::min<uint64_t>(counter("process.own_share_ppm"), 1'000'000));
+  process.recorder.highest_level = static_cast<uint32_t>(counter("process.budget_highest_level"));
+  process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
+  process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
+  process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
   process.health.dropped = scan.lost;
   process.health.killed = !scan.closed;
   process.health.damaged_bytes = scan.damaged_bytes;
@@ -159,6 +170,7 @@ void SliceReader::FinishFile(OpenFile* file) {
     process.health.stackless = scan.process.stacks ? totals.stackless : 0;
     process.health.graph_unattributed = scan.process.graph_nodes ? totals.graph_unattributed : 0;
     process.health.truncated = totals.truncated;
+    process.health.sampled_out = totals.sampled_out;
     process.health.python_lost = totals.python_lost;
     process.health.damaged_bytes += file->damage->damaged_bytes();
     const std::string name = absl::StrCat(process.name.empty() ? "process" : process.name, " (", process.pid, ")");

@@ -46,6 +46,24 @@ bool ParseGraphs(const char* text, Options* options) {
   return false;
 }
 
+// "off", or a percentage with at most one digit after the point. By hand: strtod would obey the application's locale.
+bool ParseBudget(const char* text, Options* options) {
+  if (std::strcmp(text, "off") == 0) return options->budget_ppm = 0, true;
+  uint32_t tenths = 0;
+  const char* at = text;
+  for (; *at >= '0' && *at <= '9' && at - text < 3; ++at) tenths = tenths * 10 + (*at - '0');
+  if (at == text) return false;
+  tenths *= 10;
+  if (*at == '.') {
+    if (at[1] < '0' || at[1] > '9') return false;
+    tenths += at[1] - '0';
+    at += 2;
+  }
+  if (*at == '%') ++at;
+  if (*at != '\0' || tenths < 1 || tenths > 500) return false;
+  return options->budget_ppm = tenths * 1000, true;
+}
+
 const OptionSpec* FindSpec(const char* name, size_t length) {
   for (const OptionSpec& spec : kOptionSpecs) {
     if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
@@ -62,7 +80,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 13> kOptionSpecs = {{
+const std::array<OptionSpec, 14> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -89,6 +107,10 @@ const std::array<OptionSpec, 13> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
+    {"MIGPROF_BUDGET", "off", "off, or 0.1% to 50%",
+     "largest share of a thread's time that recording may take; to stay below it stacks get less detailed, totals do "
+     "not",
+     ParseBudget},
     {"MIGPROF_CHECK_STACKS", "0", "0 to 1000000",
      "compare one of so many captured stacks with libunwind's and count differences; 0: none",
      [](const char* text, Options* o) { return ParseNumber(text, 0, 1000000, &o->check_stacks); }},

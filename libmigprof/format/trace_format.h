@@ -134,7 +134,7 @@ inline constexpr uint16_t kId = 1, kParent = 2, kFrame = 3;
 }
 namespace calls {
 inline constexpr uint16_t kCorrelation = 1, kTime = 2, kThread = 3, kStackNode = 4, kApi = 5, kClass = 6, kFlags = 7,
-                          kPythonStackNode = 8, kRangeNode = 9;
+                          kPythonStackNode = 8, kRangeNode = 9, kStandsFor = 10;
 }
 namespace range_nodes {
 inline constexpr uint16_t kId = 1, kParent = 2, kName = 3, kDomain = 4, kFlags = 5;
@@ -187,9 +187,10 @@ enum class CallClass : uint8_t {
 constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass::kMemset; }
 
 // column::calls::kFlags
-inline constexpr uint64_t kCallStackTruncated = 1;  // the outermost frames are missing
-inline constexpr uint64_t kCallStackMissing = 2;    // the stack was lost or not asked for
-inline constexpr uint64_t kCallPythonLost = 4;      // the thread was inside Python, but those frames were lost
+inline constexpr uint64_t kCallStackTruncated = 1;   // the outermost frames are missing
+inline constexpr uint64_t kCallStackMissing = 2;     // the stack was lost or not asked for
+inline constexpr uint64_t kCallStackSampledOut = 8;  // left out on purpose: the stacks of other calls stand for it
+inline constexpr uint64_t kCallPythonLost = 4;       // the thread was inside Python, but those frames were lost
 
 // column::python_frames::kFlags
 inline constexpr uint64_t kPythonFrameEntry = 1;  // the outermost Python frame of one run of the evaluation loop

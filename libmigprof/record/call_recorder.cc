@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/call_recorder.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
+
+#include "libmigprof/base/clock.h"
+#include "libmigprof/record/hooked_calls.h"
 
 namespace migprof::record {
 namespace {
@@ -10,6 +14,19 @@ namespace {
 // For a counter that only this thread writes.
 void CountUp(std::atomic<uint64_t>* counter) {
   counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// One call in so many is timed: reading the clock at each would cost a tenth of what recording costs.
+constexpr uint32_t kTimedEvery = 16;
+// What took longer was another thread's time: this one was not running.
+constexpr uint64_t kLongestNs = 100'000;
+
+uint64_t NextRandom(ThreadSlot* slot) {  // xorshift64
+  uint64_t x = slot->random;
+  x ^= x << 13;
+  x ^= x >> 7;
+  x ^= x << 17;
+  return slot->random = x;
 }
 
 }  // namespace
@@ -22,6 +39,15 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.
   if (slot->open_correlation == correlation && correlation != 0) return;
+  if (slot->calls++ % kTimedEvery != 0) [[likely]]
+    return Record(slot, callback_id, correlation, context);
+  const uint64_t start = MonotonicNs();
+  Record(slot, callback_id, correlation, context);
+  const uint64_t own = std::min(MonotonicNs() - start, kLongestNs) * kTimedEvery;
+  slot->own_ns.store(slot->own_ns.load(std::memory_order_relaxed) + own, std::memory_order_relaxed);
+}
+
+void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {
   slot->open_correlation = correlation;
   slot->open_context = context;
   slot->open_callback_id = callback_id;
@@ -35,19 +61,7 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   if (max_depth_ == 0) {
     record.header.flags = format::kCallStackMissing;
   } else {
-    const uint32_t generation = generation_.load(std::memory_order_relaxed);
-    if (slot->generation != generation) [[unlikely]] {
-      slot->sent_stacks.Clear();
-      slot->generation = generation;
-    }
-    const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_, check_stacks_);
-    record.stack_hash = stack.hash;
-    if (stack.truncated) record.header.flags |= format::kCallStackTruncated;
-    if (stack.depth == 0 || (!slot->sent_stacks.Contains(stack.hash) && !SendStack(slot, stack))) {
-      record.stack_hash = 0;
-      record.header.flags = format::kCallStackMissing;
-    }
-    if (python_ != nullptr) AddPythonStack(slot, &record);
+    AddStacks(slot, &record);
   }
   if (RangeStack* const ranges = RangeStack::MineIfAny()) record.range_hash = SendRanges(slot, ranges);
   uint8_t* const room = slot->ring.Reserve(sizeof(record));
@@ -58,6 +72,31 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   }
   std::memcpy(room, &record, sizeof(record));
   slot->ring.Commit();
+}
+
+void CallRecorder::AddStacks(ThreadSlot* slot, CallRecord* record) noexcept {
+  const StackDetail detail = StackDetail::Unpack(detail_.load(std::memory_order_relaxed));
+  if (detail.sample_shift != 0 && !BuildsGraph(record->callback_id)) [[unlikely]] {
+    // At random: a fixed stride would always meet the same calls of a loop.
+    if ((NextRandom(slot) & ((uint64_t{1} << detail.sample_shift) - 1)) != 0) {
+      record->header.flags = format::kCallStackSampledOut;
+      return;
+    }
+    record->header.flags = static_cast<uint8_t>(detail.sample_shift << kCallFlagBits);
+  }
+  const uint32_t generation = generation_.load(std::memory_order_relaxed);
+  if (slot->generation != generation) [[unlikely]] {
+    slot->sent_stacks.Clear();
+    slot->generation = generation;
+  }
+  const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_, check_stacks_);
+  record->stack_hash = stack.hash;
+  if (stack.truncated) record->header.flags |= format::kCallStackTruncated;
+  if (stack.depth == 0 || (!slot->sent_stacks.Contains(stack.hash) && !SendStack(slot, stack))) {
+    record->stack_hash = 0;
+    record->header.flags = format::kCallStackMissing;
+  }
+  if (python_ != nullptr) AddPythonStack(slot, detail.python_lines, record);
 }
 
 void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
@@ -87,10 +126,10 @@ bool CallRecorder::SendStack(ThreadSlot* slot, const NativeStack& stack) noexcep
   return true;
 }
 
-void CallRecorder::AddPythonStack(ThreadSlot* slot, CallRecord* record) noexcept {
+void CallRecorder::AddPythonStack(ThreadSlot* slot, bool lines, CallRecord* record) noexcept {
   const PythonReader* const reader = python_->reader();
   if (reader == nullptr) return;
-  const PythonStack stack = CapturePythonStack(*reader, &slot->python_stack, &slot->ring);
+  const PythonStack stack = CapturePythonStack(*reader, &slot->python_stack, &slot->ring, lines);
   if (stack.nonsense) [[unlikely]]
     python_->Distrust();
   if (stack.depth != 0 && (slot->sent_python_stacks.Contains(stack.hash) || SendPythonStack(slot, stack))) {

@@ -7,6 +7,7 @@
 
 #include "libmigprof/format/trace_format.h"
 #include "libmigprof/record/context_table.h"
+#include "libmigprof/record/governor.h"
 #include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/range_stack.h"
 #include "libmigprof/record/ring_records.h"
@@ -38,6 +39,9 @@ class CallRecorder {
   // The call that `slot`, the thread's own, is inside of became node `graph_node` of a graph instead of running.
   void Captured(ThreadSlot* slot, uint64_t graph_node) noexcept;
 
+  // Drain thread: how much of the stacks is recorded from now on.
+  void SetDetail(const StackDetail& detail) { detail_.store(detail.Pack(), std::memory_order_relaxed); }
+
   // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
   void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }
 
@@ -50,8 +54,10 @@ class CallRecorder {
   // Returns the hash of the innermost range that the drain thread knows now.
   uint64_t SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept;
   bool SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept;
+  void Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
+  void AddStacks(ThreadSlot* slot, CallRecord* record) noexcept;
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
-  void AddPythonStack(ThreadSlot* slot, CallRecord* record) noexcept;
+  void AddPythonStack(ThreadSlot* slot, bool lines, CallRecord* record) noexcept;
   bool SendPythonStack(ThreadSlot* slot, const PythonStack& stack) noexcept;
   void PushOutcome(ThreadSlot* slot, uint32_t correlation, format::CallOutcome outcome, uint64_t detail) noexcept;
 
@@ -62,6 +68,7 @@ class CallRecorder {
   uint32_t check_stacks_;
   PythonRuntime* python_;
   std::atomic<uint32_t> generation_{0};
+  std::atomic<uint32_t> detail_{0};
   std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
 };
 

@@ -11,7 +11,7 @@
 
 namespace migprof::record {
 
-Drain::Drain(const Parts& parts) : parts_(parts) {
+Drain::Drain(const Parts& parts) : parts_(parts), governor_(parts.budget_ppm) {
   for (const HookedCall& call : kHookedCalls) {
     apis_[call.callback_id] = {parts_.definitions->strings.Intern(PublicName(call.name)), call.call_class};
   }
@@ -20,6 +20,7 @@ Drain::Drain(const Parts& parts) : parts_(parts) {
 
 bool Drain::Collect(Error* error) {
   NoteUnloadedCode();
+  Govern();
   // In this order a call reaches its file no later than the activity it caused: whatever is in a completed buffer now
   // was called for before, so its call is in a ring.
   ActivityBuffer* const completed = parts_.buffers->TakeCompleted();
@@ -31,6 +32,13 @@ bool Drain::Collect(Error* error) {
   }
   *error = parts_.files->error();
   return had_calls || completed != nullptr;
+}
+
+void Drain::Govern() {
+  if (!governor_.Update(parts_.slots, MonotonicNs())) return;
+  const StackDetail detail = Governor::DetailOf(governor_.level());
+  parts_.calls->SetDetail(detail);
+  if (!detail.single_graph_nodes) parts_.tracer->RecordGraphsAsAWhole();
 }
 
 void Drain::NoteUnloadedCode() {
@@ -110,10 +118,11 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
                   .stack_node = parts_.definitions->stacks.Find(call.stack_hash),
                   .api = api->second.name,
                   .call_class = api->second.call_class,
-                  .flags = call.header.flags,
+                  .flags = call.header.flags & ((1u << kCallFlagBits) - 1),
                   .python_node = parts_.definitions->python.FindStack(call.python_stack_hash),
-                  .range_node = parts_.definitions->ranges.Find(call.range_hash)};
-  if (event.stack_node == 0) {
+                  .range_node = parts_.definitions->ranges.Find(call.range_hash),
+                  .stands_for = 1u << (call.header.flags >> kCallFlagBits)};
+  if (event.stack_node == 0 && (event.flags & format::kCallStackSampledOut) == 0) {
     event.flags |= format::kCallStackMissing;
     ++stacks_lost_;
   }
@@ -233,7 +242,16 @@ Counters Drain::CountersOf(uint32_t ordinal) {
     different += slot->native_stack.different.load(std::memory_order_relaxed);
     lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
   });
-  return {{"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
+  uint64_t sampled_ms = 0;
+  for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
+  return {{"process.own_ns", governor_.own_ns()},
+          {"process.own_share_ppm", governor_.largest_share_ppm()},
+          {"process.budget_level", governor_.level()},
+          {"process.budget_highest_level", governor_.highest_level()},
+          {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
+          {"process.ms_of_sampled_stacks", sampled_ms},
+          {"process.ms_of_whole_graphs", governor_.milliseconds_at(Governor::kLevels - 1)},
+          {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
           {"device.late_calls", parts_.tracer->late_calls(ordinal)},
           {"process.calls", calls_},
           {"process.activities", activities_},

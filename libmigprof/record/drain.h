@@ -11,6 +11,7 @@
 #include "libmigprof/record/call_recorder.h"
 #include "libmigprof/record/cupti_api.h"
 #include "libmigprof/record/definitions.h"
+#include "libmigprof/record/governor.h"
 #include "libmigprof/record/gpu_tracer.h"
 #include "libmigprof/record/graph_log.h"
 #include "libmigprof/record/python_runtime.h"
@@ -33,6 +34,7 @@ class Drain : private ActivitySink {
     SliceFiles* files;
     Definitions* definitions;
     PythonRuntime* python;  // null: no Python frames are asked for
+    uint32_t budget_ppm;    // as for Governor
   };
 
   explicit Drain(const Parts& parts);
@@ -63,6 +65,7 @@ class Drain : private ActivitySink {
   void OnMigDevice(const DeviceActivity& device) override;
   void OnUnknownRecord() override;
 
+  void Govern();
   void NoteUnloadedCode();
   bool CollectRings();
   void TranslateBuffers(ActivityBuffer* buffer);
@@ -85,6 +88,7 @@ class Drain : private ActivitySink {
   std::unordered_map<uint32_t, Api> apis_;  // by callback id
   GraphLog graph_log_;
   std::unordered_map<const ThreadSlot*, CallEvent> last_calls_;  // that may have made graph nodes
+  Governor governor_;
   uint64_t calls_ = 0;
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;

@@ -136,6 +136,13 @@ Error GpuTracer::EnableActivities() {
   return Error::None();
 }
 
+void GpuTracer::RecordGraphsAsAWhole() {
+  if (parts_.graph_detail == GraphDetail::kGraph) return;
+  parts_.graph_detail = GraphDetail::kGraph;
+  const CUptiResult result = parts_.cupti->activity_enable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
+  if (result != CUPTI_SUCCESS) LogDebug("graphs cannot be recorded as a whole (CUPTI error %d)", result);
+}
+
 void GpuTracer::Flush(bool forced) {
   if (fatal_error() != 0) return;  // CUPTI has been finalized
   parts_.cupti->activity_flush_all(forced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE);

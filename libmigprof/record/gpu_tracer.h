@@ -41,6 +41,9 @@ class GpuTracer {
   // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
   void Flush(bool forced);
 
+  // From now on one record per graph launch instead of one per node. Drain thread; never back.
+  void RecordGraphsAsAWhole();
+
   // Activity records that CUPTI dropped since the last call, in the whole process.
   uint64_t TakeDroppedRecords();
 

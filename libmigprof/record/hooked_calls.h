@@ -192,6 +192,18 @@ constexpr bool CopiesGraphNodes(uint32_t callback_id) {
 // cuGraphExecDestroy, cuGraphDestroy, cuGraphDestroyNode: not recorded as calls, but nodes go in them.
 inline constexpr uint32_t kGraphDestroyCalls[] = {516, 517, 522};
 
+// Whether the call builds a graph. Its stack is looked for whenever the graph runs.
+constexpr bool BuildsGraph(uint32_t callback_id) {
+  constexpr auto kBuilds = [] {
+    std::array<bool, 1024> builds{};
+    for (const HookedCall& call : kHookedCalls) {
+      if (call.call_class == format::CallClass::kGraphConstruction) builds[call.callback_id] = true;
+    }
+    return builds;
+  }();
+  return callback_id < kBuilds.size() && kBuilds[callback_id];
+}
+
 // The name a user knows: without the suffixes of versions and of per-thread default streams.
 std::string PublicName(const char* callback_name);
 

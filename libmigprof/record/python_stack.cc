@@ -165,7 +165,8 @@ uint64_t InnermostFrame(const PythonReader& reader) noexcept {
 
 }  // namespace
 
-PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* state, SpscRing* ring) noexcept {
+PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* state, SpscRing* ring,
+                               bool lines) noexcept {
   const PythonLayout& layout = reader.layout;
   PythonStack stack;
   LastFile last_file;
@@ -190,7 +191,7 @@ PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* sta
     const Sent sent = Intern(reader, state, ring, code, &last_file, &out.code);
     if (sent != Sent::kYes) [[unlikely]]
       return {.lost = true, .nonsense = sent == Sent::kNonsense};
-    out.lasti = Lasti(layout, frame, code);
+    out.lasti = lines ? Lasti(layout, frame, code) : -1;
     out.is_entry =
         layout.entry_mark == EntryMark::kEveryFrame || (layout.entry_mark == EntryMark::kFlag && mark != 0) ? 1 : 0;
     ++stack.depth;

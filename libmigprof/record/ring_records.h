@@ -8,7 +8,9 @@
 
 namespace migprof::record {
 
-// A CUDA API call was entered. `header.flags` holds format::kCallStack… bits.
+// A CUDA API call was entered. `header.flags` holds format::kCallStack… bits and, above kCallFlagBits, the binary
+// logarithm of how many calls the stack stands for.
+inline constexpr unsigned kCallFlagBits = 4;
 struct CallRecord {
   RingRecordHeader header;
   uint64_t time_ns;            // CUPTI's clock

@@ -175,9 +175,9 @@ Error Build(Session* session) {
   session->files = new SliceFiles(
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
       driver, &session->definitions);
-  session->drain =
-      new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
-                 session->calls, &session->tracer, session->files, &session->definitions, python});
+  session->drain = new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts,
+                              &session->buffers, session->calls, &session->tracer, session->files,
+                              &session->definitions, python, session->options.budget_ppm});
   if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
                                            &session->contexts, &session->buffers, &g_recording});
       !error.ok()) {

@@ -80,7 +80,8 @@ SliceFile::SliceFile(Definitions* definitions)
                                   {column::calls::kClass, kPlain},
                                   {column::calls::kFlags, kPlain},
                                   {column::calls::kPythonStackNode, kPlain},
-                                  {column::calls::kRangeNode, kPlain}}}),
+                                  {column::calls::kRangeNode, kPlain},
+                                  {column::calls::kStandsFor, kPlain}}}),
       outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
                                             {column::call_outcomes::kOutcome, kPlain},
                                             {column::call_outcomes::kDetail, kPlain}}}),
@@ -255,7 +256,8 @@ void SliceFile::AddCall(const CallEvent& call) {
   NeedString(call.api);
   NeedRange(call.range_node);
   calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
-                 static_cast<uint64_t>(call.call_class), call.flags, call.python_node, call.range_node});
+                 static_cast<uint64_t>(call.call_class), call.flags, call.python_node, call.range_node,
+                 call.stands_for > 1 ? call.stands_for : 0});
   calls_.NoteTime(call.time_ns, call.time_ns);
 }
 

@@ -30,6 +30,7 @@ struct CallEvent {
   uint64_t flags = 0;
   uint32_t python_node = 0;  // in PythonIndex; 0: none
   uint32_t range_node = 0;   // in RangeIndex; 0: none
+  uint32_t stands_for = 1;   // calls, itself included, whose stacks this one stands for
 };
 
 // Something that happened to `count` graph nodes with ids, and origins if any, that follow each other.
@@ -132,7 +133,7 @@ class SliceFile {
   RowTable<15> shapes_;
   RowTable<3> threads_;
   RowTable<5> range_nodes_;
-  RowTable<9> calls_;
+  RowTable<10> calls_;
   RowTable<3> outcomes_;
   RowTable<9> kernels_;
   RowTable<10> transfers_;

@@ -65,6 +65,7 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
   mine->sent_python_stacks.Clear();
   mine->sent_ranges.Clear();
   // The drain thread reads owner and id after it has seen the first record, which is committed with release after this.
+  mine->random = 0x9e3779b97f4a7c15 * (mine->system_thread_id + 1);
   mine->serial = next_serial_.fetch_add(1, std::memory_order_relaxed);
   // Tells of the thread's end. A launch from a later destructor of the dying thread finds no slot, takes one again, and
   // the key's destructor runs once more; past the last round the slot stays active and its records are still drained.

@@ -59,6 +59,8 @@ struct ThreadSlot {
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
   uint32_t open_context = 0;
   uint32_t open_callback_id = 0;
+  uint32_t calls = 0;                // so far
+  uint64_t random = 0;               // state of a generator
   bool open_captured = false;        // it was said that the open call was captured
   GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
   uint32_t generation = 0;           // of the code that sent_stacks is about
@@ -70,6 +72,8 @@ struct ThreadSlot {
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
+  // Time of this thread that recording took, estimated from one call in a few.
+  std::atomic<uint64_t> own_ns{0};
   std::atomic<uint64_t> dropped_outcomes{0};
   std::atomic<uint64_t> dropped_graph_nodes{0};
   std::atomic<uint64_t> dropped_ranges{0};

@@ -8,6 +8,7 @@
 
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/human_units.h"
+#include "libmigprof/render/recorder_cost.h"
 
 namespace migprof::render {
 namespace {
@@ -105,6 +106,9 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
   };
   if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
   if (sum.graph_runs.count != 0) headline.figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
+  if (const std::string cost = DescribeRecorderCost(SumRecorderCost(slices)); !cost.empty()) {
+    headline.figures.push_back({"recording itself", cost});
+  }
   headline.health = DescribeHealth(sum.health, sum.killed);
   headline.loss = analyze::HasLoss(sum.health) || sum.killed != 0;
   headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
@@ -129,6 +133,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.stackless, "without a stack");
   append_if_any(health.graph_unattributed, "of graphs without the code that captured them");
   append_if_any(health.truncated, "with a truncated stack");
+  append_if_any(health.sampled_out, "with an estimated stack");
   append_if_any(health.python_lost, "without their Python frames");
   append_if_any(health.unspliced, "with Python frames in a block");
   append_if_any(health.missing_chunks, "chunks missing");

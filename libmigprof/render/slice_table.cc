@@ -11,6 +11,7 @@
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/headline.h"
 #include "libmigprof/render/human_units.h"
+#include "libmigprof/render/recorder_cost.h"
 
 namespace migprof::render {
 namespace {
@@ -198,7 +199,7 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   }
   if (profile.slices.empty()) {
     out << "No GPU activity was recorded, so there is no slice to show. Did the program use the GPU, "
-           "and was it\nstarted with `migprof run`? `migprof doctor` says what is missing.\n";
+           "and was it\nstarted with `migprof run`? MIGPROF_LOG=debug says more.\n";
     return;
   }
   std::vector<Row> rows;
@@ -211,6 +212,10 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   WriteGroups(widths, ascii, out);
   WriteRow(heads, widths, ascii, out);
   for (const Row& row : rows) WriteRow(row, widths, ascii, out);
+  std::vector<const SliceProfile*> slices;
+  for (const SliceProfile& slice : profile.slices) slices.push_back(&slice);
+  const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
+  if (!cost.empty()) out << "recording itself took " << cost << '\n';
   for (size_t i = 0; i < rows.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     if (!LostSomething(slice)) continue;

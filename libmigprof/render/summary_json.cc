@@ -35,6 +35,7 @@ Json ToJson(const analyze::Health& health) {
           {"stackless", health.stackless},
           {"graph_unattributed", health.graph_unattributed},
           {"truncated", health.truncated},
+          {"sampled_out", health.sampled_out},
           {"python_lost", health.python_lost},
           {"unspliced", health.unspliced},
           {"damaged_bytes", health.damaged_bytes},
@@ -48,6 +49,13 @@ Json ToJson(const analyze::ProcessInfo& process) {
           {"name", OrNull(process.name)},
           {"window_ns", process.window_ns},
           {"gpu_ns", process.gpu_ns},
+          {"recorder",
+           {{"own_ns", process.recorder.own_ns},
+            {"own_share", process.recorder.own_share_ppm / 1e6},
+            {"reduced", process.recorder.highest_level != 0},
+            {"without_lines_ms", process.recorder.without_lines_ms},
+            {"sampled_ms", process.recorder.sampled_ms},
+            {"whole_graphs_ms", process.recorder.whole_graphs_ms}}},
           {"health", ToJson(process.health)}};
 }
 

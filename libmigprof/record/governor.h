@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps what recording costs the application's threads below a budget, by recording less of each stack, step by step.
+// Times and counts of calls and GPU work stay complete whatever it does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <unordered_map>
+
+#include "libmigprof/record/thread_slot.h"
+
+namespace migprof::record {
+
+// What is recorded of a call's stack.
+struct StackDetail {
+  bool python_lines = true;        // else Python frames say their function only
+  uint32_t sample_shift = 0;       // one stack in 2^n calls
+  bool single_graph_nodes = true;  // else one duration per graph launch
+
+  uint32_t Pack() const { return sample_shift << 1 | (python_lines ? 0 : 1); }
+  static StackDetail Unpack(uint32_t word) { return {(word & 1) == 0, word >> 1, true}; }
+};
+
+// Drain thread only.
+class Governor {
+ public:
+  // 0: everything; then without Python lines, one stack in 2, 4, … 64, and at last graphs as a whole.
+  static constexpr uint32_t kLevels = 9;
+  static StackDetail DetailOf(uint32_t level);
+
+  // `budget_ppm`: the largest share of a thread's time that recording may take, in millionths; 0: no limit.
+  explicit Governor(uint32_t budget_ppm) : budget_ppm_(budget_ppm) {}
+
+  // Looks at what the threads measured. Returns whether the level has changed. `now_ns`: CLOCK_MONOTONIC.
+  bool Update(ThreadSlots* slots, uint64_t now_ns);
+
+  uint32_t level() const { return level_; }
+  uint32_t highest_level() const { return highest_level_; }
+  // Recording's own time on all application threads, as estimated from the calls that were timed.
+  uint64_t own_ns() const { return own_ns_; }
+  // The largest share that a thread has seen so far, over its life, in millionths.
+  uint32_t largest_share_ppm() const { return largest_share_ppm_; }
+  uint64_t milliseconds_at(uint32_t level) const { return level_ns_[level] / 1'000'000; }
+
+ private:
+  struct Thread {
+    uint32_t serial = 0;  // of the owner these are about
+    uint64_t first_ns = 0;
+    uint64_t own_at_first_ns = 0;
+    uint64_t own_at_check_ns = 0;
+  };
+
+  uint32_t budget_ppm_;
+  std::unordered_map<const ThreadSlot*, Thread> threads_;
+  uint64_t last_check_ns_ = 0;
+  uint64_t own_ns_ = 0;
+  uint32_t largest_share_ppm_ = 0;
+  uint32_t level_ = 0;
+  uint32_t highest_level_ = 0;
+  uint32_t calm_checks_ = 0;
+  std::array<uint64_t, kLevels> level_ns_{};
+};
+
+}  // namespace migprof::record

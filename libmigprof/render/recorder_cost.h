@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What recording itself cost the programs, in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libmigprof/analyze/profile.h"
+
+namespace migprof::render {
+
+// Over all processes of the slices, each counted once however many slices it used.
+struct RecorderCost {
+  uint64_t own_ns = 0;       // on the application's threads, estimated from timed calls
+  double largest_share = 0;  // of any thread's time; meaningless where GPU and host time are simulated
+  size_t processes = 0;      // that said what it cost
+  size_t reduced = 0;        // … of which recorded less, to stay below MIGPROF_BUDGET
+  uint64_t sampled_ms = 0;   // for how long stacks were sampled, summed
+  bool simulated = false;
+};
+
+RecorderCost SumRecorderCost(const std::vector<const analyze::SliceProfile*>& slices);
+
+// "3.1 ms, at most 0.4 % of a thread's time"; empty when nothing is known.
+std::string DescribeRecorderCost(const RecorderCost& cost, bool ascii = false);
+
+}  // namespace migprof::render
