@@ -87,7 +87,8 @@ constexpr ColumnStyle kCallsColumns[] = {{column::calls::kCorrelation, "correlat
                                          {column::calls::kClass, "class"},
                                          {column::calls::kFlags, "flags"},
                                          {column::calls::kPythonStackNode, "python_stack_node"},
-                                         {column::calls::kRangeNode, "range_node"}};
+                                         {column::calls::kRangeNode, "range_node"},
+                                         {column::calls::kStandsFor, "stands_for"}};
 constexpr ColumnStyle kRangeNodesColumns[] = {{column::range_nodes::kId, "id"},
                                               {column::range_nodes::kParent, "parent"},
                                               {column::range_nodes::kName, "name", Style::kString},

@@ -197,15 +197,15 @@ void TraceBuilder::Flush() {
   uint64_t last = 0;
   for (const CallRow& row : calls_) {
     rows.push_back({row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class),
-                    row.flags, row.python_node, row.range_node});
+                    row.flags, row.python_node, row.range_node, row.stands_for});
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
-  write_events(
-      ChunkKind::kCalls,
-      {column::calls::kCorrelation, column::calls::kTime, column::calls::kStackNode, column::calls::kApi,
-       column::calls::kClass, column::calls::kFlags, column::calls::kPythonStackNode, column::calls::kRangeNode},
-      rows, first, last, std::exchange(lost_, 0));
+  write_events(ChunkKind::kCalls,
+               {column::calls::kCorrelation, column::calls::kTime, column::calls::kStackNode, column::calls::kApi,
+                column::calls::kClass, column::calls::kFlags, column::calls::kPythonStackNode,
+                column::calls::kRangeNode, column::calls::kStandsFor},
+               rows, first, last, std::exchange(lost_, 0));
   rows.clear();
   for (const auto& [correlation, outcome] : outcomes_) rows.push_back({correlation, static_cast<uint64_t>(outcome)});
   write_events(ChunkKind::kCallOutcomes, {column::call_outcomes::kCorrelation, column::call_outcomes::kOutcome}, rows,

@@ -22,6 +22,7 @@ struct CallRow {
   uint64_t flags = 0;
   uint64_t python_node = 0;
   uint64_t range_node = 0;
+  uint64_t stands_for = 0;
 };
 
 struct KernelRow {

@@ -260,6 +260,51 @@ TEST_F(AnalysisTest, InternalFrames_AreShownOnlyWhenAskedFor) {
                                5u)));
 }
 
+// One call in four had its stack taken. What the others gave the GPU is exact; who called is estimated from the
+// sampled.
+TEST_F(AnalysisTest, CallsWithoutAStack_AreGivenToThoseThatStandForThem) {
+  TraceBuilder trace(Path("a"));
+  trace.Process();
+  trace.Slice();
+  const uint64_t app = trace.Module("/usr/bin/app");
+  const uint64_t a = trace.Stack({trace.Frame("a", app, 0x1010)});
+  const uint64_t b = trace.Stack({trace.Frame("b", app, 0x1020)});
+  const uint64_t c = trace.Stack({trace.Frame("c", app, 0x1030)});
+  const uint64_t api = trace.String("cuLaunchKernel");
+  const uint64_t kernel = trace.Shape("kernel");
+  const uint64_t other = trace.Shape("other");
+  uint64_t correlation = 0;
+  const auto launch = [&](uint64_t stack, uint64_t stands_for, uint64_t shape, uint64_t duration) {
+    ++correlation;
+    trace.Call({.correlation = correlation,
+                .time_ns = correlation,
+                .stack_node = stack,
+                .api = api,
+                .flags = stack == 0 ? format::kCallStackSampledOut : 0,
+                .stands_for = stands_for});
+    trace.Kernel({.correlation = correlation, .start_ns = 1000 * correlation, .duration_ns = duration, .shape = shape});
+  };
+  launch(a, 0, kernel, 7);  // before sampling began: stands for itself
+  launch(a, 4, kernel, 10);
+  launch(b, 4, kernel, 30);
+  for (int i = 0; i < 6; ++i) launch(0, 0, kernel, 67);  // 402 ns of a and b, 1 : 3
+  launch(c, 4, other, 5);
+  launch(0, 0, other, 11);
+  launch(0, 0, trace.Shape("never_sampled"), 13);
+  trace.Close();
+  const Analysis analysis = Analyze();
+  const SliceProfile& slice = analysis.profile.slices.at(0);
+  EXPECT_THAT(Stacks(analysis.profile, slice),
+              UnorderedElementsAre(Pair("app (100);a;cuLaunchKernel;kernel", 7 + 10 + 100u),
+                                   Pair("app (100);b;cuLaunchKernel;kernel", 30 + 302u),
+                                   Pair("app (100);c;cuLaunchKernel;other", 16u),
+                                   Pair("app (100);[stack left out to save time];cuLaunchKernel;never_sampled", 13u)));
+  EXPECT_EQ(slice.kernels.total_ns, 7 + 10 + 30 + 402 + 5 + 11 + 13u);
+  EXPECT_EQ(slice.health.sampled_out, 8u);
+  EXPECT_EQ(slice.health.stackless, 0u);
+  EXPECT_FALSE(HasLoss(slice.health));
+}
+
 // As nvcc 13 compiles `AddVectors<<<…>>>(…)` and `Scale<2><<<…>>>(…)`: a function in the kernel's name calls one or two
 // stubs. None of them is the user's.
 TEST_F(AnalysisTest, LaunchStubs_AreHidden) {

@@ -63,7 +63,17 @@ class AnyProfile {
       const analyze::NodeId node = slice.stacks.Child(parent, profile->frames.Intern(std::move(frame)));
       if (Below(2) == 0) slice.stacks.Add(node, Number(), Number());
     }
-    slice.processes.push_back({Below(10), Bytes(), Number(), Number(), slice.health});
+    slice.processes.push_back({Below(10),
+                               Bytes(),
+                               Number(),
+                               Number(),
+                               {.own_ns = Number(),
+                                .own_share_ppm = Below(2'000'000),
+                                .highest_level = Below(9),
+                                .without_lines_ms = 0,
+                                .sampled_ms = Number(),
+                                .whole_graphs_ms = 0},
+                               slice.health});
     return slice;
   }
 

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""MIGPROF_BUDGET: less detail of stacks, but all the time and all the counts."""
+
+import collections
+import unittest
+
+import harness
+
+# One thread, so that the simulator's clock gives the same times in every run; long enough for several steps down.
+COMMAND = ("training_loop", "--steps", "2500", "--layers", "8")
+
+
+class Budget(unittest.TestCase):
+    def recorded(self, **extra):
+        run = harness.Run(self)
+        run.run(*COMMAND, WORKLOAD_CALLS=None, **extra)
+        run.merge("--format", "folded,json,svg", "--no-inline")
+        return run
+
+    @unittest.skipIf(harness.SANITIZED, "several times slower, and nothing to learn")
+    def test_totals_are_exact_and_shares_of_stacks_nearly(self):
+        full, reduced = self.recorded(), self.recorded(MIGPROF_BUDGET="0.1%")
+        executed = collections.Counter()
+        for row in reduced.ledger():
+            executed[row["kind"]] += row["end_ns"] - row["start_ns"]
+        entry = reduced.summary()["slices"][0]
+        self.assertEqual(entry["kernels"]["total_ns"], executed["kernel"])
+        self.assertEqual(sum(ns for _, ns in reduced.folded()), sum(executed.values()))
+        self.assertEqual(entry["health"]["launches"], full.summary()["slices"][0]["health"]["launches"])
+        self.assertFalse(entry["loss"])
+
+        recorder = entry["processes"][0]["recorder"]
+        self.assertTrue(recorder["reduced"])
+        self.assertGreater(recorder["sampled_ms"], 0)
+        self.assertGreater(entry["health"]["sampled_out"], entry["health"]["launches"] / 4)
+        self.assertIn("with an estimated stack", (reduced.report / "flamegraphs" / "all.svg").read_text())
+        self.assertIn("MIGPROF_BUDGET", reduced.merge("--format", "json").stdout)
+
+        # Who launched is estimated: each function's time is what it is without a budget, within a tenth.
+        def by_function(run):
+            times = collections.Counter()
+            for frames, ns in run.folded():
+                for frame in frames:
+                    if "::Trainer::" in frame or frame.startswith("Trainer::"):
+                        times[frame] += ns
+            return times
+
+        exact, estimated = by_function(full), by_function(reduced)
+        self.assertGreater(len(exact), 3)
+        whole = sum(executed.values())
+        for function, ns in exact.items():
+            self.assertLess(abs(estimated[function] - ns), whole / 20, (function, ns, estimated[function]))
+
+    def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
+        run = harness.Run(self)
+        run.run("training_loop", "--steps", "400")
+        result = run.merge("--format", "json")
+        entry = run.summary()["slices"][0]
+        self.assertFalse(entry["processes"][0]["recorder"]["reduced"])
+        self.assertEqual(entry["health"]["sampled_out"], 0)
+        self.assertIn("recording itself took", result.stdout)
+
+
+if __name__ == "__main__":
+    harness.main()
