@@ -39,10 +39,12 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.
   if (slot->open_correlation == correlation && correlation != 0) return;
-  const bool timed = slot->calls++ % kTimedEvery == 0;
-  const uint64_t start = timed ? MonotonicNs() : 0;
-  Record(slot, callback_id, correlation, context);  // from one place: stacks begin here
-  if (!timed) [[likely]]
+  uint64_t start = slot->calls++ % kTimedEvery == 0 ? MonotonicNs() : 0;
+  // Hides from the compiler what it knows about `start`: it would make two copies of the call below, and a stack begins
+  // with the place of that call.
+  asm volatile("" : "+r"(start));
+  Record(slot, callback_id, correlation, context);
+  if (start == 0) [[likely]]
     return;
   const uint64_t own = std::min(MonotonicNs() - start, kLongestNs) * kTimedEvery;
   slot->own_ns.store(slot->own_ns.load(std::memory_order_relaxed) + own, std::memory_order_relaxed);
