@@ -250,7 +250,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.budget_highest_level", governor_.highest_level()},
           {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
           {"process.ms_of_sampled_stacks", sampled_ms},
-          {"process.ms_of_whole_graphs", governor_.milliseconds_at(Governor::kLevels - 1)},
+          {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
           {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
           {"device.late_calls", parts_.tracer->late_calls(ordinal)},
           {"process.calls", calls_},

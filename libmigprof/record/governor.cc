@@ -31,6 +31,7 @@ bool Governor::Update(ThreadSlots* slots, uint64_t now_ns) {
   if (elapsed < kPeriodNs) return false;
   last_check_ns_ = now_ns;
   level_ns_[level_] += elapsed;
+  if (!DetailOf(highest_level_).single_graph_nodes) whole_graphs_ns_ += elapsed;
   own_ns_ = 0;
   uint32_t busiest_ppm = 0;
   slots->ForEach([&](ThreadSlot* slot) {

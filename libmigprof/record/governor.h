@@ -41,6 +41,8 @@ class Governor {
   // The largest share that a thread has seen so far, over its life, in millionths.
   uint32_t largest_share_ppm() const { return largest_share_ppm_; }
   uint64_t milliseconds_at(uint32_t level) const { return level_ns_[level] / 1'000'000; }
+  // CUPTI is not asked for single nodes again once graphs are recorded as a whole, whatever the level is after.
+  uint64_t milliseconds_of_whole_graphs() const { return whole_graphs_ns_ / 1'000'000; }
 
  private:
   struct Thread {
@@ -59,6 +61,7 @@ class Governor {
   uint32_t highest_level_ = 0;
   uint32_t calm_checks_ = 0;
   std::array<uint64_t, kLevels> level_ns_{};
+  uint64_t whole_graphs_ns_ = 0;
 };
 
 }  // namespace migprof::record

@@ -52,6 +52,24 @@ class Budget(unittest.TestCase):
         for function, ns in exact.items():
             self.assertLess(abs(estimated[function] - ns), whole / 20, (function, ns, estimated[function]))
 
+    @unittest.skipIf(harness.SANITIZED, "several times slower, and nothing to learn")
+    def test_at_last_graphs_are_recorded_as_a_whole_and_every_launch_is_still_there(self):
+        replays = 60000
+        run = harness.Run(self)
+        run.run("graph_replay", "--replays", str(replays), "--layers", "3", WORKLOAD_CALLS=None, MIGPROF_BUDGET="0.1%")
+        run.merge("--format", "json")
+        entry = run.summary()["slices"][0]
+        self.assertGreater(entry["processes"][0]["recorder"]["whole_graphs_ms"], 0)
+        self.assertFalse(entry["loss"])
+        launches = [row for row in run.ledger() if row["graph_node_id"]]
+        self.assertGreater(entry["graph_runs"]["count"], replays / 10)
+        # What is not in a run of a whole graph is there kernel by kernel.
+        nodes = len(launches) // replays
+        in_graphs = (replays - entry["graph_runs"]["count"]) * nodes
+        outside = len([row for row in run.ledger() if not row["graph_node_id"]])
+        self.assertEqual(entry["kernels"]["count"] + entry["memcpys"]["count"] + entry["memsets"]["count"],
+                         in_graphs + outside)
+
     def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
         run = harness.Run(self)
         run.run("training_loop", "--steps", "400")

@@ -71,6 +71,16 @@ TEST_F(GovernorTest, FarBelowTheBudget_GoesBackUpSlowly) {
   EXPECT_EQ(governor.highest_level(), 1u);
 }
 
+TEST_F(GovernorTest, GraphsOnceRecordedAsAWhole_StaySo) {
+  Governor governor(10'000);
+  for (int i = 0; i < 8; ++i) Second(&governor, 0.5);
+  ASSERT_EQ(governor.level(), Governor::kLevels - 1);
+  const uint64_t before = governor.milliseconds_of_whole_graphs();
+  for (int i = 0; i < 20; ++i) Second(&governor, 0);
+  EXPECT_LT(governor.level(), Governor::kLevels - 1);
+  EXPECT_EQ(governor.milliseconds_of_whole_graphs(), before + 20'000);
+}
+
 TEST_F(GovernorTest, JustBelowTheBudget_StaysWhereItIs) {
   Governor governor(10'000);
   Second(&governor, 0);
