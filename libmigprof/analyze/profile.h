@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/mig/slice_identity.h"
 
@@ -39,12 +40,6 @@ void AddHealth(const Health& health, Health* sum);
 
 // Whether anything is missing from the picture. Calls that failed or were captured into a graph are not losses.
 bool HasLoss(const Health& health);
-
-struct Totals {
-  uint64_t count = 0;
-  uint64_t total_ns = 0;
-  uint64_t bytes = 0;  // for copies and memsets
-};
 
 // What recording took from a process, as the recorder measured it.
 struct RecorderUse {
@@ -84,6 +79,12 @@ struct SliceProfile {
   Health health;
   std::vector<ProcessInfo> processes;  // by pid
   StackTree stacks;                    // root; process; host frames; …; kernel or copy
+  SliceMetrics metrics;
+  // Idle time by what ended it: as `stacks`, down to the call, then the cause (kIdle). Adds up to window_ns - busy_ns.
+  StackTree idle;
+  // Device memory that was live at the moment of metrics.memory.peak_ns: weight is bytes, count allocations. As
+  // `stacks`, down to the allocating call.
+  StackTree memory;
 };
 
 struct Profile {

@@ -24,6 +24,7 @@ enum class FrameKind : uint8_t {
   kMemset,
   kNote,   // not a function: "[stack not recorded]", "[unknown launch]", "[truncated]"
   kRange,  // what the program itself says it is doing: NVTX, migprof_push
+  kIdle,   // why nothing ran
 };
 
 // One distinct frame. Two frames are the same when full_name, module, kind and inlined are.

@@ -11,9 +11,9 @@
 namespace migprof::render {
 
 // By FrameKind: what legend and tooltip call it.
-inline constexpr std::array<const char*, 13> kKindLabels = {
+inline constexpr std::array<const char*, 14> kKindLabels = {
     "Host",       "GPU",    "Slice",       "Process",    "Native code",     "Python", "CUDA API",
-    "CUDA graph", "Kernel", "Memory copy", "Memory set", "Lost or unknown", "Range"};
+    "CUDA graph", "Kernel", "Memory copy", "Memory set", "Lost or unknown", "Range",  "Idle"};
 
 inline const char* KindLabel(analyze::FrameKind kind) {
   return kKindLabels[static_cast<size_t>(kind) % kKindLabels.size()];

@@ -29,6 +29,7 @@ KINDS = [
     ("memset", (0.855, 0.070, 55), (0.31, 0.065, 59)),
     ("note", (0.66, 0.185, 28), (0.41, 0.150, 22)),
     ("range", (0.621, 0.055, 192), (0.25, 0.058, 277)),
+    ("idle", (0.70, 0.03, 20), (0.28, 0.03, 20)),
 ]
 TEXT = {"light": "#16191d", "dark": "#f4f6f8"}
 SHADES = [(-0.018, -5), (0.0, 0), (0.018, 5), (0.03, -2)]  # added to lightness and hue
@@ -121,7 +122,7 @@ def rules(theme, scope, indent=""):
 def stylesheet():
     return (
         "/* SPDX-License-Identifier: Apache-2.0 */\n"
-        "/* Made by make_palette.py. Classes: k, kind of frame (a: host … m: range), shade. */\n"
+        "/* Made by make_palette.py. Classes: k, kind of frame (a: host … n: idle), shade. */\n"
         + rules("light", ".migprof")
         + rules("dark", ".mp-viewer[data-theme=dark]")
         + "@media screen and (prefers-color-scheme: dark) {\n"
