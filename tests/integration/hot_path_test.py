@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""On a thread that calls CUDA, after its first event, migprof allocates nothing, takes no lock and makes no system call: counted.
+
+libhot_path_counter.so is preloaded beside libmigprof.so. It puts a window around each callback that migprof gives to CUPTI, and what
+happens on the thread while a window is open is migprof's doing: calls of libc's functions that allocate or lock are counted by
+interposing them, system calls by the kernel's syscall user dispatch. So nothing has to be told apart from what the program, the
+driver and CUPTI do; and what they do outside of the windows is not looked at. Activity buffers come in windows too, because CUPTI may
+ask for them on the application's thread.
+
+That the counters count shows at each thread's first event, which does map memory: a run in which they saw nothing there fails."""
+
+import collections
+import json
+import unittest
+
+import harness
+import pythons
+
+COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
+PYTHON_WORKLOADS = ["python_launches.py"]
+SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 28: "madvise", 39: "getpid", 186: "gettid",
+                202: "futex", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
+
+
+class CountedRun(harness.Run):
+    """A run under the counter; what it counted, before and after the first event of each thread was over."""
+
+    def __init__(self, test, *command, **environment):
+        super().__init__(test)
+        report = self.folder / "counted.jsonl"
+        self.result = self.run(*command, LD_PRELOAD=f"{COUNTER}:{harness.LIBRARY}", HOT_PATH_REPORT=report, **environment)
+        self.threads = harness.read_json_lines(report)
+        self.windows = collections.Counter()
+        self.first, self.later = collections.Counter(), collections.Counter()
+        self.callers = {}
+        for thread in self.threads:
+            self.windows.update(thread["windows"])
+            for event in thread["happened"]:
+                what = (event["kind"], self.name(event))
+                (self.first if event["first"] else self.later)[what] += event["count"]
+                if not event["first"]:
+                    self.callers.setdefault(what, event["caller"])
+
+    @staticmethod
+    def name(event):
+        if event["what"] != "system call":
+            return event["what"]
+        return "system call " + SYSTEM_CALLS.get(event["number"], str(event["number"]))
+
+    def sees_system_calls(self):
+        return all(thread["sees_system_calls"] for thread in self.threads)
+
+
+@unittest.skipUnless(COUNTER.exists(), "the counter is not built: it works on x86-64, and not with a sanitizer, which interposes the same functions")
+class HotPath(unittest.TestCase):
+    def count(self, *command, **environment):
+        run = CountedRun(self, *command, **environment)
+        self.assertGreater(run.windows["call"], 0, "no callback was seen")
+        if not run.sees_system_calls():
+            print("SYSTEM CALLS NOT COUNTED: this kernel has no syscall user dispatch")
+        return run
+
+    def check_first_events_are_seen(self, run):
+        """The counters' own control: a thread's slot is mapped, its id asked for, and the bounds of its stack are."""
+        callers = [thread for thread in run.threads if thread["windows"]["call"]]
+        for thread in callers:
+            seen = {run.name(event) for event in thread["happened"] if event["kind"] == "call" and event["first"]}
+            # Slots are used again, so that not each thread maps one.
+            if thread["sees_system_calls"]:
+                self.assertIn("system call gettid", seen, thread)
+        self.assertGreaterEqual(run.first["call", "mmap"], 1, run.first)
+        self.assertGreaterEqual(run.first["call", "malloc"] + run.first["call", "realloc"], 1, run.first)
+        if run.sees_system_calls():
+            self.assertEqual(run.first["call", "system call mmap"] >= run.first["call", "mmap"], True, run.first)
+        return len(callers)
+
+    def check_nothing_later(self, run, what):
+        threads = self.check_first_events_are_seen(run)
+        print(f"{what}: {threads} threads, {run.windows['call']} calls of migprof about CUDA calls, {run.windows['range']} about ranges; "
+              f"at first events {sum(run.first.values())} allocations, locks and system calls, later {sum(run.later.values())}")
+        self.assertEqual(dict(run.later), {}, f"called from libmigprof.so at {run.callers}")
+
+    def test_native_threads(self):
+        for program in ("hot_path", "graph_shapes", "graph_replay", "ranges", "copies"):
+            with self.subTest(program=program):
+                self.check_nothing_later(self.count(program), program)
+
+    def test_ranges_are_seen(self):
+        run = self.count("hot_path")
+        self.assertGreater(run.windows["range"], 100)
+        self.assertGreaterEqual(run.first["range", "mmap"], 1, "the first range of a thread maps memory")
+
+    def test_nodes_of_graphs_as_first_event(self):
+        self.check_nothing_later(self.count("hot_path", "graphs_first"), "graphs_first")
+
+    def test_full_rings(self):
+        self.check_nothing_later(self.count("hot_path", "buffers", MIGPROF_RING_KB="64"), "full rings")
+
+    def test_python_threads(self):
+        for python in pythons.known_pythons():
+            for workload in PYTHON_WORKLOADS:
+                with self.subTest(python=python, workload=workload):
+                    run = self.count(python.path, str(harness.SOURCE / "examples" / "workloads" / workload))
+                    self.check_nothing_later(run, f"{workload} on {python}")
+
+    def test_code_without_unwind_information(self):
+        """The exception that docs/injection-safety.md names: the kernel is asked whether there is code at the address."""
+        run = self.count("hot_path", "jit")
+        print(f"made code: {dict(run.later)}, callers {run.callers}")
+
+    def test_other_stacks(self):
+        run = self.count("hot_path", "signal_stack")
+        print(f"signal stack: {dict(run.later)}, callers {run.callers}")
+
+
+if __name__ == "__main__":
+    harness.main()
