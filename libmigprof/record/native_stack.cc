@@ -106,6 +106,14 @@ void NativeStack::CopyFrames(uint64_t* frames) const {
 
 void PrepareNativeStacks() { PrepareUnwindInfo(); }
 
+void TakeOver(NativeStackState* state) noexcept {
+  state->reusable = false;
+#if defined(__x86_64__)
+  state->low = state->high = 0;
+  LearnBounds(state);
+#endif
+}
+
 __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth,
                                                          uint32_t check_every) noexcept {
   static_assert(sizeof(void*) == sizeof(uint64_t));

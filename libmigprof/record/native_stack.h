@@ -57,9 +57,12 @@ struct NativeStack {
 // Once per process, before the first capture, not on a launching thread.
 void PrepareNativeStacks();
 
+// The calling thread is the owner of `state` from now on: what it must ask the system, it asks here.
+void TakeOver(NativeStackState* state) noexcept;
+
 // Captures at most `max_depth` (1 to kMaxNativeDepth) frames of the calling thread, from this function's caller
-// outwards. Never in a signal handler that interrupted a capture. After a thread's first capture it makes no system
-// call, takes no lock and allocates nothing, but where it has to ask libunwind about code it has not seen before.
+// outwards. Never in a signal handler that interrupted a capture. After TakeOver, or else the first capture, it
+// makes no system call, takes no lock and allocates nothing, but where docs/injection-safety.md says so.
 // `check_every`: compare every so many captures with libunwind's; 0 never.
 NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth, uint32_t check_every = 0) noexcept;
 

@@ -18,9 +18,13 @@ import harness
 import pythons
 
 COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
-PYTHON_WORKLOADS = ["python_launches.py"]
-SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 28: "madvise", 39: "getpid", 186: "gettid",
-                202: "futex", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
+PYTHON_WORKLOADS = ("python_launches.py",)
+SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 27: "mincore", 28: "madvise", 39: "getpid", 186: "gettid",
+                202: "futex", 293: "pipe2", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
+
+# libunwind's own, where it has to be asked: its tables are mapped, and its locks and the loader's are taken. Nothing is allocated.
+LIBUNWIND = {"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_once", "dl_iterate_phdr", "mmap",
+             *(f"system call {name}" for name in ("mmap", "futex", "pipe2", "mincore", "getpid", "process_vm_readv", "write", "read"))}
 
 
 class CountedRun(harness.Run):
@@ -70,9 +74,10 @@ class HotPath(unittest.TestCase):
             if thread["sees_system_calls"]:
                 self.assertIn("system call gettid", seen, thread)
         self.assertGreaterEqual(run.first["call", "mmap"], 1, run.first)
-        self.assertGreaterEqual(run.first["call", "malloc"] + run.first["call", "realloc"], 1, run.first)
+        if any(thread["windows"]["call"] and thread["is_main"] for thread in run.threads):
+            self.assertGreaterEqual(run.first["call", "malloc"], 1, "the bounds of the main thread's stack are read from a file")
         if run.sees_system_calls():
-            self.assertEqual(run.first["call", "system call mmap"] >= run.first["call", "mmap"], True, run.first)
+            self.assertGreaterEqual(run.first["call", "system call mmap"], run.first["call", "mmap"])
         return len(callers)
 
     def check_nothing_later(self, run, what):
@@ -94,6 +99,12 @@ class HotPath(unittest.TestCase):
     def test_nodes_of_graphs_as_first_event(self):
         self.check_nothing_later(self.count("hot_path", "graphs_first"), "graphs_first")
 
+    def test_buffers_of_many_threads(self):
+        """CUPTI gives back the buffers of all threads at each flush, and asks for others on the threads."""
+        run = self.count("hot_path", "many_threads", MIGPROF_FLUSH_MS="50")
+        self.assertGreater(run.windows["buffer_requested"], 80)
+        self.check_nothing_later(run, "many threads")
+
     def test_full_rings(self):
         self.check_nothing_later(self.count("hot_path", "buffers", MIGPROF_RING_KB="64"), "full rings")
 
@@ -104,14 +115,24 @@ class HotPath(unittest.TestCase):
                     run = self.count(python.path, str(harness.SOURCE / "examples" / "workloads" / workload))
                     self.check_nothing_later(run, f"{workload} on {python}")
 
+    # What docs/injection-safety.md excepts. Each of these must be seen: it is also the proof that the counters see such things after a
+    # thread's first event.
     def test_code_without_unwind_information(self):
-        """The exception that docs/injection-safety.md names: the kernel is asked whether there is code at the address."""
         run = self.count("hot_path", "jit")
-        print(f"made code: {dict(run.later)}, callers {run.callers}")
+        if run.sees_system_calls():
+            self.assertEqual(dict(run.later), {("call", f"system call {name}"): 1 for name in ("getpid", "process_vm_readv")},
+                             "for one new address, not for each of the ten launches through it")
 
-    def test_other_stacks(self):
-        run = self.count("hot_path", "signal_stack")
-        print(f"signal stack: {dict(run.later)}, callers {run.callers}")
+    def test_what_libunwind_does(self):
+        """On a stack that is not the thread's own, and through a library that another has taken the place of."""
+        for program in ("signal_stack", "replaced"):
+            with self.subTest(program=program):
+                run = self.count("hot_path", program)
+                print(f"{program}: {dict(run.later)}")
+                if program == "signal_stack":
+                    self.assertGreater(run.later["call", "pthread_mutex_lock"], 0)
+                self.assertLessEqual({what for kind, what in run.later}, LIBUNWIND, run.callers)
+                self.assertEqual({kind for kind, what in run.later} - {"call"}, set())
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 // Calls CUDA from threads in all the ways that make the recorder do different things, also some that show it code for
 // the first time long after the thread's first event. Run with libhot_path_counter.so, which counts what that costs.
 //
-// usage: hot_path [ordinary | jit | signal_stack | graphs_first | buffers]
+// usage: hot_path [ordinary | jit | replaced | signal_stack | graphs_first | buffers | many_threads]
 #include <cuda.h>
 #include <dlfcn.h>
 #include <nvtx3/nvToolsExt.h>
 #include <sys/mman.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -135,15 +136,15 @@ class Worker {
     }
   }
 
-  // Through libraries that were not there when the thread began, of which the second takes the first's place.
+  // Through libraries that were not there when the thread began. They stay.
   void NewLibraries() {
-    for (const char* file : {HOT_PATH_SMALL_FRAMES, HOT_PATH_LARGE_FRAMES, HOT_PATH_SMALL_FRAMES}) {
-      void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-      if (library == nullptr) std::abort();
-      using Call = void (*)(void (*)(void*), void*);
-      const auto call = reinterpret_cast<Call>(dlsym(library, "migprof_test_call"));
-      for (int i = 0; i < 3; ++i) call(&LaunchOf, this);
-      dlclose(library);
+    for (const char* file : {HOT_PATH_SMALL_FRAMES, HOT_PATH_LARGE_FRAMES}) Through(file);
+  }
+
+  // Through libraries that take each other's place faster than anybody can notice.
+  void ReplacedLibraries() {
+    for (int round = 0; round < 10; ++round) {
+      for (const char* file : {HOT_PATH_SMALL_FRAMES, HOT_PATH_LARGE_FRAMES}) dlclose(Through(file));
     }
   }
 
@@ -160,6 +161,14 @@ class Worker {
   }
 
  private:
+  void* Through(const char* file) {
+    void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) std::abort();
+    using Call = void (*)(void (*)(void*), void*);
+    const auto call = reinterpret_cast<Call>(dlsym(library, "migprof_test_call"));
+    for (int i = 0; i < 3; ++i) call(&LaunchOf, this);
+    return library;
+  }
   __attribute__((noinline)) void Descend(int left) {
     if (left == 0) return Launch();
     Descend(left - 1);
@@ -193,6 +202,12 @@ void Jit() {
   Worker worker;
   worker.Launch();
   worker.MadeCode();
+}
+
+void Replaced() {
+  Worker worker;
+  worker.Launch();
+  worker.ReplacedLibraries();
 }
 
 Worker* g_in_signal;
@@ -230,10 +245,23 @@ void Buffers() {
   for (int i = 0; i < 20000; ++i) worker.Launch();
 }
 
-void OnTwoThreadsAndThisOne(void (*work)()) {
+// CUPTI has a buffer for each thread, and gives all of them back when it is asked to flush.
+void Sleeper() {
+  Worker worker;
+  for (int i = 0; i < 8; ++i) {
+    worker.Launch();
+    std::this_thread::sleep_for(std::chrono::milliseconds(75));
+  }
+}
+
+void OnThreads(int count, void (*work)()) {
   std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) threads.emplace_back(work);
+  for (int i = 0; i < count; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
+}
+
+void OnTwoThreadsAndThisOne(void (*work)()) {
+  OnThreads(2, work);
   work();
 }
 
@@ -242,7 +270,8 @@ void OnTwoThreadsAndThisOne(void (*work)()) {
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "ordinary";
   nvtxInitialize(nullptr);  // NVTX looks for its tool here, and not in a window
-  migprof_push("whole program");
+  migprof_push("looks for the recorder, once");
+  migprof_pop();
   CUdevice device;
   CHECK_CUDA(cuInit(0));
   CHECK_CUDA(cuDeviceGet(&device, 0));
@@ -251,6 +280,10 @@ int main(int argc, char** argv) {
   g_code = new workload::DeviceCode({"work"});
   if (what == "jit") {
     Jit();
+  } else if (what == "many_threads") {
+    OnThreads(40, &Sleeper);
+  } else if (what == "replaced") {
+    Replaced();
   } else if (what == "signal_stack") {
     SignalStack();
   } else if (what == "graphs_first") {

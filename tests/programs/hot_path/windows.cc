@@ -70,7 +70,7 @@ Thread* Mine() {
   }
   t_thread = &g_threads[index];
   t_thread->id = syscall(SYS_gettid);
-  for (const Kind kind : {kContext, kBufferRequested, kBufferCompleted}) t_thread->is_over[kind] = true;
+  t_thread->is_over[kContext] = t_thread->is_over[kBufferCompleted] = true;
   t_thread->sees_system_calls = WatchSystemCalls(&t_selector);
   if (g_low == 0) dl_iterate_phdr(&FindMigprof, nullptr);
   return t_thread;
@@ -84,8 +84,8 @@ uint64_t CallerInMigprof(const void* stack) {
 }
 
 void Write(FILE* file, const Thread& thread) {
-  std::fprintf(file, "{\"tid\": %ld, \"sees_system_calls\": %s, \"windows\": {", thread.id,
-               thread.sees_system_calls ? "true" : "false");
+  std::fprintf(file, "{\"tid\": %ld, \"is_main\": %s, \"sees_system_calls\": %s, \"windows\": {", thread.id,
+               thread.id == g_process ? "true" : "false", thread.sees_system_calls ? "true" : "false");
   for (int kind = 0; kind < kKinds; ++kind) {
     std::fprintf(file, "%s\"%s\": %lu", kind != 0 ? ", " : "", kKindNames[kind], thread.windows[kind]);
   }
@@ -128,7 +128,8 @@ void Close(bool ends_call) {
 
 void Note(const char* what, const void* stack, long number) {
   if (!t_inside) return;
-  const bool first = !t_thread->is_over[t_kind];
+  // A thread's first buffer is asked for in its first call.
+  const bool first = !t_thread->is_over[t_kind == kBufferRequested ? kCall : t_kind];
   for (int i = 0; i < t_thread->tallies; ++i) {
     Tally& tally = t_thread->tally[i];
     if (std::strcmp(tally.what, what) == 0 && tally.number == number && tally.kind == t_kind && tally.first == first) {

@@ -41,6 +41,28 @@ TEST(ActivityBuffers, RecycledBuffer_IsZeroedAgain) {
   }
 }
 
+TEST(ActivityBuffers, AfterAFlushOfManyThreads_TheStockHasABufferForEach) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 200, SIZE_MAX);
+  std::vector<ActivityBuffer*> held;
+  for (int i = 0; i < 40; ++i) held.push_back(buffers.Take());
+  buffers.Restock();
+  // As many again are there before those of the flush come back; a buffer that exists already is one of them.
+  std::vector<ActivityBuffer*> next;
+  const auto existing = buffers.existing();
+  EXPECT_EQ(existing, 80u);
+  for (int i = 0; i < 40; ++i) next.push_back(buffers.Take());
+  EXPECT_EQ(buffers.existing(), existing);
+  for (ActivityBuffer* buffer : held) buffers.Complete(buffer, 64);
+  for (ActivityBuffer* buffer = buffers.TakeCompleted(); buffer != nullptr;) {
+    ActivityBuffer* const following = buffer->next;
+    buffers.Recycle(buffer);
+    buffer = following;
+  }
+  buffers.Restock();
+  EXPECT_EQ(buffers.existing(), existing);
+}
+
 TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {
   ActivityBuffers buffers;
   buffers.Init(kBytes, 3, SIZE_MAX);
