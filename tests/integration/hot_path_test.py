@@ -106,7 +106,19 @@ class HotPath(unittest.TestCase):
         self.check_nothing_later(run, "many threads")
 
     def test_full_rings(self):
-        self.check_nothing_later(self.count("hot_path", "buffers", MIGPROF_RING_KB="64"), "full rings")
+        run = self.count("hot_path", "buffers", MIGPROF_RING_KB="64")
+        self.check_nothing_later(run, "full rings")
+        run.merge("--format", "json")
+        self.assertGreater(run.summary()["slices"][0]["health"]["dropped"], 0, "the rings were never full")
+
+    def test_older_cupti(self):
+        """Whose buffers all threads share."""
+        for folder, file in (("cupti-11.8", "libcupti.so.11.8"), ("cupti-12.4", "libcupti.so.12")):
+            with self.subTest(cupti=folder):
+                library = harness.SIMGPU / folder / file
+                run = self.count("hot_path", MIGPROF_CUPTI=library)
+                self.assertIn(folder, harness.Dump(run.trace_files()[0]).text)
+                self.check_nothing_later(run, folder)
 
     def test_python_threads(self):
         for python in pythons.known_pythons():
