@@ -18,7 +18,7 @@ import harness
 import pythons
 
 COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
-PYTHON_WORKLOADS = ("python_launches.py",)
+PYTHON_WORKLOADS = ("python_launches.py", "python_threads.py")
 SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 27: "mincore", 28: "madvise", 39: "getpid", 186: "gettid",
                 202: "futex", 293: "pipe2", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
 
