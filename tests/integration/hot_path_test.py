@@ -11,7 +11,7 @@ ask for them on the application's thread.
 That the counters count shows at each thread's first event, which does map memory: a run in which they saw nothing there fails."""
 
 import collections
-import json
+import subprocess
 import unittest
 
 import harness
@@ -25,6 +25,24 @@ SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: 
 # libunwind's own, where it has to be asked: its tables are mapped, and its locks and the loader's are taken. Nothing is allocated.
 LIBUNWIND = {"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_once", "dl_iterate_phdr", "mmap",
              *(f"system call {name}" for name in ("mmap", "futex", "pipe2", "mincore", "getpid", "process_vm_readv", "write", "read"))}
+
+# What libmigprof.so calls of libc that the counter does not interpose, because it neither allocates nor locks, does so by way of a
+# function that is interposed, or is a system call.
+UNCOUNTED = set("""
+    ZSTD_trace_compress_begin ZSTD_trace_compress_end _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __environ
+    __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
+    environ getauxval getpagesize memchr memcmp memcpy memmove memset pthread_attr_destroy pthread_attr_init
+    pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_init pthread_condattr_destroy pthread_condattr_init
+    pthread_condattr_setclock pthread_key_create pthread_mutex_init pthread_setspecific sigfillset snprintf sprintf stderr stpcpy
+    strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr strstr strtoul
+    __isoc99_sscanf strcspn access clock_gettime close fstat getcwd geteuid gethostname getpid mincore mkdir msync open pipe2 pread pthread_getattr_np pthread_self
+    pthread_attr_getstack pthread_setname_np pthread_setcancelstate pthread_sigmask process_vm_readv read readlink realpath stat
+    syscall sysconf write""".split())
+
+
+def symbols(library, which):
+    out = subprocess.run(["nm", "-D", which, str(library)], check=True, capture_output=True, text=True).stdout
+    return {line.split()[-1].split("@")[0] for line in out.splitlines()}
 
 
 class CountedRun(harness.Run):
@@ -85,6 +103,11 @@ class HotPath(unittest.TestCase):
         print(f"{what}: {threads} threads, {run.windows['call']} calls of migprof about CUDA calls, {run.windows['range']} about ranges; "
               f"at first events {sum(run.first.values())} allocations, locks and system calls, later {sum(run.later.values())}")
         self.assertEqual(dict(run.later), {}, f"called from libmigprof.so at {run.callers}")
+
+    def test_everything_that_is_called_is_known(self):
+        """A function of libc's that is new to migprof must be counted, or be known to neither allocate nor lock."""
+        unknown = symbols(harness.LIBRARY, "--undefined-only") - symbols(COUNTER, "--defined-only") - UNCOUNTED
+        self.assertEqual(unknown, set(), "interpose them in tests/programs/hot_path/interposed.cc, or add them to UNCOUNTED")
 
     def test_native_threads(self):
         for program in ("hot_path", "graph_shapes", "graph_replay", "ranges", "copies"):

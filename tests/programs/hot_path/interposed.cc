@@ -6,7 +6,10 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <cstddef>
 
@@ -37,12 +40,22 @@ INTERPOSED int posix_memalign(void** memory, size_t to, size_t size) {
   return *memory != nullptr ? 0 : 12;  // ENOMEM
 }
 
-// A function that is passed on to the next library's. dlvsym, as dlsym is one of them.
-#define PASSED_ON(version, result, name, parameters, arguments)                                         \
-  INTERPOSED result name parameters {                                                                   \
-    static const auto next = reinterpret_cast<result(*) parameters>(dlvsym(RTLD_NEXT, #name, version)); \
-    Note(#name);                                                                                        \
-    return next arguments;                                                                              \
+namespace {
+
+// The next library's function. By version, as dlsym is one of those that are counted; C libraries before 2.34 have them
+// all at their first.
+void* Next(const char* name, const char* version) {
+  void* const found = dlvsym(RTLD_NEXT, name, version);
+  return found != nullptr ? found : dlvsym(RTLD_NEXT, name, "GLIBC_2.2.5");
+}
+
+}  // namespace
+
+#define PASSED_ON(version, result, name, parameters, arguments)                            \
+  INTERPOSED result name parameters {                                                      \
+    static const auto next = reinterpret_cast<result(*) parameters>(Next(#name, version)); \
+    Note(#name);                                                                           \
+    return next arguments;                                                                 \
   }
 #define OLD "GLIBC_2.2.5"
 
@@ -57,12 +70,26 @@ PASSED_ON("GLIBC_2.3.2", int, pthread_cond_broadcast, (pthread_cond_t * conditio
 PASSED_ON("GLIBC_2.3.2", int, pthread_cond_signal, (pthread_cond_t * condition), (condition))
 PASSED_ON("GLIBC_2.3.2", int, pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t* mutex),
           (condition, mutex))
-// These take a lock of the loader's.
+PASSED_ON("GLIBC_2.3.2", int, pthread_cond_timedwait,
+          (pthread_cond_t * condition, pthread_mutex_t* mutex, const timespec* until), (condition, mutex, until))
+PASSED_ON("GLIBC_2.34", int, pthread_create,
+          (pthread_t * thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument),
+          (thread, attributes, run, argument))
+// These take a lock of the loader's. Libraries are looked for as this one would, which is the same in the tests.
 PASSED_ON(OLD, int, dl_iterate_phdr, (int (*visit)(dl_phdr_info*, size_t, void*), void* user), (visit, user))
 PASSED_ON("GLIBC_2.34", int, dladdr, (const void* address, Dl_info* info), (address, info))
 PASSED_ON("GLIBC_2.34", void*, dlopen, (const char* file, int mode), (file, mode))
 PASSED_ON("GLIBC_2.34", int, dlclose, (void* library), (library))
-// The stream's lock, or the environment's.
+PASSED_ON("GLIBC_2.34", int, dlinfo, (void* library, int request, void* info), (library, request, info))
+// Locks of the C library's own: of the lists of what is to run at the end and at a fork, of the environment, of the
+// time zone, of translations, of streams.
+PASSED_ON(OLD, int, __cxa_atexit, (void (*run)(void*), void* argument, void* library), (run, argument, library))
+PASSED_ON("GLIBC_2.3.2", int, __register_atfork, (void (*before)(), void (*parent)(), void (*child)(), void* library),
+          (before, parent, child, library))
+PASSED_ON(OLD, int, setenv, (const char* name, const char* value, int replace), (name, value, replace))
+PASSED_ON(OLD, tm*, gmtime_r, (const time_t* time, tm* broken_down), (time, broken_down))
+PASSED_ON(OLD, char*, gettext, (const char* text), (text))
+PASSED_ON(OLD, char*, strerror, (int error), (error))
 PASSED_ON(OLD, int, fputs, (const char* text, FILE* file), (text, file))
 PASSED_ON(OLD, int, fputc, (int character, FILE* file), (character, file))
 PASSED_ON(OLD, size_t, fwrite, (const void* data, size_t size, size_t count, FILE* file), (data, size, count, file))
