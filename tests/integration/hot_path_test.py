@@ -18,6 +18,7 @@ import harness
 import pythons
 
 COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
+WORKLOADS = harness.SOURCE / "examples" / "workloads"
 PYTHON_WORKLOADS = ("python_launches.py", "python_threads.py")
 SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 27: "mincore", 28: "madvise", 39: "getpid", 186: "gettid",
                 202: "futex", 293: "pipe2", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
@@ -114,6 +115,11 @@ class HotPath(unittest.TestCase):
             with self.subTest(program=program):
                 self.check_nothing_later(self.count(program), program)
 
+    def test_options(self):
+        for option in ({"MIGPROF_GRAPHS": "graph"}, {"MIGPROF_GRAPHS": "off"}, {"MIGPROF_STACKS": "off"}, {"MIGPROF_MAX_DEPTH": "32"}):
+            with self.subTest(**option):
+                self.check_nothing_later(self.count("hot_path", **option), str(option))
+
     def test_ranges_are_seen(self):
         run = self.count("hot_path")
         self.assertGreater(run.windows["range"], 100)
@@ -147,7 +153,7 @@ class HotPath(unittest.TestCase):
         for python in pythons.known_pythons():
             for workload in PYTHON_WORKLOADS:
                 with self.subTest(python=python, workload=workload):
-                    run = self.count(python.path, str(harness.SOURCE / "examples" / "workloads" / workload))
+                    run = self.count(python.path, WORKLOADS / workload)
                     self.check_nothing_later(run, f"{workload} on {python}")
 
     # What docs/injection-safety.md excepts. Each of these must be seen: it is also the proof that the counters see such things after a
@@ -157,6 +163,11 @@ class HotPath(unittest.TestCase):
         if run.sees_system_calls():
             self.assertEqual(dict(run.later), {("call", f"system call {name}"): 1 for name in ("getpid", "process_vm_readv")},
                              "for one new address, not for each of the ten launches through it")
+        for python in pythons.known_pythons():
+            if python.version < (3, 12):
+                continue
+            run = self.count(python.path, "-X", "perf", WORKLOADS / "python_launches.py", "recursion", "callback_from_c")
+            self.assertLessEqual(set(run.later), {("call", "system call getpid"), ("call", "system call process_vm_readv")}, run.callers)
 
     def test_what_libunwind_does(self):
         """On a stack that is not the thread's own, and through a library that another has taken the place of."""

@@ -90,6 +90,11 @@ class Worker {
 
   void Ranges() {
     for (int round = 0; round < 3; ++round) {
+      nvtxDomainHandle_t domain;
+      nvtxEventAttributes_t attributes = {};
+      attributes.version = NVTX_VERSION;
+      attributes.size = NVTX_EVENT_ATTRIB_STRUCT_SIZE;
+      attributes.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
       nvtxRangeId_t started;
       {
         const RangeWindow window;
@@ -97,6 +102,12 @@ class Worker {
         nvtxRangePushW(L"inner \u00e9");
         started = nvtxRangeStartA("started");
         migprof_push("own");
+      }
+      {
+        const RangeWindow window;
+        domain = nvtxDomainCreateA("domain");
+        attributes.message.registered = nvtxDomainRegisterStringA(domain, "registered");
+        nvtxDomainRangePushEx(domain, &attributes);
       }
       Launch();
       for (int i = 0; i < 100; ++i) {  // names that were never seen; more of them than may be open
@@ -108,6 +119,7 @@ class Worker {
       Launch();
       const RangeWindow window;
       for (int i = 0; i < 100; ++i) nvtxRangePop();
+      nvtxDomainRangePop(domain);
       nvtxRangeEnd(started);
       migprof_pop();
       nvtxRangePop();
