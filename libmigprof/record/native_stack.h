@@ -61,9 +61,9 @@ void PrepareNativeStacks();
 void TakeOver(NativeStackState* state) noexcept;
 
 // Captures at most `max_depth` (1 to kMaxNativeDepth) frames of the calling thread, from this function's caller
-// outwards. Never in a signal handler that interrupted a capture. After TakeOver, or else the first capture, it makes no
-// system call, takes no lock and allocates nothing, but where docs/injection-safety.md says so.
-// `check_every`: compare every so many captures with libunwind's; 0 never.
+// outwards. Never in a signal handler that interrupted a capture. After TakeOver, or else the first capture, it makes
+// no system call, takes no lock and allocates nothing, but where docs/injection-safety.md says so. `check_every`:
+// compare every so many captures with libunwind's; 0 never.
 NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth, uint32_t check_every = 0) noexcept;
 
 }  // namespace migprof::record

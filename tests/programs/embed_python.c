@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A program that opens a Python library for itself alone, as plug-ins do, and runs a script in it. Extension modules cannot be
- * loaded then, so the script's way to CUDA is a function of this program.
+ * A program that opens a Python library for itself alone, as plug-ins do, and runs a script in it. Extension modules
+ * cannot be loaded then, so the script's way to CUDA is a function of this program.
  *
  * usage: embed_python LIBPYTHON HOME SCRIPT     The script calls gpu_launch.launch(number).
  */
@@ -42,7 +42,8 @@ static void StartCuda(void) {
   Check(cuInit(0));
   Check(cuDevicePrimaryCtxRetain(&context, 0));
   Check(cuCtxSetCurrent(context));
-  Check(cuModuleLoadData(&module, ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry embedded()\n{\n  ret;\n}\n"));
+  Check(cuModuleLoadData(&module,
+                         ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry embedded()\n{\n  ret;\n}\n"));
   Check(cuModuleGetFunction(&kernel, module, "embedded"));
 }
 
