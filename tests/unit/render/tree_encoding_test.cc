@@ -142,7 +142,7 @@ TEST(EncodeTree, Headline_IsWhole) {
   EXPECT_EQ(json["headline"]["health"], headline.health);
   EXPECT_EQ(json["headline"]["loss"], true);
   EXPECT_EQ(json["headline"]["simulated"], true);
-  EXPECT_EQ(json["kindLabels"].size(), 13u);
+  EXPECT_EQ(json["kindLabels"].size(), 14u);
 }
 
 TEST(EncodeTree, HalfAMillionNodes_StayWithinTheirBudget) {
