@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/summary_json.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <array>
 #include <string>
 
 #include "libmigprof/render/headline.h"
