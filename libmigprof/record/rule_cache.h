@@ -32,10 +32,8 @@ class RuleCache {
 
   static constexpr uint64_t kExact = uint64_t{1} << 63;
   static uint64_t Key(uint64_t pc, bool exact) { return exact ? pc | kExact : pc; }
-  static size_t Home(uint64_t key) {
-    static_assert(kEntries == size_t{1} << 16);
-    return (key * 0x9e3779b97f4a7c15) >> 48;
-  }
+  // Rules of neighbouring code are neighbours, so that what runs together shares pages and cache lines of this table.
+  static size_t Home(uint64_t key) { return (key >> 3 ^ key >> 19) % kEntries; }
   bool IsOfGeneration(uint64_t rule) const {
     return rule != 0 &&
            UnwindRule::GenerationOf(rule) == generation_.load(std::memory_order_relaxed) % UnwindRule::kGenerations;
