@@ -69,16 +69,17 @@ std::string ExplainNoGpu(int code, unsigned index) {
   const std::string gpu = std::to_string(index);
   switch (code) {
     case kNvmlGpuIsLost:
-      return "lost: it fell off the bus, or is not accessible otherwise. See the kernel log (dmesg | grep -i xid); "
-             "then "
-             "reset it (sudo nvidia-smi --gpu-reset -i " +
+      return "It fell off the bus, or is not accessible otherwise. See the kernel log (dmesg | grep -i xid); then "
+             "reset it "
+             "(sudo nvidia-smi --gpu-reset -i " +
              gpu + ") or reboot.";
     case kNvmlResetRequired:
-      return "needs a reset before it can be used: sudo nvidia-smi --gpu-reset -i " + gpu + ".";
+      return "It cannot be used before it is reset: sudo nvidia-smi --gpu-reset -i " + gpu + ".";
     case kNvmlNoPermission:
-      return "not accessible to this user or container (no permission for its device file).";
+      return "This user or container has no permission for its device file: see ls -l /dev/nvidia*.";
     default:
-      return "does not answer (" + NvmlErrorText(code) + ").";
+      return "The driver knows it but cannot talk to it. nvidia-smi should say the same; see also the kernel log "
+             "(dmesg).";
   }
 }
 

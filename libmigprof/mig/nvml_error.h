@@ -13,7 +13,7 @@ std::string NvmlErrorText(int code);
 // nvmlInit_v2 returned, or 0 when there is no libnvidia-ml.so.1.
 std::string ExplainNoDriver(int code);
 
-// The same for one GPU that does not answer; `index` is NVML's.
+// The same for one GPU that does not answer, below a heading that has the code's text; `index` is NVML's.
 std::string ExplainNoGpu(int code, unsigned index);
 
 }  // namespace migprof::mig

@@ -123,7 +123,9 @@ void ReadMigDevice(const NvmlApi& nvml, const ProcessNames& names, NvmlDevice de
 void ReadMigDevices(const NvmlApi& nvml, const ProcessNames& names, NvmlDevice device,
                     const GpuInstanceHandles& handles, Gpu* gpu) {
   uint32_t count = 0;
-  if (Ask(nvml.device_get_max_mig_device_count, device, &count) != kNvmlSuccess) return;
+  const int counted = Ask(nvml.device_get_max_mig_device_count, device, &count);
+  if (counted == kNvmlGpuIsLost) gpu->refusal = counted;
+  if (counted != kNvmlSuccess) return;
   for (uint32_t index = 0; index < std::min(count, kMostMigDevices); ++index) {
     NvmlDevice mig_device = nullptr;
     const int result = Ask(nvml.device_get_mig_device_handle_by_index, device, index, &mig_device);
@@ -168,10 +170,12 @@ Gpu ReadGpu(const NvmlApi& nvml, const ProcessNames& names, uint32_t index) {
   if (gpu.refusal != kNvmlSuccess) return gpu;
   if (gpu.mode == MigMode::kOn) {
     const GpuInstanceHandles handles = ListGpuInstances(nvml, device, &gpu);
+    if (gpu.listing_refusal == kNvmlGpuIsLost) gpu.refusal = kNvmlGpuIsLost;
     ReadMigDevices(nvml, names, device, handles, &gpu);
     Sort(&gpu);
   } else {
     gpu.use = ReadUse(nvml, names, device, std::nullopt, std::nullopt);
+    if (gpu.use.refusal == kNvmlGpuIsLost) gpu.refusal = kNvmlGpuIsLost;
   }
   return gpu;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "libmigprof/mig/nvml_api.h"
 #include "libmigprof/mig/nvml_error.h"
 #include "libmigprof/render/human_units.h"
 
@@ -36,6 +37,15 @@ size_t ComputeInstancesOf(const Gpu& gpu) {
   return count;
 }
 
+int FirstUseRefusal(const Gpu& gpu) {
+  for (const GpuInstance& instance : gpu.gpu_instances) {
+    for (const mig::ComputeInstance& compute : instance.compute_instances) {
+      if (compute.use.refusal != 0) return compute.use.refusal;
+    }
+  }
+  return 0;
+}
+
 std::string EmptyNote(const Gpu& gpu) {
   const std::string index = std::to_string(gpu.index);
   if (gpu.listing_refusal != 0) {
@@ -48,13 +58,12 @@ std::string EmptyNote(const Gpu& gpu) {
 }
 
 std::string FreeNote(const Gpu& gpu, uint32_t uncovered) {
-  std::string text = "Free: " + PartOf(uncovered, *gpu.compute_slices);
+  const std::string compute =
+      uncovered == 0 ? "no compute slice" : PartOf(uncovered, gpu.compute_slices.value_or(uncovered));
   const std::vector<uint32_t> free = mig::FreeMemorySlices(gpu);
-  if (!free.empty()) {
-    text += ", and " + std::to_string(free.size()) + " of " +
-            CountOf(*gpu.memory_slices, "memory slice", "memory slices") + " (" + Enumerate(free) + ")";
-  }
-  return text + ".";
+  if (free.empty()) return "Free: " + compute + ".";
+  return "Free: " + compute + ", and " + std::to_string(free.size()) + " of " +
+         CountOf(*gpu.memory_slices, "memory slice", "memory slices") + " (" + Enumerate(free) + ").";
 }
 
 }  // namespace
@@ -83,10 +92,13 @@ std::vector<std::string> GpuNotes(const Gpu& gpu) {
                     " after the next reset of this GPU: sudo nvidia-smi --gpu-reset -i " + std::to_string(gpu.index) +
                     " while nothing runs on it, or a reboot.");
   }
-  if (gpu.mode != MigMode::kOn) return notes;
+  if (gpu.mode != MigMode::kOn || gpu.refusal != 0) return notes;
   if (gpu.gpu_instances.empty()) {
     notes.push_back(EmptyNote(gpu));
     return notes;
+  }
+  if (const int refusal = FirstUseRefusal(gpu); refusal != 0) {
+    notes.push_back("Processes are not readable (" + mig::NvmlErrorText(refusal) + ").");
   }
   const uint32_t uncovered = mig::UncoveredComputeSlices(gpu).value_or(0);
   if (gpu.listing_refusal == 0) {
@@ -94,19 +106,18 @@ std::vector<std::string> GpuNotes(const Gpu& gpu) {
     return notes;
   }
   if (uncovered != 0) {
-    notes.push_back(PartOf(uncovered, *gpu.compute_slices) +
-                    " are not in view: free, or slices that this user or container may not see.");
+    notes.push_back(PartOf(uncovered, *gpu.compute_slices) + (uncovered == 1 ? " is" : " are") +
+                    " not in view: free, or in slices that this user or container may not see.");
   }
-  notes.push_back("Placements are not readable (" + mig::NvmlErrorText(gpu.listing_refusal) +
-                  "): they need root, or MIG's monitor capability.");
+  notes.push_back(
+      "Placements are not readable (" + mig::NvmlErrorText(gpu.listing_refusal) +
+      (gpu.listing_refusal == mig::kNvmlNoPermission ? "): they need root, or MIG's monitor capability." : ")."));
   return notes;
 }
 
 std::string UseNote(const Use& use) {
   const auto is_server = [](const mig::GpuProcess& process) { return process.mps_server; };
   switch (mig::SharingOf(use)) {
-    case mig::Sharing::kUnknown:
-      return "its processes are not readable (" + mig::NvmlErrorText(use.refusal) + ")";
     case mig::Sharing::kTimeSlicing:
       return "time-slicing: " + std::to_string(use.processes.size()) + " processes take turns";
     case mig::Sharing::kMps: {
@@ -115,6 +126,7 @@ std::string UseNote(const Use& use) {
       return "MPS: " + CountOf(clients, "process runs", "processes run") + " through an MPS server" +
              (clients > 1 ? ", at the same time" : "");
     }
+    case mig::Sharing::kUnknown:
     case mig::Sharing::kIdle:
     case mig::Sharing::kExclusive:
       break;

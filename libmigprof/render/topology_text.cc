@@ -70,14 +70,16 @@ std::string WorkloadText(const mig::Workload& workload) {
   return "";
 }
 
-std::string ProcessText(const mig::GpuProcess& process, size_t pid_width) {
-  const std::string pid = std::to_string(process.pid);
-  std::string text = "pid " + std::string(pid_width - std::min(pid_width, pid.size()), ' ') + pid;
-  if (process.memory_bytes) text += "  " + HumanBytes(*process.memory_bytes);
-  if (process.mps_server || process.mps_client) text += process.mps_server ? "  MPS server" : "  MPS client";
-  if (const std::string workload = WorkloadText(process.workload); !workload.empty()) text += "  " + workload;
-  const std::string& name = process.command_line.empty() ? process.name : process.command_line;
-  return text + "  " + (name.empty() ? "(name not readable)" : name);
+// "train.py --epochs 3" of "/home/me/train.py --epochs 3".
+std::string Command(const mig::GpuProcess& process) {
+  if (process.command_line.empty()) return process.name.empty() ? "(name not readable)" : process.name;
+  const std::string& line = process.command_line;
+  const size_t slash = line.substr(0, line.find(' ')).rfind('/');
+  return slash == std::string::npos ? line : line.substr(slash + 1);
+}
+
+std::string RightAligned(const std::string& text, size_t width) {
+  return std::string(width - std::min(width, text.size()), ' ') + text;
 }
 
 class Lines {
@@ -142,12 +144,12 @@ class Lines {
   void AddGpu(const Gpu& gpu) {
     items_.emplace_back();
     const std::string label = "GPU " + std::to_string(gpu.index) + "  ";
-    const std::string heading = gpu.refusal == 0
-                                    ? GpuHeading(gpu)
-                                    : (gpu.name.empty() ? "" : gpu.name + " · ") + mig::NvmlErrorText(gpu.refusal);
+    const std::string heading = gpu.refusal == 0 ? GpuHeading(gpu)
+                                                 : (gpu.name.empty() ? "name not readable" : gpu.name) + " · " +
+                                                       mig::NvmlErrorText(gpu.refusal);
     AddText(label + heading, 0, false).kind = Item::kHeading;
     if (!gpu.uuid.empty()) AddNote(gpu.uuid + (gpu.pci_bus_id.empty() ? "" : " · PCI " + gpu.pci_bus_id), kNoteIndent);
-    if (gpu.refusal != 0) AddNote("This GPU " + mig::ExplainNoGpu(gpu.refusal, gpu.index), kNoteIndent);
+    if (gpu.refusal != 0) AddNote(mig::ExplainNoGpu(gpu.refusal, gpu.index), kNoteIndent);
     for (const std::string& note : GpuNotes(gpu)) AddNote(note, kNoteIndent);
     if (gpu.refusal == 0 && gpu.mode != mig::MigMode::kOn) AddWholeGpu(gpu);
     if (gpu.gpu_instances.empty()) return;
@@ -160,7 +162,8 @@ class Lines {
   void AddWholeGpu(const Gpu& gpu) {
     std::string line = gpu.sm_count ? std::to_string(*gpu.sm_count) + " SMs · " : "";
     if (gpu.memory_bytes) line += Bytes(gpu.memory_used_bytes) + " of " + Bytes(gpu.memory_bytes) + " used · ";
-    line += gpu.use.refusal != 0 ? "processes not readable" : CountOf(gpu.use.processes.size(), "process", "processes");
+    line += gpu.use.refusal != 0 ? "processes not readable (" + mig::NvmlErrorText(gpu.use.refusal) + ")"
+                                 : CountOf(gpu.use.processes.size(), "process", "processes");
     AddNote(line, kNoteIndent);
     AddUse(gpu.use, kNoteIndent);
   }
@@ -201,10 +204,18 @@ class Lines {
   void AddUse(const mig::Use& use, size_t indent) {
     if (const std::string note = UseNote(use); !note.empty()) AddCut(note, indent);
     size_t pid_width = 0;
+    size_t memory_width = 0;
     for (const mig::GpuProcess& process : use.processes) {
       pid_width = std::max(pid_width, std::to_string(process.pid).size());
+      memory_width = std::max(memory_width, Bytes(process.memory_bytes).size());
     }
-    for (const mig::GpuProcess& process : use.processes) AddCut(ProcessText(process, pid_width), indent);
+    for (const mig::GpuProcess& process : use.processes) {
+      std::string text = "pid " + RightAligned(std::to_string(process.pid), pid_width) + "  " +
+                         RightAligned(Bytes(process.memory_bytes), memory_width) + "  ";
+      if (process.mps_server || process.mps_client) text += process.mps_server ? "MPS server  " : "MPS client  ";
+      if (const std::string workload = WorkloadText(process.workload); !workload.empty()) text += workload + "  ";
+      AddCut(text + Command(process), indent);
+    }
   }
 
   void PrintRow(const Row& row, const std::array<size_t, kColumnCount>& widths, bool uuid_below,
