@@ -136,8 +136,8 @@ std::string UseNote(const Use& use) {
 
 std::string GpuInstanceNote(const Gpu& gpu, const GpuInstance& instance) {
   const size_t count = instance.compute_instances.size();
-  if (count > 1) return "its memory is shared by " + std::to_string(count) + " compute instances";
-  if (count == 0) return "no compute instance, so nothing can run on it";
+  if (count > 1) return "memory shared by " + std::to_string(count) + " compute instances";
+  if (count == 0) return "no compute instance: not usable";
   const mig::ComputeInstance& only = instance.compute_instances.front();
   if (mig::SharesGpuInstance(instance, only) == false || !instance.slices || !only.slices) return "";
   return PartOf(*instance.slices - *only.slices, *instance.slices) +

@@ -22,8 +22,9 @@ using mig::GpuInstance;
 
 constexpr size_t kGap = 2;
 constexpr size_t kNoteIndent = 7;  // below the name of the GPU
-constexpr size_t kRowIndent = 2;
-constexpr size_t kUseIndent = 6;
+// With these a row with a compute instance of a shared GPU instance takes 100 cells.
+constexpr size_t kRowIndent = 1;
+constexpr size_t kUseIndent = 5;
 
 enum Column { kSlice, kIds, kSms, kMemory, kUsed, kPlace, kProcesses, kUuid, kColumnCount };
 constexpr std::array<const char*, kColumnCount> kHeads = {"SLICE", "GI/CI", "SMs",   "MEMORY",
@@ -185,7 +186,7 @@ class Lines {
     AddRow(row);
     for (const ComputeInstance& compute : instance.compute_instances) {
       Row own;
-      own[kSlice] = "  ";
+      own[kSlice] = " ";
       AddComputeInstance(instance, compute, own);
     }
   }
