@@ -47,6 +47,7 @@ Error LoadNvml(NvmlApi* api) {
   Resolve(library, "nvmlDeviceGetCudaComputeCapability", &api->device_get_cuda_compute_capability);
   Resolve(library, "nvmlDeviceGetNumGpuCores", &api->device_get_num_gpu_cores);
   Resolve(library, "nvmlDeviceGetMemoryInfo", &api->device_get_memory_info);
+  Resolve(library, "nvmlDeviceGetMemoryInfo_v2", &api->device_get_memory_info_v2);
   // Version 2 has the same records and is what drivers before 510 have.
   Resolve(library, "nvmlDeviceGetComputeRunningProcesses_v3", &api->device_get_compute_running_processes);
   if (api->device_get_compute_running_processes == nullptr) {

@@ -55,6 +55,16 @@ struct NvmlMemory {
 };
 static_assert(sizeof(NvmlMemory) == 24);
 
+struct NvmlMemoryV2 {
+  uint32_t version;  // kNvmlMemoryV2Version
+  uint64_t total;
+  uint64_t reserved;  // by the driver; a part of `used` of the first version
+  uint64_t free;
+  uint64_t used;
+};
+static_assert(sizeof(NvmlMemoryV2) == 40);
+inline constexpr uint32_t kNvmlMemoryV2Version = sizeof(NvmlMemoryV2) | 2u << 24;
+
 // nvmlProcessInfo_t of the functions that end in _v2 and _v3.
 struct NvmlProcessInfo {
   uint32_t pid;
@@ -139,6 +149,7 @@ struct NvmlApi {
   int (*device_get_cuda_compute_capability)(NvmlDevice gpu, int* major, int* minor) = nullptr;
   int (*device_get_num_gpu_cores)(NvmlDevice gpu, uint32_t* cores) = nullptr;  // not in MIG mode
   int (*device_get_memory_info)(NvmlDevice device, NvmlMemory* memory) = nullptr;
+  int (*device_get_memory_info_v2)(NvmlDevice device, NvmlMemoryV2* memory) = nullptr;
   // `*count` is the room in `infos`, then how many there are; INSUFFICIENT_SIZE when it is too little.
   int (*device_get_compute_running_processes)(NvmlDevice device, uint32_t* count, NvmlProcessInfo* infos) = nullptr;
   int (*device_get_mps_compute_running_processes)(NvmlDevice device, uint32_t* count, NvmlProcessInfo* infos) = nullptr;

@@ -49,6 +49,20 @@ std::optional<uint32_t> SmCount(const NvmlApi& nvml, NvmlDevice gpu) {
   return cores / cores_per_sm;
 }
 
+// Used is what programs use, as nvidia-smi shows it, where the driver tells that apart from what it keeps for itself.
+void ReadMemory(const NvmlApi& nvml, NvmlDevice device, std::optional<uint64_t>* total, std::optional<uint64_t>* used) {
+  NvmlMemoryV2 memory_v2{};
+  memory_v2.version = kNvmlMemoryV2Version;
+  NvmlMemory memory{};
+  if (Ask(nvml.device_get_memory_info_v2, device, &memory_v2) == kNvmlSuccess) {
+    *total = memory_v2.total;
+    *used = memory_v2.used;
+  } else if (Ask(nvml.device_get_memory_info, device, &memory) == kNvmlSuccess) {
+    *total = memory.total;
+    *used = memory.used;
+  }
+}
+
 MigMode ModeOf(uint32_t value) { return value == 0 ? MigMode::kOff : value == 1 ? MigMode::kOn : MigMode::kUnknown; }
 
 void ReadMigMode(const NvmlApi& nvml, NvmlDevice device, Gpu* gpu) {
@@ -108,11 +122,7 @@ void ReadMigDevice(const NvmlApi& nvml, const ProcessNames& names, NvmlDevice de
     compute.slices = name->compute_slices;
     instance->slices = name->gpu_slices;
   }
-  NvmlMemory memory{};
-  if (Ask(nvml.device_get_memory_info, device, &memory) == kNvmlSuccess) {
-    instance->memory_bytes = memory.total;
-    instance->memory_used_bytes = memory.used;
-  }
+  ReadMemory(nvml, device, &instance->memory_bytes, &instance->memory_used_bytes);
   if (gpu_instance_id && compute.id) {
     compute.placement = ComputeInstancePlacement(nvml, handles, *gpu_instance_id, *compute.id);
   }
@@ -159,12 +169,8 @@ Gpu ReadGpu(const NvmlApi& nvml, const ProcessNames& names, uint32_t index) {
   if (Ask(nvml.device_get_pci_info, device, &pci) == kNvmlSuccess) {
     gpu.pci_bus_id.assign(pci.bus_id, strnlen(pci.bus_id, sizeof(pci.bus_id)));
   }
-  NvmlMemory memory{};
   // In MIG mode this needs a privilege.
-  if (Ask(nvml.device_get_memory_info, device, &memory) == kNvmlSuccess) {
-    gpu.memory_bytes = memory.total;
-    gpu.memory_used_bytes = memory.used;
-  }
+  ReadMemory(nvml, device, &gpu.memory_bytes, &gpu.memory_used_bytes);
   gpu.sm_count = SmCount(nvml, device);
   ReadMigMode(nvml, device, &gpu);
   if (gpu.refusal != kNvmlSuccess) return gpu;

@@ -95,6 +95,17 @@ TEST_F(TopologyReaderTest, WholeGpu_HasItsSmsAndProcesses) {
   EXPECT_EQ(SharingOf(gpu.use), Sharing::kTimeSlicing);
 }
 
+TEST_F(TopologyReaderTest, MemoryThatTheDriverKeeps_IsNotUsed) {
+  nvml_.gpus = {SampleWholeGpu()};
+  api_.device_get_memory_info_v2 = [](NvmlDevice, NvmlMemoryV2* memory) {
+    if (memory->version != 0x02000028) return 25;
+    *memory = {memory->version, 100, 30, 60, 10};
+    return kNvmlSuccess;
+  };
+  EXPECT_EQ(ReadGpu().memory_bytes, 100u);
+  EXPECT_EQ(ReadGpu().memory_used_bytes, 10u);
+}
+
 TEST_F(TopologyReaderTest, CoresThatDoNotDivide_GiveNoSms) {
   nvml_.gpus = {SampleWholeGpu()};
   nvml_.gpus[0].cores = 1000;
