@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/merge_command.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +28,7 @@
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
+#include "tools/terminal.h"
 
 namespace migprof::tools {
 namespace {
@@ -69,22 +69,6 @@ class ProgressBar {
   bool shown_;
   bool drawn_ = false;
 };
-
-size_t TerminalWidth() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 120;
-}
-
-bool IsUtf8Locale() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value == nullptr || *value == '\0') continue;
-    const std::string lower = absl::AsciiStrToLower(value);
-    return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
-  }
-  return false;
-}
 
 // A file name per slice, the same for the same slices, never twice: "host.1g.10gb-3f2a9c1e.svg".
 std::vector<std::string> SliceFileNames(const analyze::Profile& profile) {
@@ -241,7 +225,7 @@ int Merge(const MergeOptions& options) {
   OutputFolder output(options.output);
   WriteOutputs(analysis.profile, options, &output);
   if (options.table) {
-    render::WriteSliceTable(analysis.profile, {.width = TerminalWidth(), .ascii = !IsUtf8Locale()}, std::cout);
+    render::WriteSliceTable(analysis.profile, {.width = TerminalWidth(120), .ascii = !IsUtf8Locale()}, std::cout);
   }
   if (!options.quiet) {
     for (const std::string& path : output.written()) std::cout << "wrote " << path << "\n";

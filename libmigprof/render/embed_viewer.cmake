@@ -36,6 +36,7 @@ append_asset(kStaticStyle viewer/static.css)
 append_asset(kViewerScript ${scripts})
 append_asset(kSvgShellScript viewer/svg_shell.js)
 append_asset(kSummarySchema summary.schema.json)
+append_asset(kSlicesSchema slices.schema.json)
 file(WRITE ${OUTPUT} "// Made by embed_viewer.cmake.
 #include \"libmigprof/render/viewer_assets.h\"
 

@@ -20,4 +20,7 @@ extern const std::string_view kSvgShellScript;
 // summary.schema.json.
 extern const std::string_view kSummarySchema;
 
+// slices.schema.json.
+extern const std::string_view kSlicesSchema;
+
 }  // namespace migprof::render

@@ -76,6 +76,12 @@ CUresult Process::EnumerateDevices() {
   for (size_t i = 0; i < device_refs_.size(); ++i) {
     devices_.push_back(std::make_unique<Device>(static_cast<uint32_t>(i), device_refs_[i]));
   }
+  if (PostedUse* const posted = PostUse(device_refs_)) {
+    for (size_t i = 0; i < devices_.size(); ++i) {
+      devices_[i]->posted = &posted[i];
+      devices_[i]->arena.PostUsedTo(&posted[i].bytes);
+    }
+  }
   return devices_.empty() ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }
 
