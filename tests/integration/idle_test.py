@@ -3,6 +3,12 @@
 """Idle time by cause: what migprof says equals a slow computation from the ledger, to the nanosecond."""
 
 import collections
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 import harness
@@ -131,6 +137,23 @@ class Idle(unittest.TestCase):
     def test_processes_one_after_the_other_on_one_slice(self):
         _, causes = self.check(("training_loop", "--steps", "5"), ("graph_replay", "--replays", "5"))
         self.assertIn("no_process", causes)
+
+
+@unittest.skipIf(harness.SANITIZED, "a sanitized library cannot be preloaded into programs that are not")
+class ThreeTenants(unittest.TestCase):
+    def test_the_wasted_slice_and_the_function_that_starves_it_are_found(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="migprof-test-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        subprocess.run([harness.SOURCE / "examples" / "three_tenants.sh", folder], check=True, stdout=subprocess.PIPE,
+                       env={**os.environ, "MIGPROF_BUILD": str(harness.BUILD)})
+        slices = json.loads((folder / "summary.json").read_text())["slices"]
+        busy = {entry["gpu_instance_id"]: 100 * entry["busy_ns"] / entry["window_ns"] for entry in slices}
+        for instance, percent in {3: 85, 4: 48, 5: 93.6}.items():
+            self.assertAlmostEqual(busy[instance], percent, delta=0.1)
+        wasted = next(entry for entry in slices if entry["gpu_instance_id"] == 4)
+        starved = sum(int(line.rpartition(" ")[2]) for line in (folder / "folded.idle.txt").read_text().splitlines()
+                      if wasted["mig_uuid"][:12] in line and "::LoadBatch()" in line)
+        self.assertGreater(starved / sum(wasted["idle_ns"].values()), 0.9)
 
 
 if __name__ == "__main__":
