@@ -54,7 +54,7 @@ class Budget(unittest.TestCase):
 
     @unittest.skipIf(harness.SANITIZED, "several times slower, and nothing to learn")
     def test_at_last_graphs_are_recorded_as_a_whole_and_every_launch_is_still_there(self):
-        replays = 30000
+        replays = 60000
         run = harness.Run(self)
         run.run("graph_replay", "--replays", str(replays), "--layers", "3", WORKLOAD_CALLS=None, MIGPROF_BUDGET="0.1%")
         run.merge("--format", "json")
