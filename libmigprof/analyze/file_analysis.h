@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
 #include "libmigprof/format/chunk_reader.h"
@@ -41,14 +43,22 @@ struct FileTotals {
 // because a function's name may be written after the calls it made. Not thread-safe.
 class FileAnalysis {
  public:
-  // Adds the busy intervals to `busy`, which must outlive it.
-  explicit FileAnalysis(IntervalUnion* busy) : busy_(busy) {}
+  // Adds the busy intervals to `busy`, and everything it sees to `meter`, unless that is null. Both must outlive it.
+  // `process`: its number in the meter's memory.
+  explicit FileAnalysis(IntervalUnion* busy, SliceMeter* meter = nullptr, uint32_t process = 0)
+      : busy_(busy), meter_(meter), process_(process) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
 
   // Adds all stacks with their weights below node `under` of `tree`. Call once, after the last Take.
   void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under);
+
+  // Adds the memory that was live at the slice's peak, by what allocated it. After AddStacks, and after the last Take
+  // of every process.
+  void AddMemory(StackTree* tree, NodeId under);
+  // Tells the meter how often which kernel ran. Call once, after the last Take.
+  void CountLaunches();
 
   const FileTotals& totals() const { return totals_; }
   const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
@@ -82,6 +92,7 @@ class FileAnalysis {
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
     LeafKind kind = LeafKind::kKernel;
+    uint32_t kernel = 0;  // of the meter
   };
   struct Weight {
     uint64_t ns = 0;
@@ -100,8 +111,9 @@ class FileAnalysis {
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
   LeafId InternLeaf(uint64_t id, LeafKind kind);
-  void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                   uint64_t graph_node, Totals* totals);
+  // Returns when the call that caused it was entered; 0 when its call is not in the trace.
+  uint64_t AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                       uint64_t graph_node, Totals* totals);
   using Weights = std::vector<std::pair<uint64_t, Weight>>;  // by site << 32 | leaf, in order
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(Weights* weights) const;
@@ -109,10 +121,14 @@ class FileAnalysis {
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
+  SliceMeter* meter_;
+  uint32_t process_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
   GraphNodes graph_nodes_;
   ConstructionCalls construction_calls_;
+  ConstructionCalls allocation_calls_;
+  std::optional<FrameNames> names_;  // once AddStacks has begun
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
   std::vector<uint64_t> site_calls_{0};
