@@ -10,10 +10,15 @@ uint64_t BinLength(uint64_t window_ns) {
   return std::max<uint64_t>(window_ns / kBins + (window_ns % kBins != 0 ? 1 : 0), 1);
 }
 
+size_t BinCount(uint64_t window_ns) {
+  const uint64_t length = BinLength(window_ns);
+  return window_ns / length + (window_ns % length != 0 ? 1 : 0);
+}
+
 BusyTimeline::BusyTimeline(uint64_t first_ns, uint64_t window_ns)
     : first_ns_(first_ns), last_ns_(first_ns + window_ns) {
   timeline_.bin_ns = BinLength(window_ns);
-  timeline_.bins.resize((window_ns + timeline_.bin_ns - 1) / timeline_.bin_ns);
+  timeline_.bins.resize(BinCount(window_ns));
 }
 
 void BusyTimeline::SettleBefore(uint64_t time) {
@@ -43,7 +48,8 @@ void BusyTimeline::Extend(Union* sum, uint64_t start, uint64_t end, uint64_t Tim
   while (start < end) {
     if (start >= sum->bin_end) {
       sum->bin = (start - first_ns_) / timeline_.bin_ns;
-      sum->bin_end = first_ns_ + (sum->bin + 1) * timeline_.bin_ns;
+      const bool is_last = sum->bin + 1 == timeline_.bins.size();
+      sum->bin_end = is_last ? last_ns_ : first_ns_ + (sum->bin + 1) * timeline_.bin_ns;
     }
     const uint64_t piece_end = std::min(end, sum->bin_end);
     timeline_.bins[sum->bin].*share += piece_end - start;

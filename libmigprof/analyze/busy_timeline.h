@@ -60,5 +60,7 @@ class BusyTimeline {
 
 // The length of a bin that cuts a window into at most BusyTimeline::kBins; at least 1.
 uint64_t BinLength(uint64_t window_ns);
+// How many of them there are.
+size_t BinCount(uint64_t window_ns);
 
 }  // namespace migprof::analyze

@@ -9,7 +9,7 @@
 namespace migprof::analyze {
 
 DeviceMemory::DeviceMemory(uint64_t first_ns, uint64_t window_ns) : first_ns_(first_ns), bin_ns_(BinLength(window_ns)) {
-  use_.live_bytes.resize((window_ns + bin_ns_ - 1) / bin_ns_);
+  use_.live_bytes.resize(BinCount(window_ns));
 }
 
 uint32_t DeviceMemory::AddProcess(uint64_t end_ns) {
