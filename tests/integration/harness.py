@@ -154,5 +154,11 @@ class Dump:
         return stacks
 
 
+def chunks_of(path):
+    """The chunk headers of a trace file: [{"kind", "first", "last", …}]."""
+    text = subprocess.run([str(BIN / "migprof-dump"), "--chunks", str(path)], check=True, capture_output=True, text=True).stdout
+    return [dict(FIELD.findall(line)) for line in text.splitlines() if line.startswith("chunk ")]
+
+
 def main():
     unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
