@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +24,7 @@
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
+#include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
@@ -131,25 +133,48 @@ class OutputFolder {
   bool failed_ = false;
 };
 
-void WriteFlamegraphs(const analyze::Profile& profile, OutputFolder* output) {
+// Pictures and stacks of GPU time have plain names; of anything else the view's name stands before the suffix.
+std::string NameOfView(const std::string& base, const std::string& suffix, render::FlamegraphView view) {
+  if (view == render::FlamegraphView::kGpuTime) return base + suffix;
+  return absl::StrCat(base, ".", render::ViewName(view), suffix);
+}
+
+void WriteFlamegraphs(const analyze::Profile& profile, render::FlamegraphView view, OutputFolder* output) {
   const std::vector<std::string> names = SliceFileNames(profile);
   for (size_t i = 0; i < names.size(); ++i) {
-    output->Write(fs::path("flamegraphs") / (names[i] + ".svg"),
-                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, i, out); });
+    output->Write(fs::path("flamegraphs") / NameOfView(names[i], ".svg", view),
+                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, i, out, view); });
   }
-  output->Write(fs::path("flamegraphs") / "all.svg",
-                [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, std::nullopt, out); });
+  output->Write(fs::path("flamegraphs") / NameOfView("all", ".svg", view),
+                [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, std::nullopt, out, view); });
+}
+
+bool Wants(const MergeOptions& options, const char* format) {
+  return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
+}
+
+// Views that --view takes.
+constexpr std::array kViews = {render::FlamegraphView::kGpuTime, render::FlamegraphView::kMemory};
+
+render::FlamegraphView ViewOf(const std::string& name) {
+  const auto* view = std::find_if(kViews.begin(), kViews.end(), [&](auto v) { return name == render::ViewName(v); });
+  return view != kViews.end() ? *view : render::FlamegraphView::kGpuTime;
+}
+
+// Metrics are for numbers and pictures of them, and cost a little.
+bool NeedsMetrics(const MergeOptions& options) {
+  return options.table || Wants(options, "json") || ViewOf(options.view) != render::FlamegraphView::kGpuTime;
 }
 
 void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
-  const auto wants = [&](const char* format) {
-    return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
-  };
-  if (wants("svg")) WriteFlamegraphs(profile, output);
-  if (wants("folded")) {
-    output->Write("folded.txt", [&](std::ostream& out) { render::WriteFolded(render::BuildCallTree(profile), out); });
+  const render::FlamegraphView view = ViewOf(options.view);
+  if (Wants(options, "svg")) WriteFlamegraphs(profile, view, output);
+  if (Wants(options, "folded")) {
+    output->Write(NameOfView("folded", ".txt", view), [&](std::ostream& out) {
+      render::WriteFolded(render::BuildCallTree(profile, std::nullopt, view), out);
+    });
   }
-  if (wants("json")) {
+  if (Wants(options, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
@@ -187,12 +212,22 @@ std::string CheckFormats(const std::string& text) {
   return "";
 }
 
+std::string CheckView(const std::string& name) {
+  std::string known;
+  for (const render::FlamegraphView view : kViews) {
+    if (name == render::ViewName(view)) return "";
+    absl::StrAppend(&known, known.empty() ? "" : " and ", render::ViewName(view));
+  }
+  return absl::StrCat("there is no view '", name, "'; there are ", known);
+}
+
 int Merge(const MergeOptions& options) {
   analyze::AnalysisOptions analysis_options;
   analysis_options.view.show_internals = options.show_internals;
   analysis_options.view.show_interpreter = options.show_interpreter;
   analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
+  analysis_options.metrics = NeedsMetrics(options);
   analyze::LineTable lines({.debug_folders = options.debug_folders});
   analysis_options.view.show_inlined = options.show_inlined;
   analysis_options.view.split_lines = options.split_lines;

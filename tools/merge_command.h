@@ -11,6 +11,7 @@ struct MergeOptions {
   std::vector<std::string> inputs;
   std::string output = "migprof-report";
   std::vector<std::string> formats = {"svg"};
+  std::string view = "gpu";  // of flamegraphs and folded stacks: a name from CheckView
   bool show_internals = false;
   bool show_interpreter = false;
   std::string nvtx = "frames";  // or "off"
@@ -32,6 +33,9 @@ std::vector<std::string> SplitFormats(const std::string& text);
 
 // For the command line: empty when every name in the comma list is known, else a sentence.
 std::string CheckFormats(const std::string& text);
+
+// For the command line: empty when there is such a view, else a sentence.
+std::string CheckView(const std::string& name);
 
 // Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
 // `strict` and any loss.

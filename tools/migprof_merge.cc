@@ -15,6 +15,11 @@ int main(int argc, char** argv) {
   app.add_option("--format", formats, "what to write: a comma list of svg, folded, json")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
+  app.add_option("--view", options.view,
+                 "what flamegraphs and folded stacks are of: gpu, the time of what ran; memory, the bytes of device\n"
+                 "memory that were live when most was, by the code that allocated them")
+      ->check(migprof::tools::CheckView)
+      ->capture_default_str();
   app.add_flag("--show-internals", options.show_internals,
                "also show how CUDA's libraries, start-up code and launch stubs call each other");
   app.add_flag("--show-interpreter", options.show_interpreter,
