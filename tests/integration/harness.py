@@ -92,10 +92,10 @@ class Run:
     def summary(self):
         return json.loads((self.report / "summary.json").read_text())
 
-    def folded(self):
-        """[(frames, ns)] of folded.txt."""
+    def folded(self, name="folded.txt"):
+        """[(frames, ns)] of folded.txt, or another file of folded stacks."""
         rows = []
-        for line in (self.report / "folded.txt").read_text().splitlines():
+        for line in (self.report / name).read_text().splitlines():
             stack, value = line.rsplit(" ", 1)
             rows.append((stack.split(";"), int(value)))
         return rows
