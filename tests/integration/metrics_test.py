@@ -85,8 +85,9 @@ class Memory:
 
 
 class MetricsTest(unittest.TestCase):
-    def check(self, run, capability=(9, 0)):
-        """Compares summary.json with the ledger, slice by slice. Returns the entries by UUID."""
+    def check(self, run, capability=(9, 0), threads=False):
+        """Compares summary.json with the ledger, slice by slice. Returns the entries by UUID. `threads`: several of one
+        process moved its clock, so that a call took longer than its own time."""
         run.merge("--format", "json,folded")
         summary = run.summary()
         entries = {entry["mig_uuid"] or entry["gpu_uuid"]: entry for entry in summary["slices"]}
@@ -103,7 +104,7 @@ class MetricsTest(unittest.TestCase):
             with self.subTest(slice=entry["profile"], uuid=uuid):
                 self.check_time(entry, rows[uuid])
                 self.check_sms(entry, rows[uuid], SM[capability])
-                self.check_distributions(entry, rows[uuid])
+                self.check_distributions(entry, rows[uuid], threads)
                 self.check_copies(entry, rows[uuid])
                 self.check_memory(entry, Memory(rows[uuid], ends[uuid]))
         return entries
@@ -149,7 +150,7 @@ class MetricsTest(unittest.TestCase):
         if tensor:
             self.assertEqual(metrics["tensor_ns_estimate"], tensor)
 
-    def check_distributions(self, entry, rows):
+    def check_distributions(self, entry, rows, threads):
         durations = [row["end_ns"] - row["start_ns"] for row in rows if row["kind"] == "kernel"]
         latencies = [row["start_ns"] - row["queued_ns"] + CALL_NS for row in rows
                      if row["kind"] == "kernel" and row["graph_node_id"] == 0]
@@ -161,7 +162,10 @@ class MetricsTest(unittest.TestCase):
             self.assertEqual(said["count"], len(values))
             for key, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
                 true = quantile(values, q)
-                self.assertLessEqual(abs(said[key] - true), true * SKETCH_ERROR, (name, key))
+                if threads and name == "launch_latency_ns":
+                    self.assertGreaterEqual(said[key], true * (1 - SKETCH_ERROR), key)
+                else:
+                    self.assertLessEqual(abs(said[key] - true), true * SKETCH_ERROR, (name, key))
 
     def check_copies(self, entry, rows):
         directions = {"memcpy HtoD": "host_to_device", "memcpy DtoH": "device_to_host", "memcpy DtoD": "device_to_device"}
@@ -200,7 +204,7 @@ class MetricsTest(unittest.TestCase):
             with self.subTest(command=command[0]):
                 run = harness.Run(self)
                 run.run(*command, SIMGPU_LEDGER_DETAIL="1")
-                self.check(run)
+                self.check(run, threads=command[0] == "inference_server")
 
     def test_several_processes_on_one_slice_and_several_slices(self):
         run = harness.Run(self)
