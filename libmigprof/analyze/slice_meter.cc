@@ -53,14 +53,11 @@ SliceMeter::SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceId
 uint32_t SliceMeter::KernelId(const std::string& symbol) {
   const auto [entry, is_new] = kernel_ids_.try_emplace(symbol, static_cast<uint32_t>(kernels_.size()));
   if (is_new) {
-    Kernel& kernel = kernels_.emplace_back();
-    kernel.use.full_name = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);
-    kernel.use.name = symbol.empty() ? kernel.use.full_name : ShortName(kernel.use.full_name);
-    kernel.use.uses_tensor_cores = UsesTensorCores(kernel.use.full_name);
-    if (sketches_.size() <= kMostSketches) {
-      kernel.sketch = static_cast<uint32_t>(sketches_.size());
-      sketches_.emplace_back();
-    }
+    KernelUse& use = kernels_.emplace_back();
+    use.full_name = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);
+    use.name = symbol.empty() ? use.full_name : ShortName(use.full_name);
+    use.uses_tensor_cores = UsesTensorCores(use.full_name);
+    sketches_.resize(std::min(kernels_.size(), kMostSketches + 1));
   }
   return entry->second;
 }
@@ -73,7 +70,7 @@ void SliceMeter::AddCopy(uint64_t what, uint64_t duration, uint64_t bytes) {
 }
 
 void SliceMeter::AddLaunches(uint32_t kernel, const KernelShapeDefinition* shape, uint64_t count, uint64_t total_ns) {
-  KernelUse& use = kernels_[kernel].use;
+  KernelUse& use = kernels_[kernel];
   use.count += count;
   use.total_ns += total_ns;
   std::optional<double> share;
@@ -104,20 +101,19 @@ SliceMetrics SliceMeter::Finish() {
   metrics.launch_latency = std::move(launch_latency_);
   metrics.timeline = timeline_.timeline();
   metrics.memory = memory_.Finish();
-  metrics.kernel_duration = sketches_[0];
+  for (const QuantileSketch& sketch : sketches_) metrics.kernel_duration.Merge(sketch);
+  for (size_t i = 0; i < std::min(kernels_.size(), kMostSketches); ++i) kernels_[i].duration = std::move(sketches_[i]);
   // Several symbols may read alike.
   absl::flat_hash_map<std::string, size_t> by_name;
-  for (Kernel& kernel : kernels_) {
-    if (kernel.sketch != 0) kernel.use.duration = std::move(sketches_[kernel.sketch]);
-    metrics.kernel_duration.Merge(kernel.use.duration);
-    if (kernel.use.count == 0) continue;
-    metrics.sm_weighted_ns += kernel.use.sm_weighted_ns;
-    if (kernel.use.uses_tensor_cores) metrics.tensor_ns += kernel.use.total_ns;
-    const auto [entry, is_new] = by_name.try_emplace(kernel.use.full_name, metrics.kernels.size());
+  for (KernelUse& use : kernels_) {
+    if (use.count == 0) continue;
+    metrics.sm_weighted_ns += use.sm_weighted_ns;
+    if (use.uses_tensor_cores) metrics.tensor_ns += use.total_ns;
+    const auto [entry, is_new] = by_name.try_emplace(use.full_name, metrics.kernels.size());
     if (is_new) {
-      metrics.kernels.push_back(std::move(kernel.use));
+      metrics.kernels.push_back(std::move(use));
     } else {
-      Add(kernel.use, &metrics.kernels[entry->second]);
+      Add(use, &metrics.kernels[entry->second]);
     }
   }
   std::sort(metrics.kernels.begin(), metrics.kernels.end(), [](const KernelUse& a, const KernelUse& b) {

@@ -2,6 +2,7 @@
 // What is known of a slice beside its stacks, gathered while its files are read.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -34,7 +35,7 @@ class SliceMeter {
   // launched a whole graph.
   void AddKernel(uint32_t kernel, uint64_t start, uint64_t duration, uint64_t launch_ns) {
     timeline_.AddKernel(start, start + duration);
-    sketches_[kernels_[kernel].sketch].Add(duration);
+    sketches_[std::min<size_t>(kernel, kMostSketches)].Add(duration);
     if (launch_ns != 0) launch_latency_.Add(start > launch_ns ? start - launch_ns : 0);
   }
   void AddOther(uint64_t start, uint64_t duration) { timeline_.AddOther(start, start + duration); }
@@ -58,18 +59,13 @@ class SliceMeter {
   SliceMetrics Finish();
 
  private:
-  struct Kernel {
-    KernelUse use;
-    uint32_t sketch = 0;  // index into sketches_
-  };
-
   const mig::SliceIdentity identity_;
   const SmLimits* const limits_;  // null: unknown compute capability
   BusyTimeline timeline_;
   DeviceMemory memory_;
   absl::flat_hash_map<std::string, uint32_t> kernel_ids_;
-  std::vector<Kernel> kernels_;
-  std::vector<QuantileSketch> sketches_{1};  // [0]: of kernels that have none of their own
+  std::vector<KernelUse> kernels_;
+  std::vector<QuantileSketch> sketches_;  // of durations, by kernel; the last one is shared by all beyond kMostSketches
   QuantileSketch launch_latency_;
   std::array<Totals, kCopyDirections> copies_{};
   uint64_t unknown_ns_ = 0;

@@ -96,7 +96,7 @@ double CpuSeconds() {
 // else the machine does falls on both.
 double MetricsCost(const std::string& file) {
   std::vector<double> ratios;
-  for (int round = 0; round < 7; ++round) {
+  for (int round = 0; round < 11; ++round) {
     double seconds[2];
     for (const bool metrics : {round % 2 == 0, round % 2 != 0}) {
       analyze::AnalysisOptions options;
