@@ -161,9 +161,9 @@ render::FlamegraphView ViewOf(const std::string& name) {
   return view != kViews.end() ? *view : render::FlamegraphView::kGpuTime;
 }
 
-// Metrics are for numbers and pictures of them, and cost a little.
+// Metrics cost a little, and stacks of GPU time and the table need none.
 bool NeedsMetrics(const MergeOptions& options) {
-  return options.table || Wants(options, "json") || ViewOf(options.view) != render::FlamegraphView::kGpuTime;
+  return Wants(options, "json") || ViewOf(options.view) != render::FlamegraphView::kGpuTime;
 }
 
 void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
