@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -140,16 +141,23 @@ void WriteFolded(const analyze::Profile& profile, FlamegraphView view, OutputFol
   });
 }
 
+bool Holds(const std::vector<std::string>& list, const char* name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// Metrics cost a little, and stacks of GPU time and the table need none.
+bool NeedsMetrics(const MergeOptions& options) {
+  return Holds(options.formats, "json") ||
+         options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
+}
+
 void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
-  const auto holds = [](const std::vector<std::string>& list, const char* name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-  };
   for (const FlamegraphView view : render::kFlamegraphViews) {
-    if (!holds(options.views, render::ViewName(view))) continue;
-    if (holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
-    if (holds(options.formats, "folded")) WriteFolded(profile, view, output);
+    if (!Holds(options.views, render::ViewName(view))) continue;
+    if (Holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
+    if (Holds(options.formats, "folded")) WriteFolded(profile, view, output);
   }
-  if (holds(options.formats, "json")) {
+  if (Holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
@@ -205,6 +213,7 @@ int Merge(const MergeOptions& options) {
   analysis_options.view.show_interpreter = options.show_interpreter;
   analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
+  analysis_options.metrics = NeedsMetrics(options);
   analyze::LineTable lines({.debug_folders = options.debug_folders});
   analysis_options.view.show_inlined = options.show_inlined;
   analysis_options.view.split_lines = options.split_lines;

@@ -16,9 +16,11 @@ int main(int argc, char** argv) {
   app.add_option("--format", formats, "what to write: a comma list of svg, folded, json")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
-  app.add_option("--view", views,
-                 "what flamegraphs and folded stacks are of: a comma list of gpu (time, by the code that launched the\n"
-                 "work), idle (time, by the code that ended it) and memory (bytes, by the code that allocated them)")
+  app.add_option(
+         "--view", views,
+         "what flamegraphs and folded stacks are of: a comma list of gpu, the time of what ran; idle, the time\n"
+         "in which nothing did, by the code that ended it; and memory, the bytes of device memory that were\n"
+         "live when most was, by the code that allocated them")
       ->check(migprof::tools::CheckViews)
       ->capture_default_str();
   app.add_flag("--show-internals", options.show_internals,

@@ -178,7 +178,8 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
   std::stable_sort(work.begin(), work.end(), [&](const auto& a, const auto& b) { return bytes_of(a) > bytes_of(b); });
   std::vector<SliceResult> results(work.size());
   RunAll(
-      work.size(), threads, [&](size_t i) { results[i] = AnalyzeSlice(work[i], options.view, &bytes_done); }, report);
+      work.size(), threads,
+      [&](size_t i) { results[i] = AnalyzeSlice(work[i], options.view, options.metrics, &bytes_done); }, report);
   report();
 
   Assemble(std::move(results), &analysis);

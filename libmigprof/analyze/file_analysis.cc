@@ -64,12 +64,13 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
 FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
   const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
   if (is_new) {
-    leaves_.push_back({id, kind});
-    if (kind == LeafKind::kKernel) {
-      const auto [function, is_first] =
-          functions_.try_emplace(definitions_.KernelName(id), static_cast<uint32_t>(first_call_ns_.size()));
+    Leaf& leaf = leaves_.emplace_back(Leaf{id, kind});
+    if (meter_ != nullptr && kind == LeafKind::kKernel) {
+      const uint64_t name = definitions_.KernelName(id);
+      leaf.kernel = meter_->KernelId(definitions_.String(name));
+      const auto [function, is_first] = functions_.try_emplace(name, static_cast<uint32_t>(first_call_ns_.size()));
       if (is_first) first_call_ns_.push_back(UINT64_MAX);
-      leaves_.back().function = function->second;
+      leaf.function = function->second;
     }
   }
   return entry->second;
@@ -91,7 +92,8 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
       blocking_calls_.Entered(static_cast<uint32_t>(correlations[row]), times[row], thread, call_class);
     }
     const bool constructs = call_class == format::CallClass::kGraphConstruction;
-    if (classes[row] == 0 || !(constructs || format::GivesWork(call_class))) continue;
+    const bool allocates = call_class == format::CallClass::kAllocate && meter_ != nullptr;
+    if (classes[row] == 0 || !(constructs || allocates || format::GivesWork(call_class))) continue;
     const CallSiteId site = InternSite({.stack_node = stacks[row],
                                         .python_node = python[row],
                                         .api = apis[row],
@@ -102,6 +104,10 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
                                         .stands_for = std::max<uint32_t>(static_cast<uint32_t>(stand_for[row]), 1)});
     if (constructs) {
       construction_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
+      continue;
+    }
+    if (allocates) {
+      allocation_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
       continue;
     }
     totals_.graph_launches += call_class == format::CallClass::kGraphLaunch;
@@ -163,36 +169,37 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
   return sound;
 }
 
-void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                               uint64_t graph_node, Totals* totals) {
-  uint64_t launch_ns = start;
+uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                                   uint64_t graph_node, Totals* totals) {
+  uint64_t launch_ns = 0;
   uint16_t thread = 0;
   CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns, &thread);
-  if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns);
+  if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns != 0 ? launch_ns : start);
   const bool untimed = (flags & format::kActivityUntimed) != 0;
   if (untimed) {
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add(start, start + duration, {launch_ns, site, leaf, number_, thread});
+    busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
-    first_call_ns = std::min(first_call_ns, launch_ns);
+    if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;
   ++weight.count;
   totals->total_ns += duration;
   ++totals->count;
+  return launch_ns;
 }
 
 void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
   IdleTimes times{};
-  if (ended_by.site == kUnknownSite) {
+  if (ended_by.call_ns == 0) {
     times[static_cast<size_t>(IdleCause::kUnknown)] = end - start;
   } else {
     const Leaf& leaf = leaves_[ended_by.leaf];
     times = blocking_calls_.Divide(
-        start, end, begin_ns_,
+        start, end, role_.begin_ns,
         {.call_ns = ended_by.call_ns,
          .thread = ended_by.thread,
          .is_transfer = leaf.kind == LeafKind::kTransfer,
@@ -216,7 +223,10 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const LeafId leaf = InternLeaf(shapes[row], LeafKind::kKernel);
-    AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row], graph_nodes[row], &totals_.kernels);
+    const uint64_t launch_ns = AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row],
+                                           graph_nodes[row], &totals_.kernels);
+    if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
+    meter_->AddKernel(leaves_[leaf].kernel, starts[row], durations[row], graph_nodes[row] == 0 ? launch_ns : 0);
   }
   return true;
 }
@@ -234,6 +244,10 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
     totals->bytes += bytes[row];
     AddActivity(correlations[row], InternLeaf(what[row], LeafKind::kTransfer), starts[row], durations[row], flags[row],
                 graph_nodes[row], totals);
+    if (meter_ == nullptr) continue;
+    const bool untimed = (flags[row] & format::kActivityUntimed) != 0;
+    if (!untimed) meter_->AddOther(starts[row], durations[row]);
+    if (what[row] != format::kMemset) meter_->AddCopy(what[row], untimed ? 0 : durations[row], bytes[row]);
   }
   return true;
 }
@@ -248,22 +262,40 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
   for (size_t row = 0; row < correlations.size(); ++row) {
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
+    if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
+    meter_->AddOther(starts[row], durations[row]);
+    meter_->AddUnknownKernels(durations[row]);
   }
   return true;
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
+  auto& [bytes, operations, kinds, correlations, times, addresses, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
+      !chunk.Column(column::allocations::kCorrelation, &correlations) ||
+      !chunk.Column(column::allocations::kTime, &times) || !chunk.Column(column::allocations::kAddress, &addresses) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
       !chunk.Column(column::allocations::kMemory, &kinds)) {
     return false;
   }
   for (size_t row = 0; row < bytes.size(); ++row) {
-    if (operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate) &&
-        format::IsDeviceMemory(kinds[row])) {
-      totals_.allocated_bytes += bytes[row];
-    }
+    const bool allocates = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate);
+    const bool releases = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kRelease);
+    if (!(allocates || releases) || !format::IsDeviceMemory(kinds[row])) continue;
+    if (allocates) totals_.allocated_bytes += bytes[row];
+    if (meter_ == nullptr) continue;
+    const auto correlation = static_cast<uint32_t>(correlations[row]);
+    CallSiteId site = kUnknownSite;
+    if (allocates) site = allocation_calls_.SiteOf(correlation);
+    // The nodes of a graph allocate, too.
+    if (allocates && site == kUnknownSite) site = join_.SiteOf(correlation);
+    meter_->memory()->Add({.time_ns = times[row],
+                           .address = addresses[row],
+                           .bytes = bytes[row],
+                           .order = correlation,
+                           .process = role_.memory_process,
+                           .site = site,
+                           .is_release = releases});
   }
   return true;
 }
@@ -345,7 +377,7 @@ FileAnalysis::Weights FileAnalysis::InOrder(const WeightMap& weights) const {
 
 void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
                              NodeId idle_under) {
-  FrameNames names(&definitions_, view, frames);
+  FrameNames& names = names_.emplace(&definitions_, view, frames);
   std::vector<FrameId> leaf_frames(leaves_.size());
   for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
     switch (leaves_[leaf].kind) {

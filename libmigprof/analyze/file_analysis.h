@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
 #include "libmigprof/format/chunk_reader.h"
@@ -42,10 +44,15 @@ struct FileTotals {
 // because a function's name may be written after the calls it made. Not thread-safe.
 class FileAnalysis {
  public:
-  // Adds the busy intervals to `busy`, which must outlive it, as those of file `number`. `begin_ns`: the first event of
-  // the process on the slice.
-  FileAnalysis(IntervalUnion* busy, uint16_t number, uint64_t begin_ns)
-      : busy_(busy), number_(number), begin_ns_(begin_ns) {}
+  // What a file is in its slice.
+  struct Role {
+    uint16_t number = 0;          // among the slice's files
+    uint64_t begin_ns = 0;        // first event of the process on the slice
+    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
+    uint32_t memory_process = 0;  // its number in the meter's memory
+  };
+  // Adds the busy intervals to `busy`. It and the meter must outlive this.
+  FileAnalysis(IntervalUnion* busy, const Role& role) : busy_(busy), role_(role), meter_(role.meter) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
@@ -58,6 +65,12 @@ class FileAnalysis {
   // `idle`. Call once, after the last Take.
   void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
                  NodeId idle_under);
+
+  // Adds the memory that was live at the slice's peak, by what allocated it. After AddStacks, and after the last Take
+  // of every process.
+  void AddMemory(StackTree* tree, NodeId under);
+  // Tells the meter how often which kernel ran. Call once, after the last Take.
+  void CountLaunches();
 
   const FileTotals& totals() const { return totals_; }
   const IdleTimes& idle() const { return idle_; }
@@ -93,6 +106,7 @@ class FileAnalysis {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
     LeafKind kind = LeafKind::kKernel;
     uint32_t function = 0;  // of kernels: index of first_call_ns_
+    uint32_t kernel = 0;    // of the meter
   };
   struct Weight {
     uint64_t ns = 0;
@@ -111,8 +125,9 @@ class FileAnalysis {
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
   LeafId InternLeaf(uint64_t id, LeafKind kind);
-  void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                   uint64_t graph_node, Totals* totals);
+  // Returns when the call that caused it was entered; 0 when its call is not in the trace.
+  uint64_t AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                       uint64_t graph_node, Totals* totals);
   using WeightMap = absl::flat_hash_map<uint64_t, Weight>;   // by site << 32 | leaf, or cause of idle time
   using Weights = std::vector<std::pair<uint64_t, Weight>>;  // the same in order
   // In a fixed order, so that equal input gives equal trees, and with the stacks that stand for others.
@@ -123,12 +138,14 @@ class FileAnalysis {
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
-  uint16_t number_;
-  uint64_t begin_ns_;
+  Role role_;
+  SliceMeter* meter_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
   GraphNodes graph_nodes_;
   ConstructionCalls construction_calls_;
+  ConstructionCalls allocation_calls_;
+  std::optional<FrameNames> names_;  // once AddStacks has begun
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
   std::vector<uint64_t> site_calls_{0};

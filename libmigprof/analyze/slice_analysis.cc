@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <queue>
 
 #include "absl/strings/str_cat.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
+#include "libmigprof/analyze/slice_meter.h"
 
 namespace migprof::analyze {
 namespace {
@@ -24,14 +26,18 @@ struct OpenFile {
   std::unique_ptr<FileAnalysis> analysis;
   uint16_t number = 0;  // among those of the slice; the last one stands for all beyond
   size_t next_chunk = 0;
-  std::vector<uint64_t> earliest;  // [i]: no activity in chunks i, i + 1, … starts before this
+  std::vector<uint64_t> earliest;  // [i]: no activity or allocation in chunks i, i + 1, … starts before this
+  uint32_t memory_process = 0;     // in the meter's memory
 };
+
+// Whether all processes' chunks of this kind are to come nearly in order of time.
+bool HasOrderedTimes(format::ChunkKind kind) { return IsActivity(kind) || kind == format::ChunkKind::kAllocations; }
 
 std::vector<uint64_t> EarliestActivity(const std::vector<format::ChunkRef>& chunks) {
   std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
   for (size_t i = chunks.size(); i-- > 0;) {
     earliest[i] = earliest[i + 1];
-    if (IsActivity(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
+    if (HasOrderedTimes(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
       earliest[i] = std::min(earliest[i], chunks[i].header.first_ns);
     }
   }
@@ -55,7 +61,8 @@ void AddTotals(const FileTotals& file, SliceProfile* slice) {
 
 class SliceReader {
  public:
-  SliceReader(const StackView& view, std::atomic<uint64_t>* bytes_done) : view_(view), bytes_done_(bytes_done) {}
+  SliceReader(const StackView& view, bool metrics, std::atomic<uint64_t>* bytes_done)
+      : view_(view), metrics_(metrics), bytes_done_(bytes_done) {}
 
   SliceResult Read(const std::vector<const TraceScan*>& files);
 
@@ -68,8 +75,11 @@ class SliceReader {
   void AddTimeAfterTheLastWork(SliceProfile* profile);
 
   StackView view_;
+  bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
   IntervalUnion busy_;
+  std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
+  IdleTimes idle_{};
   SliceResult result_;
   bool keep_open_ = true;
 };
@@ -92,25 +102,31 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     queue.emplace(open[i].earliest[0], &open[i]);
   }
   busy_.SetBegin(result_.profile.first_ns);
+  if (metrics_) {
+    const SliceProfile& profile = result_.profile;
+    meter_.emplace(profile.first_ns, profile.window_ns, profile.identity);
+    for (OpenFile& file : open) file.memory_process = meter_->memory()->AddProcess(file.scan->last_ns);
+  }
   while (!queue.empty()) {
     OpenFile* const file = queue.top().second;
-    // Before the first file is done with: gaps that its work ended are still to come.
+    // No file has any times to come: the first to end has to wait for the last, as its key is the largest there is.
+    // Gaps that its work ended are told before it is done with.
     if (file->next_chunk == file->scan->chunks.size()) SettleBefore(UINT64_MAX, &open);
     queue.pop();
     if (file->next_chunk < file->scan->chunks.size()) {
       ReadNextChunk(file);
       const uint64_t earliest = file->earliest[file->next_chunk];
       queue.emplace(earliest, file);
-      if (IsActivity(file->scan->chunks[file->next_chunk - 1].kind())) {
-        SettleBefore(queue.top().first, &open);
-      }
+      if (HasOrderedTimes(file->scan->chunks[file->next_chunk - 1].kind())) SettleBefore(queue.top().first, &open);
     } else {
       FinishFile(file);
     }
   }
   SliceProfile& profile = result_.profile;
   profile.busy_ns = busy_.Finish();
-  AddTimeAfterTheLastWork(&profile);
+  if (meter_) profile.metrics = meter_->Finish();
+  profile.metrics.idle_ns = idle_;
+  if (metrics_) AddTimeAfterTheLastWork(&profile);
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
     return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
   });
@@ -118,6 +134,8 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
 }
 
 void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
+  if (!metrics_) return busy_.SettleBefore(time);
+  meter_->SettleBefore(time);
   busy_.SettleBefore(time, [files](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
     FileAnalysis* const analysis = (*files)[ended_by.file].analysis.get();
     if (analysis != nullptr) analysis->TakeGap(start, end, ended_by);
@@ -140,7 +158,9 @@ void SliceReader::AddTimeAfterTheLastWork(SliceProfile* profile) {
 void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
-    file->analysis = std::make_unique<FileAnalysis>(&busy_, file->number, file->scan->first_ns);
+    file->analysis = std::make_unique<FileAnalysis>(
+        &busy_,
+        FileAnalysis::Role{file->number, file->scan->first_ns, meter_ ? &*meter_ : nullptr, file->memory_process});
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
@@ -209,8 +229,10 @@ void SliceReader::FinishFile(OpenFile* file) {
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
     file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame), &profile.idle,
                               profile.idle.Child(0, frame));
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) {
-      profile.metrics.idle_ns[cause] += file->analysis->idle()[cause];
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += file->analysis->idle()[cause];
+    if (meter_) {
+      file->analysis->CountLaunches();
+      file->analysis->AddMemory(&profile.memory, profile.memory.Child(0, frame));
     }
     process.health.unspliced = totals.unspliced;
     AddTotals(totals, &profile);
@@ -239,9 +261,9 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
 
 }  // namespace
 
-SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view,
+SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view, bool metrics,
                          std::atomic<uint64_t>* bytes_done) {
-  return SliceReader(view, bytes_done).Read(files);
+  return SliceReader(view, metrics, bytes_done).Read(files);
 }
 
 }  // namespace migprof::analyze

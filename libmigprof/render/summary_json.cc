@@ -7,6 +7,7 @@
 #include <string>
 
 #include "libmigprof/render/headline.h"
+#include "libmigprof/render/metrics_json.h"
 #include "libmigprof/render/viewer_assets.h"
 
 namespace migprof::render {
@@ -95,6 +96,7 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"graph_launches", slice.graph_launches},
       {"synchronize_ns", slice.synchronize_ns},
       {"allocated_bytes", slice.allocated_bytes},
+      {"metrics", MetricsJson(slice)},
       {"health", ToJson(slice.health)},
       {"loss", analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0},
       {"processes", Json::array()},
