@@ -34,6 +34,18 @@ class SliceFiles {
   void NoteMigDevice(const DeviceActivity& device);
 
   void ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>& visit);
+
+  struct Device {
+    uint32_t ordinal;
+    const mig::SliceIdentity& identity;
+    bool known_to_nvml;
+    SliceFile* file;
+    uint64_t uses;  // how often ForDevice was asked for it
+  };
+  void ForEachDevice(const std::function<void(const Device&)>& visit);
+  // Null unless NVML is loaded.
+  const mig::NvmlApi* nvml() const { return nvml_loaded_ ? &nvml_ : nullptr; }
+
   bool empty() const { return files_.empty(); }
   const Error& error() const { return error_; }
 
@@ -41,10 +53,13 @@ class SliceFiles {
   struct Entry {
     mig::SliceIdentity identity;
     std::unique_ptr<SliceFile> file;
+    bool known_to_nvml = false;
+    uint64_t uses = 0;
   };
 
   mig::SliceIdentity Identify(uint32_t ordinal);
-  void AskNvml(mig::SliceIdentity* identity);
+  // Whether NVML knows the device.
+  bool AskNvml(mig::SliceIdentity* identity);
   bool AddInstanceIds(mig::SliceIdentity* identity) const;
   std::string PathFor(const mig::SliceIdentity& identity, int attempt) const;
 
