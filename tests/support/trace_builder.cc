@@ -255,6 +255,13 @@ void TraceBuilder::Flush() {
                {column::graph_runs::kCorrelation, column::graph_runs::kStart, column::graph_runs::kDuration,
                 column::graph_runs::kFlags},
                rows, first, last, 0);
+  rows.clear();
+  for (const CounterRow& row : counters_) rows.push_back({row.time_ns, row.counter, row.value, row.flags, row.span_ns});
+  write_events(ChunkKind::kCounterSamples,
+               {column::counter_samples::kTime, column::counter_samples::kCounter, column::counter_samples::kValue,
+                column::counter_samples::kFlags, column::counter_samples::kSpan},
+               rows, 0, 0, 0);
+  counters_.clear();
   graph_nodes_.clear();
   graph_runs_.clear();
   calls_.clear();

@@ -11,6 +11,7 @@
 
 #include "base/topology.h"
 #include "driver/memory_arena.h"
+#include "driver/use_meter.h"
 
 namespace simgpu::driver {
 
@@ -39,6 +40,7 @@ struct Device {
   const std::string slice;  // "MIG-…" or "GPU-…": how the ledger calls it
   const Limits limits;
   MemoryArena arena;
+  mutable UseMeter meter;
 
   // Guards the three that follow. Held while a profiler is told of the context, whose callback may ask for it again.
   std::recursive_mutex primary_mutex;
