@@ -154,6 +154,7 @@ void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start
     duration = 0;
   } else {
     busy_->Add(start, start + duration);
+    if (kernels_ != nullptr && totals == &totals_.kernels) kernels_->Add(start, start + duration);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;

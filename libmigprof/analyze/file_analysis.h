@@ -41,8 +41,8 @@ struct FileTotals {
 // because a function's name may be written after the calls it made. Not thread-safe.
 class FileAnalysis {
  public:
-  // Adds the busy intervals to `busy`, which must outlive it.
-  explicit FileAnalysis(IntervalUnion* busy) : busy_(busy) {}
+  // Adds the busy intervals to `busy`, and those of kernels to `kernels` unless that is null. They must outlive it.
+  explicit FileAnalysis(IntervalUnion* busy, IntervalUnion* kernels = nullptr) : busy_(busy), kernels_(kernels) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
@@ -109,6 +109,7 @@ class FileAnalysis {
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
+  IntervalUnion* kernels_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
   GraphNodes graph_nodes_;

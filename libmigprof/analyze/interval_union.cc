@@ -32,7 +32,10 @@ void IntervalUnion::SettleBefore(uint64_t time) {
     // The part before `time` is final; the rest may still grow together with others.
     const uint64_t end = std::min(interval.end, time);
     const uint64_t start = std::max(interval.start, settled_until_);
-    if (end > start) settled_length_ += end - start;
+    if (end > start) {
+      settled_length_ += end - start;
+      if (settled_) settled_(start, end);
+    }
     if (interval.end > time) {
       interval.start = time;
       break;

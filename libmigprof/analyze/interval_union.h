@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 namespace migprof::analyze {
@@ -26,6 +28,9 @@ class IntervalUnion {
     return settled_length_;
   }
 
+  // `settled` is told of everything that is summed up, in ascending order.
+  void SetObserver(std::function<void(uint64_t start, uint64_t end)> settled) { settled_ = std::move(settled); }
+
   size_t pending() const { return pending_.size() + fresh_.size(); }
 
  private:
@@ -39,6 +44,7 @@ class IntervalUnion {
   std::vector<Interval> fresh_;    // added since the last settlement
   std::vector<Interval> pending_;  // disjoint, ascending
   std::vector<Interval> merged_;   // scratch
+  std::function<void(uint64_t start, uint64_t end)> settled_;
   uint64_t settled_length_ = 0;
   uint64_t settled_until_ = 0;
 };

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <queue>
 
 #include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/counter_samples.h"
+#include "libmigprof/analyze/counter_series.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
 
@@ -59,12 +62,15 @@ class SliceReader {
   SliceResult Read(const std::vector<const TraceScan*>& files);
 
  private:
+  void SettleBefore(uint64_t time);
+  void FinishCounters();
   void ReadNextChunk(OpenFile* file);
   void FinishFile(OpenFile* file);
   void TakeIdentity(const TraceScan& scan);
 
   StackView view_;
   std::atomic<uint64_t>* bytes_done_;
+  std::optional<CounterMerge> counters_;  // before busy_, which tells it what settles
   IntervalUnion busy_;
   SliceResult result_;
   bool keep_open_ = true;
@@ -79,6 +85,9 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     return std::pair(a.first, a.second->scan->path) > std::pair(b.first, b.second->scan->path);
   };
   std::priority_queue<Entry, std::vector<Entry>, decltype(later)> queue(later);
+  std::vector<CounterSample> samples;
+  for (const TraceScan* file : files) ReadCounterSamples(*file, &samples);
+  counters_.emplace(std::move(samples)).Watch(&busy_);
   std::vector<OpenFile> open(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     TakeIdentity(*files[i]);
@@ -93,23 +102,37 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
       ReadNextChunk(file);
       const uint64_t earliest = file->earliest[file->next_chunk];
       queue.emplace(earliest, file);
-      if (IsActivity(file->scan->chunks[file->next_chunk - 1].kind())) busy_.SettleBefore(queue.top().first);
+      if (IsActivity(file->scan->chunks[file->next_chunk - 1].kind())) SettleBefore(queue.top().first);
     } else {
       FinishFile(file);
     }
   }
   SliceProfile& profile = result_.profile;
   profile.busy_ns = busy_.Finish();
+  FinishCounters();
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
     return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
   });
   return std::move(result_);
 }
 
+void SliceReader::SettleBefore(uint64_t time) {
+  busy_.SettleBefore(time);
+  if (IntervalUnion* const kernels = counters_->kernels()) kernels->SettleBefore(time);
+}
+
+void SliceReader::FinishCounters() {
+  SliceProfile& profile = result_.profile;
+  const Health& health = profile.health;
+  const bool complete = health.dropped + health.untimed + health.damaged_bytes + health.missing_chunks == 0 &&
+                        !health.stopped && !health.killed;
+  profile.metrics.counters = counters_->Finish(complete, profile.first_ns, profile.metrics.timeline);
+}
+
 void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
-    file->analysis = std::make_unique<FileAnalysis>(&busy_);
+    file->analysis = std::make_unique<FileAnalysis>(&busy_, counters_->kernels());
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);

@@ -68,7 +68,8 @@ nvmlGpmSample_st TakeSample(const DeviceRef& gpu, const GpuInstance* instance) {
   sample.now_ns = driver->NowNs();
   for (uint32_t i = 0; i < driver->Devices().size(); ++i) {
     const DeviceRef& device = driver->Devices()[i];
-    if (device.gpu_index != gpu.gpu_index || (instance != nullptr && device.instance != instance)) continue;
+    if (device.gpu_index != gpu.gpu_index) continue;
+    if (instance != nullptr && (!device.is_mig() || device.instance->id != instance->id)) continue;
     const DeviceUse use = driver->UseUpToNow(i);
     const double sms = device.sm_count();
     sample.now_ns = use.now_ns;
