@@ -5,7 +5,7 @@
 
 namespace migprof::record {
 
-void CounterRows::Append(const mig::CounterReading& reading, uint64_t time_ns, uint64_t span_ns) {
+CounterRows::Row CounterRows::RowOf(const mig::CounterReading& reading, uint64_t time_ns, uint64_t span_ns) {
   const mig::CounterInfo* const info = mig::FindCounter(static_cast<uint64_t>(reading.counter));
   const bool is_percent = info != nullptr && std::strcmp(info->unit, "percent") == 0;
   // Percent become parts per million. What no such number can stand for is said by a flag, and not bent into one.
@@ -22,9 +22,7 @@ void CounterRows::Append(const mig::CounterReading& reading, uint64_t time_ns, u
   } else {
     flags |= format::kCounterNotANumber;
   }
-  // No times in the chunk's header: these are no events of the program, and do not make its window longer.
-  table_.Append(
-      {time_ns, static_cast<uint64_t>(reading.counter), value, flags, reading.is_over_interval ? span_ns : 0});
+  return {time_ns, static_cast<uint64_t>(reading.counter), value, flags, reading.is_over_interval ? span_ns : 0};
 }
 
 }  // namespace migprof::record

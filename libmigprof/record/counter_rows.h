@@ -2,6 +2,7 @@
 // Counter samples on their way into a trace file.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "libmigprof/mig/slice_counters.h"
@@ -12,8 +13,13 @@ namespace migprof::record {
 // Drain thread only.
 class CounterRows {
  public:
-  // `time_ns` and `span_ns` (the time a value over an interval is about) are of CUPTI's clock.
-  void Append(const mig::CounterReading& reading, uint64_t time_ns, uint64_t span_ns);
+  // Time, counter, value, flags, span. `time_ns` and `span_ns` (the time that a value over an interval is about) are of
+  // CUPTI's clock.
+  using Row = std::array<uint64_t, 5>;
+  static Row RowOf(const mig::CounterReading& reading, uint64_t time_ns, uint64_t span_ns);
+
+  // No times in the chunk's header: these are no events of the program, and do not make its window longer.
+  void Append(const Row& row) { table_.Append(row); }
 
   uint32_t rows() const { return table_.rows(); }
   format::ChunkBuilder Take() { return table_.Take(); }

@@ -9,43 +9,44 @@
 
 namespace migprof::record {
 
-void CounterSampler::Update(SliceFiles* files) {
-  if (period_ns_ == 0 || gave_up_) return;
-  // NVML has answered who the slices are, or it is left alone.
-  const mig::NvmlApi* const nvml = files->nvml();
-  if (nvml == nullptr) return;
-  const uint64_t now = clocks_.monotonic_ns();
-  bool sampled = false;
-  files->ForEachDevice([&](const SliceFiles::Device& device) {
-    if (sampled || gave_up_ || !device.known_to_nvml) return;
+void CounterSampler::Update(const mig::NvmlApi& nvml, std::span<const Device> devices) {
+  const uint64_t now = world_.monotonic_ns();
+  next_ns_ = now + period_ns_;
+  bool visited = false;
+  for (const Device& device : devices) {
     Slice& slice = slices_[device.ordinal];
     if (slice.next_ns == 0) slice.next_ns = now + period_ns_;
-    if (now < slice.next_ns || slice.failures >= limits_.most_failures) return;
-    sampled = true;
-    slice.next_ns = now + period_ns_;
-    slice.idle_periods = std::exchange(slice.uses, device.uses) != device.uses ? 0 : slice.idle_periods + 1;
-    // A sample more, when it has come to rest: what came after the last one is in it.
-    const bool is_due = slice.idle_periods == 0 || (slice.idle_periods == 1 && slice.counters.is_open());
-    const bool is_over = slice.idle_periods >= limits_.idle_periods && slice.counters.is_open();
-    if (!is_due && !is_over) return;
-    const NvmlGate::Entry gate;
-    if (!gate.inside()) return;
-    is_due ? Sample(device, *nvml, &slice) : slice.counters.Close();
-    if (gave_up_) {
-      for (auto& [ordinal, other] : slices_) other.counters.Close();
-    }
-  });
+    if (slice.failures >= limits_.most_failures || gave_up_) continue;
+    if (now >= slice.next_ns && !std::exchange(visited, true)) Visit(device, nvml, &slice);
+    next_ns_ = std::min(next_ns_, slice.next_ns);
+  }
 }
 
-bool CounterSampler::Open(const SliceFiles::Device& device, const mig::NvmlApi& nvml, Slice* slice) {
-  if (clocks_.monotonic_ns() < slice->reopen_ns) return false;
+void CounterSampler::Visit(const Device& device, const mig::NvmlApi& nvml, Slice* slice) {
+  slice->next_ns = world_.monotonic_ns() + period_ns_;
+  const bool was_used = std::exchange(slice->uses, device.uses) != device.uses;
+  slice->idle_periods = was_used ? 0 : slice->idle_periods + 1;
+  // One sample more, when it has come to rest: it is about what came after the last one.
+  const bool is_open = slice->counters.is_open();
+  const bool is_due = slice->idle_periods == 0 || (slice->idle_periods == 1 && is_open);
+  const bool is_over = slice->idle_periods >= limits_.idle_periods && is_open;
+  if (!is_due && !is_over) return;
+  const NvmlGate::Entry gate;
+  if (!gate.inside()) return;
+  is_due ? Sample(device, nvml, slice) : slice->counters.Close();
+  if (!gave_up_) return;
+  for (auto& [ordinal, other] : slices_) other.counters.Close();
+}
+
+bool CounterSampler::Open(const Device& device, const mig::NvmlApi& nvml, Slice* slice) {
+  if (world_.monotonic_ns() < slice->reopen_ns) return false;
   if (!std::exchange(api_found_, true)) {
     NvmlGate::Install(exit_wait_ms_);
-    mig::FindNvmlCounters(&counter_api_);
+    world_.find_counters(&counter_api_);
   }
-  const uint64_t start = clocks_.monotonic_ns();
-  const Error error = slice->counters.Open(nvml, counter_api_, device.identity);
-  const uint64_t end = clocks_.monotonic_ns();
+  const uint64_t start = world_.monotonic_ns();
+  const Error error = slice->counters.Open(nvml, counter_api_, *device.identity);
+  const uint64_t end = world_.monotonic_ns();
   slice->reopen_ns = end + limits_.reopen_factor * (end - start);
   if (error.ok()) return true;
   ++slice->failures;
@@ -53,17 +54,17 @@ bool CounterSampler::Open(const SliceFiles::Device& device, const mig::NvmlApi& 
   return false;
 }
 
-void CounterSampler::Sample(const SliceFiles::Device& device, const mig::NvmlApi& nvml, Slice* slice) {
-  const uint64_t start = clocks_.monotonic_ns();
-  const uint64_t cpu_start = clocks_.cpu_ns();
+void CounterSampler::Sample(const Device& device, const mig::NvmlApi& nvml, Slice* slice) {
+  const uint64_t start = world_.monotonic_ns();
+  const uint64_t cpu_start = world_.cpu_ns();
   const bool was_open = slice->counters.is_open();
   if (was_open || Open(device, nvml, slice)) {
-    const uint64_t cupti_now = clocks_.cupti_ns();
+    const uint64_t cupti_now = world_.cupti_ns();
     const uint64_t before = std::exchange(slice->sampled_at_cupti, cupti_now);
     const uint64_t span = was_open && cupti_now > before ? cupti_now - before : 0;
     bool any = false;
     for (const mig::CounterReading& reading : slice->counters.Read()) {
-      device.file->counters()->Append(reading, cupti_now, span);
+      device.rows->Append(CounterRows::RowOf(reading, cupti_now, span));
       any |= reading.error == 0;
     }
     ++samples_;
@@ -71,7 +72,7 @@ void CounterSampler::Sample(const SliceFiles::Device& device, const mig::NvmlApi
     if (slice->counters.is_lost()) slice->failures = limits_.most_failures;
     if (slice->failures >= limits_.most_failures) slice->counters.Close();
   }
-  Charge(clocks_.monotonic_ns() - start, clocks_.cpu_ns() - cpu_start, !was_open, slice);
+  Charge(world_.monotonic_ns() - start, world_.cpu_ns() - cpu_start, !was_open, slice);
 }
 
 void CounterSampler::Charge(uint64_t wall_ns, uint64_t cpu_ns, bool was_opened, Slice* slice) {
@@ -85,7 +86,7 @@ void CounterSampler::Charge(uint64_t wall_ns, uint64_t cpu_ns, bool was_opened, 
     period = static_cast<uint64_t>(static_cast<double>(period) * static_cast<double>(cpu_ns) /
                                    static_cast<double>(limits_.sample_cpu_ns));
   }
-  slice->next_ns = clocks_.monotonic_ns() + (period << std::min<uint64_t>(slow_, 16));
+  slice->next_ns = world_.monotonic_ns() + (period << std::min<uint64_t>(slow_, 16));
 }
 
 void CounterSampler::GiveUp(uint64_t wall_ns) {

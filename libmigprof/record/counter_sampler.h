@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <span>
 
 #include "libmigprof/mig/nvml_counter_api.h"
 #include "libmigprof/mig/slice_counters.h"
-#include "libmigprof/record/slice_files.h"
+#include "libmigprof/record/counter_rows.h"
 
 namespace migprof::record {
 
@@ -33,19 +33,30 @@ class CounterSampler {
     uint64_t reopen_factor = 1000;  // an opening that took 50 ms is repeated after 50 s at the earliest
   };
 
-  // What the drain thread asks about time; for tests.
-  struct Clocks {
+  // What it asks for; tests give their own.
+  struct World {
     uint64_t (*cupti_ns)();
     uint64_t (*monotonic_ns)();
     uint64_t (*cpu_ns)();  // of this thread
+    void (*find_counters)(mig::NvmlCounterApi* api) = &mig::FindNvmlCounters;
+  };
+
+  struct Device {
+    uint32_t ordinal;
+    const mig::SliceIdentity* identity;
+    CounterRows* rows;
+    uint64_t uses;  // changes when the process uses the device
   };
 
   // `period_ms` 0: never. `exit_wait_ms`: how long exit may wait for a sample in progress.
-  CounterSampler(uint32_t period_ms, uint32_t exit_wait_ms, const Clocks& clocks, const Limits& limits)
-      : period_ns_(uint64_t{period_ms} * 1'000'000), exit_wait_ms_(exit_wait_ms), clocks_(clocks), limits_(limits) {}
+  CounterSampler(uint32_t period_ms, uint32_t exit_wait_ms, const World& world, const Limits& limits)
+      : period_ns_(uint64_t{period_ms} * 1'000'000), exit_wait_ms_(exit_wait_ms), world_(world), limits_(limits) {}
 
-  // To be called in every round. Samples one slice if that is due.
-  void Update(SliceFiles* files);
+  // Whether a device may be due. To be asked in every round of draining.
+  bool is_due() const { return period_ns_ != 0 && !gave_up_ && world_.monotonic_ns() >= next_ns_; }
+
+  // Samples one of the devices if that is due. `devices`: those that NVML knows.
+  void Update(const mig::NvmlApi& nvml, std::span<const Device> devices);
 
   uint64_t samples() const { return samples_; }
   uint64_t slow_samples() const { return slow_; }
@@ -64,18 +75,20 @@ class CounterSampler {
     uint64_t sampled_at_cupti = 0;  // the last sample, on CUPTI's clock
   };
 
-  void Sample(const SliceFiles::Device& device, const mig::NvmlApi& nvml, Slice* slice);
-  bool Open(const SliceFiles::Device& device, const mig::NvmlApi& nvml, Slice* slice);
+  void Visit(const Device& device, const mig::NvmlApi& nvml, Slice* slice);
+  void Sample(const Device& device, const mig::NvmlApi& nvml, Slice* slice);
+  bool Open(const Device& device, const mig::NvmlApi& nvml, Slice* slice);
   void Charge(uint64_t wall_ns, uint64_t cpu_ns, bool was_opened, Slice* slice);
   void GiveUp(uint64_t wall_ns);
 
   uint64_t period_ns_;
   uint32_t exit_wait_ms_;
-  Clocks clocks_;
+  World world_;
   Limits limits_;
   mig::NvmlCounterApi counter_api_;
   bool api_found_ = false;
   bool gave_up_ = false;
+  uint64_t next_ns_ = 0;  // nothing is due before
   uint64_t samples_ = 0;
   uint64_t slow_ = 0;
   uint64_t cpu_ns_ = 0;

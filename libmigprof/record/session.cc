@@ -58,7 +58,7 @@ struct Session final : DrainWork {
       Error error;
       const bool any = drain->Collect(&error);
       // Not in Finish: while the process ends NVML is left alone.
-      if (Check(error)) counters->Update(files);
+      if (Check(error)) files->SampleCounters(counters);
       return any;
     });
   }

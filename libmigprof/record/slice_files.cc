@@ -118,10 +118,14 @@ void SliceFiles::ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>
   for (auto& [ordinal, entry] : files_) visit(ordinal, entry.file.get());
 }
 
-void SliceFiles::ForEachDevice(const std::function<void(const Device&)>& visit) {
+void SliceFiles::SampleCounters(CounterSampler* sampler) {
+  if (!nvml_loaded_ || !sampler->is_due()) return;
+  std::vector<CounterSampler::Device> devices;
   for (auto& [ordinal, entry] : files_) {
-    visit({ordinal, entry.identity, entry.known_to_nvml, entry.file.get(), entry.uses});
+    if (!entry.known_to_nvml) continue;
+    devices.push_back({ordinal, &entry.identity, entry.file->counters(), entry.uses});
   }
+  sampler->Update(nvml_, devices);
 }
 
 }  // namespace migprof::record

@@ -11,6 +11,7 @@
 #include "libmigprof/mig/nvml_api.h"
 #include "libmigprof/mig/slice_identity.h"
 #include "libmigprof/record/activity.h"
+#include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/process_facts.h"
 #include "libmigprof/record/slice_file.h"
@@ -35,16 +36,8 @@ class SliceFiles {
 
   void ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>& visit);
 
-  struct Device {
-    uint32_t ordinal;
-    const mig::SliceIdentity& identity;
-    bool known_to_nvml;
-    SliceFile* file;
-    uint64_t uses;  // how often ForDevice was asked for it
-  };
-  void ForEachDevice(const std::function<void(const Device&)>& visit);
-  // Null unless NVML is loaded.
-  const mig::NvmlApi* nvml() const { return nvml_loaded_ ? &nvml_ : nullptr; }
+  // Has `sampler` sample the devices that NVML has identified. Without one, NVML is left alone.
+  void SampleCounters(CounterSampler* sampler);
 
   bool empty() const { return files_.empty(); }
   const Error& error() const { return error_; }
@@ -54,7 +47,7 @@ class SliceFiles {
     mig::SliceIdentity identity;
     std::unique_ptr<SliceFile> file;
     bool known_to_nvml = false;
-    uint64_t uses = 0;
+    uint64_t uses = 0;  // how often ForDevice was asked for it
   };
 
   mig::SliceIdentity Identify(uint32_t ordinal);
