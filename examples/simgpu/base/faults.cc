@@ -25,7 +25,7 @@ constexpr std::array kSwitches = {"second-client",  "steal-buffers",
                                   "fatal-error",    "nvml-no-permission",
                                   "nvml-gpu-lost",  "gpm-nan",
                                   "gpm-above-100",  "gpm-stale",
-                                  "gpm-says",       "nvml-slow"};
+                                  "gpm-says",       "gpm-slow"};
 
 struct FunctionFault {
   std::string function;

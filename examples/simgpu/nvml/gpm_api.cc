@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/faults.h"
 #include "nvml/handles.h"
@@ -50,6 +51,9 @@ Driver* DriverInUse() {
 
 // Of a GPU, or of one of its instances if `instance` is not null.
 nvmlGpmSample_st TakeSample(const DeviceRef& gpu, const GpuInstance* instance) {
+  if (const uint64_t slow_ms = FaultNumber("gpm-slow", 100)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(slow_ms));
+  }
   nvmlGpmSample_st sample;
   for (const GpuInstance& of_gpu : gpu.gpu->instances) {
     for (const simgpu::ComputeInstance& compute : of_gpu.compute_instances) {

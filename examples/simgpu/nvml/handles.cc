@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "base/faults.h"
 #include "base/visible_devices.h"
@@ -86,8 +84,6 @@ std::optional<nvmlReturn_t> Refusal(const char* function, nvmlDevice_t device, c
   const Inventory& inventory = *TheInventory();
   if (!Owns(inventory.gpus, *handle) && !Owns(inventory.mig_devices, *handle)) return NVML_ERROR_INVALID_ARGUMENT;
   if (GpuIsLost()) return NVML_ERROR_GPU_IS_LOST;
-  static const uint64_t slow_ms = FaultNumber("nvml-slow", 100);
-  if (slow_ms != 0) std::this_thread::sleep_for(std::chrono::milliseconds(slow_ms));
   return std::nullopt;
 }
 
