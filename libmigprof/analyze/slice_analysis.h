@@ -19,7 +19,7 @@ struct SliceResult {
 };
 
 // Reads the event payloads of `files`, which all belong to one slice and are sorted by process. `bytes_done` is counted
-// up while reading. Memory is bounded by unique stacks and the join window, not by events.
+// up while reading. Memory is bounded by unique stacks, counter samples and the join window, not by events.
 SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view,
                          std::atomic<uint64_t>* bytes_done);
 

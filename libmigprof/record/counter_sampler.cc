@@ -34,8 +34,17 @@ void CounterSampler::Visit(const Device& device, const mig::NvmlApi& nvml, Slice
   const NvmlGate::Entry gate;
   if (!gate.inside()) return;
   is_due ? Sample(device, nvml, slice) : slice->counters.Close();
-  if (!gave_up_) return;
-  for (auto& [ordinal, other] : slices_) other.counters.Close();
+  if (gave_up_) CloseAll();
+}
+
+void CounterSampler::CloseAll() {
+  for (auto& [ordinal, slice] : slices_) slice.counters.Close();
+}
+
+void CounterSampler::Stop() {
+  gave_up_ = true;
+  const NvmlGate::Entry gate;
+  if (gate.inside()) CloseAll();
 }
 
 bool CounterSampler::Open(const Device& device, const mig::NvmlApi& nvml, Slice* slice) {

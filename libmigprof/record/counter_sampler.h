@@ -58,6 +58,9 @@ class CounterSampler {
   // Samples one of the devices if that is due. `devices`: those that NVML knows.
   void Update(const mig::NvmlApi& nvml, std::span<const Device> devices);
 
+  // For good: closes what is open, unless the process forks or exits right now.
+  void Stop();
+
   uint64_t samples() const { return samples_; }
   uint64_t slow_samples() const { return slow_; }
   // CPU time of all calls into NVML for counters.
@@ -80,6 +83,7 @@ class CounterSampler {
   bool Open(const Device& device, const mig::NvmlApi& nvml, Slice* slice);
   void Charge(uint64_t wall_ns, uint64_t cpu_ns, bool was_opened, Slice* slice);
   void GiveUp(uint64_t wall_ns);
+  void CloseAll();
 
   uint64_t period_ns_;
   uint32_t exit_wait_ms_;

@@ -86,6 +86,7 @@ struct Session final : DrainWork {
     if (error.ok()) return true;
     failed = true;
     g_recording.store(false, std::memory_order_release);
+    counters->Stop();
     static LogOnce log;
     log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
               error.code != 0 ? std::strerror(error.code) : "");

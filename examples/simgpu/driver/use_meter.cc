@@ -9,7 +9,6 @@
 namespace simgpu::driver {
 namespace {
 
-constexpr size_t kMostPieces = 4096;  // between two settlements
 constexpr uint32_t kWarpThreads = 32;
 
 bool UsesTensorCores(const char* name) {
@@ -40,7 +39,11 @@ void UseMeter::Add(const Device& device, const Work& work, uint64_t now_ns) {
     piece.memory_bytes = static_cast<double>(work.bytes);
   }
   const std::lock_guard lock(mutex_);
-  if (pieces_.size() >= kMostPieces) Settle(now_ns);
+  // Work may be queued far ahead, where nothing can be settled: so the next attempt comes when there is twice as much.
+  if (pieces_.size() >= settle_at_) {
+    Settle(now_ns);
+    settle_at_ = std::max(kFewPieces, 2 * pieces_.size());
+  }
   if (work.kind == WorkKind::kKernel) AddToUnion(work.start_ns, work.end_ns);
   pieces_.push_back(piece);
 }

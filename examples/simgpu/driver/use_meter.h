@@ -31,12 +31,15 @@ class UseMeter {
     double memory_bytes;
   };
 
+  static constexpr size_t kFewPieces = 4096;
+
   void AddToUnion(uint64_t start_ns, uint64_t end_ns);
   void Settle(uint64_t now_ns);
 
   std::mutex mutex_;
   DeviceUse settled_;
-  std::vector<Piece> pieces_;                 // not, or not all, settled
+  std::vector<Piece> pieces_;  // not, or not all, settled
+  size_t settle_at_ = kFewPieces;
   std::map<uint64_t, uint64_t> kernel_time_;  // start -> end of what is not settled: disjoint
 };
 

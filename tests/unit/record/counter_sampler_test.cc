@@ -154,6 +154,15 @@ TEST_F(CounterSamplerTest, LostGpu_EndsItAtOnce) {
   EXPECT_EQ(g_open, 0);
 }
 
+TEST_F(CounterSamplerTest, Stop_GivesEverythingBackForGood) {
+  Pass(3'000, true);
+  EXPECT_EQ(g_open, 1);
+  sampler_.Stop();
+  EXPECT_EQ(g_open, 0);
+  Pass(5'000, true);
+  EXPECT_EQ(g_open, 0);
+}
+
 TEST_F(CounterSamplerTest, Off_DoesNothing) {
   CounterSampler off(0, 100, World(), {});
   EXPECT_FALSE(off.is_due());
