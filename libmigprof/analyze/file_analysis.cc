@@ -183,6 +183,7 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
     if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
+    if (role_.kernels != nullptr && totals == &totals_.kernels) role_.kernels->Add(start, start + duration);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;

@@ -46,12 +46,13 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;          // among the slice's files
-    uint64_t begin_ns = 0;        // first event of the process on the slice
-    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
-    uint32_t memory_process = 0;  // its number in the meter's memory
+    uint16_t number = 0;               // among the slice's files
+    uint64_t begin_ns = 0;             // first event of the process on the slice
+    SliceMeter* meter = nullptr;       // told everything; null when no metrics are wanted
+    IntervalUnion* kernels = nullptr;  // given the intervals of kernels, unless it is null
+    uint32_t memory_process = 0;       // its number in the meter's memory
   };
-  // Adds the busy intervals to `busy`. It and the meter must outlive this.
+  // Adds the busy intervals to `busy`. It and what the role points to must outlive this.
   FileAnalysis(IntervalUnion* busy, const Role& role) : busy_(busy), role_(role), meter_(role.meter) {}
 
   // False when the chunk makes no sense; what could be used of it has been.

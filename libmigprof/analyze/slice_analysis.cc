@@ -7,6 +7,8 @@
 #include <queue>
 
 #include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/counter_samples.h"
+#include "libmigprof/analyze/counter_series.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
 #include "libmigprof/analyze/slice_meter.h"
@@ -69,6 +71,7 @@ class SliceReader {
  private:
   // Promises that no activity that is still unread starts before `time`.
   void SettleBefore(uint64_t time, std::vector<OpenFile>* files);
+  void FinishCounters();
   void ReadNextChunk(OpenFile* file);
   void FinishFile(OpenFile* file);
   void TakeIdentity(const TraceScan& scan);
@@ -77,6 +80,7 @@ class SliceReader {
   StackView view_;
   bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
+  std::optional<CounterMerge> counters_;  // before busy_, which tells it what settles
   IntervalUnion busy_;
   std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
   IdleTimes idle_{};
@@ -93,6 +97,9 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     return std::pair(a.first, a.second->scan->path) > std::pair(b.first, b.second->scan->path);
   };
   std::priority_queue<Entry, std::vector<Entry>, decltype(later)> queue(later);
+  std::vector<CounterSample> samples;
+  for (const TraceScan* file : files) ReadCounterSamples(*file, &samples);
+  counters_.emplace(std::move(samples)).Watch(&busy_);
   std::vector<OpenFile> open(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     TakeIdentity(*files[i]);
@@ -127,6 +134,7 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
   if (meter_) profile.metrics = meter_->Finish();
   profile.metrics.idle_ns = idle_;
   if (metrics_) AddTimeAfterTheLastWork(&profile);
+  FinishCounters();
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
     return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
   });
@@ -134,6 +142,7 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
 }
 
 void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
+  if (IntervalUnion* const kernels = counters_->kernels()) kernels->SettleBefore(time);
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [files](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
@@ -155,12 +164,20 @@ void SliceReader::AddTimeAfterTheLastWork(SliceProfile* profile) {
   profile->metrics.idle_ns[static_cast<size_t>(kCause)] += rest;
 }
 
+void SliceReader::FinishCounters() {
+  SliceProfile& profile = result_.profile;
+  const Health& health = profile.health;
+  const bool complete = health.dropped + health.untimed + health.damaged_bytes + health.missing_chunks == 0 &&
+                        !health.stopped && !health.killed;
+  profile.metrics.counters = counters_->Finish(complete, profile.first_ns, profile.metrics.timeline);
+}
+
 void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
-        &busy_,
-        FileAnalysis::Role{file->number, file->scan->first_ns, meter_ ? &*meter_ : nullptr, file->memory_process});
+        &busy_, FileAnalysis::Role{file->number, file->scan->first_ns, meter_ ? &*meter_ : nullptr,
+                                   counters_->kernels(), file->memory_process});
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
