@@ -24,6 +24,7 @@
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/folded.h"
+#include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
@@ -146,6 +147,9 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
     return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
   };
   if (wants("svg")) WriteFlamegraphs(profile, output);
+  if (wants("html")) {
+    output->Write("report.html", [&](std::ostream& out) { render::WriteReportHtml(profile, {}, out); });
+  }
   if (wants("folded")) {
     output->Write("folded.txt", [&](std::ostream& out) { render::WriteFolded(render::BuildCallTree(profile), out); });
   }
@@ -179,11 +183,11 @@ std::vector<std::string> SplitFormats(const std::string& text) { return absl::St
 
 std::string CheckFormats(const std::string& text) {
   for (const std::string& format : SplitFormats(text)) {
-    if (format != "svg" && format != "folded" && format != "json") {
-      return absl::StrCat("there is no format '", format, "'; there are svg, folded and json");
+    if (format != "svg" && format != "html" && format != "folded" && format != "json") {
+      return absl::StrCat("there is no format '", format, "'; there are svg, html, folded and json");
     }
   }
-  if (SplitFormats(text).empty()) return "name at least one of svg, folded and json";
+  if (SplitFormats(text).empty()) return "name at least one of svg, html, folded and json";
   return "";
 }
 

@@ -2,9 +2,11 @@
 #include "libmigprof/render/findings.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 #include <utility>
 
+#include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/human_units.h"
 #include "libmigprof/render/slice_findings.h"
 #include "libmigprof/render/slice_names.h"
@@ -98,6 +100,28 @@ Sentence WellUsed(const Profile& profile, const std::vector<Finding>& findings, 
           Strong(BusyText(*least)), Plain(" of the time.")};
 }
 
+// Counters that are not to be trusted; what is wrong with one on several slices is said once.
+void FindDoubts(const Profile& profile, const std::vector<std::string>& names, std::vector<Finding>* found) {
+  std::map<std::vector<std::string>, std::vector<size_t>> slices;  // by name, source and doubt
+  for (size_t i = 0; i < profile.slices.size(); ++i) {
+    for (const analyze::CounterSeries& counter : profile.slices[i].metrics.counters) {
+      if (!counter.doubt.empty()) slices[{counter.name, counter.source, counter.doubt}].push_back(i);
+    }
+  }
+  for (const auto& [counter, where] : slices) {
+    const bool several = where.size() > 1;
+    Finding finding;
+    finding.topic = "counter";
+    if (!several) finding.slice = where[0];
+    finding.sentence = {Plain("Do not trust "),
+                        {CleanText(counter[0]), Words::Style::kCode},
+                        Plain(" of " + CleanText(counter[1]) + " on "),
+                        Strong(several ? HumanCount(where.size()) + " slices" : names[where[0]]),
+                        Plain(": " + CleanText(counter[2]) + ".")};
+    found->push_back(std::move(finding));
+  }
+}
+
 }  // namespace
 
 std::string PlainText(const Sentence& sentence) {
@@ -114,6 +138,7 @@ Findings FindWhatStandsOut(const Profile& profile) {
     if (BusyShare(profile.slices[i]) < kUnderused) underused.push_back(i);
     for (Finding& finding : FindInSlice(profile, i, names[i])) result.findings.push_back(std::move(finding));
   }
+  FindDoubts(profile, names, &result.findings);
   std::stable_sort(result.findings.begin(), result.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tuple(a.severity, b.weight) < std::tuple(b.severity, a.weight);
   });

@@ -24,7 +24,7 @@ namespace {
 
 using analyze::Profile;
 
-constexpr size_t kFindingsShown = 5;
+constexpr size_t kFindingsShown = 4;
 constexpr size_t kMostFindings = 200;
 constexpr size_t kFewSlices = 12;  // whose table is open from the start
 constexpr size_t kLeastTreeBytes = 500'000;
@@ -130,7 +130,9 @@ std::string HealthBox(const Profile& profile, const Headline& headline, const st
     html += "<div>" + HtmlElement("dt", "", term) + HtmlElement("dd", "", text) + "</div>";
   };
   add("Trace", headline.verdict + ": " + headline.health);
-  for (const Figure& figure : headline.figures) add(figure.label.c_str(), figure.value);
+  for (const Figure& figure : headline.figures) {
+    if (figure.label == "recording itself") add("Recording itself", figure.value);
+  }
   if (profile.simulated) {
     add("Simulated", "Some or all of it ran on migprof’s simulated GPU: times are modelled, results are not computed.");
   }

@@ -53,11 +53,11 @@ std::string Tile(const SliceProfile& slice, size_t index, uint32_t units, const 
   const std::string css_class = "r-slice " + Units(units) + ' ' + (known ? UseClass(BusyShare(slice)) : "u4");
   std::string html = has_details ? "<a class=\"" + css_class + "\" href=\"#slice-" + std::to_string(index + 1) + "\""
                                  : "<div class=\"" + css_class + "\" role=\"img\"";
-  html += " aria-label=\"" + HtmlText(spoken) + "\" title=\"" + HtmlText(spoken) + "\">" + Fill(slice);
+  html += " aria-label=\"" + HtmlText(spoken) + "\" title=\"" + HtmlText(spoken) + "\"><span class=\"r-label\">";
   html += HtmlElement("b", "r-share", busy) + HtmlElement("span", "r-what", ProfileLabel(slice.identity)) +
           HtmlElement("span", "r-which", instance);
   if (cause && BusyShare(slice) < kUnderused) html += HtmlElement("span", "r-cause", CauseLabel(*cause));
-  return html + (has_details ? "</a>\n" : "</div>\n");
+  return html + "</span>" + Fill(slice) + (has_details ? "</a>\n" : "</div>\n");
 }
 
 std::string Free(uint32_t units) {
@@ -108,7 +108,7 @@ std::string ReportMap(const analyze::Profile& profile, const std::vector<std::st
     html += "</div>\n";
   }
   html +=
-      "<p class=\"r-key\">Width: compute share. Height: <span class=\"r-swatch r-key-full\"></span> SMs kept busy "
+      "<p class=\"r-key\">Size: compute share. Filled: <span class=\"r-swatch r-key-full\"></span> SMs kept busy "
       "<span class=\"r-swatch r-key-busy\"></span> busy <span class=\"r-swatch r-key-idle\"></span> idle "
       "<span class=\"r-swatch r-key-free\"></span> no trace: not allocated or not recorded.";
   if (any_mig) html += " In the order of GPU instances; their placement on the card is not recorded.";

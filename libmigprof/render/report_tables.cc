@@ -78,8 +78,7 @@ std::string CounterRow(const analyze::CounterSeries& counter) {
 
 std::string ReportSlices(const analyze::Profile& profile, const std::vector<std::string>& names,
                          const std::vector<bool>& has_details) {
-  std::string html = Head({"Slice", "SMs", "Busy", "SMs kept busy", "Idle", "Mostly for", "Kernels", "Copies", "Memory",
-                           "Processes", "Health"});
+  std::string html = Head({"Slice", "SMs", "Busy", "SMs busy", "Idle", "Mostly for", "Kernels", "Memory", "Health"});
   for (size_t i = 0; i < profile.slices.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     const auto cause = MainCause(slice.metrics);
@@ -92,8 +91,7 @@ std::string ReportSlices(const analyze::Profile& profile, const std::vector<std:
                                HtmlText(Percent(slice.window_ns - IdleTime(slice), slice.window_ns)) + "</span>",
                            SmFill(slice) ? HtmlText(Percent(slice.metrics.sm_weighted_ns, slice.window_ns)) : kUnknown,
                            HtmlText(HumanTime(IdleTime(slice))), cause ? CauseLabel(*cause) : kUnknown,
-                           HtmlText(ShortCount(slice.kernels.count)), HtmlText(HumanBytes(slice.memcpys.bytes)),
-                           peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown, HumanCount(slice.processes.size()),
+                           HtmlText(ShortCount(slice.kernels.count)), peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown,
                            loss ? "<span class=\"r-bad\">⚠ incomplete</span>" : "ok"});
   }
   return html + kEnd;
@@ -105,9 +103,8 @@ std::string ReportKernels(const analyze::Profile& profile, const SliceProfile& s
   if (kernels.empty()) return HtmlElement("p", "r-none", "No kernel was recorded.");
   uint64_t all_ns = 0;
   for (const KernelUse& kernel : kernels) all_ns += kernel.total_ns;
-  std::string html = analysed
-                         ? Head({"Kernel", "Time", "Share", "Count", "Median", "99 %", "SMs kept busy", "Registers"})
-                         : Head({"Kernel", "Time", "Share", "Count", "Mean"});
+  std::string html = analysed ? Head({"Kernel", "Time", "Share", "Count", "Median", "99 %", "SMs busy", "Registers"})
+                              : Head({"Kernel", "Time", "Share", "Count", "Mean"});
   for (size_t i = 0; i < kernels.size() && i < kKernelRows; ++i) {
     const KernelUse& kernel = kernels[i];
     const std::string name =

@@ -15,9 +15,11 @@ namespace migprof::render {
 namespace {
 
 constexpr size_t kLeastNodes = 400;
-constexpr size_t kMostNodes = 1'000'000;  // of all trees: what a browser decodes in time
+constexpr size_t kMostNodes = 1'000'000;  // of all trees, to begin with: what a browser decodes in time
 constexpr size_t kLongestName = 1500;     // a template's whole name may have 100,000 letters
 constexpr int kTries = 4;
+constexpr double kWellFilled = 0.9;
+constexpr double kTarget = 0.97;
 
 // One list of frames for several trees.
 class SharedFrames {
@@ -116,13 +118,22 @@ ReportTrees EncodeReportTrees(const analyze::Profile& profile, const std::vector
     }
   }
   size_t nodes = std::min(all_nodes, kMostNodes);
-  ReportTrees result = Encode(profile, wanted, nodes);
-  for (int i = 0; i < kTries && result.json.size() > max_bytes && nodes > kLeastNodes; ++i) {
-    nodes = static_cast<size_t>(0.97 * static_cast<double>(nodes) * static_cast<double>(max_bytes) /
-                                static_cast<double>(result.json.size()));
-    result = Encode(profile, wanted, nodes);
+  ReportTrees best = Encode(profile, wanted, nodes);
+  // LimitNodes keeps between half and all of what it may: up again when there is room left.
+  ReportTrees tried = best;
+  for (int i = 0; i < kTries; ++i) {
+    const double filled = static_cast<double>(tried.json.size()) / static_cast<double>(max_bytes);
+    const bool fits = filled <= 1;
+    if (fits && (nodes == all_nodes || filled > kWellFilled)) break;
+    const double next = kTarget * static_cast<double>(nodes) / filled;
+    nodes = std::clamp(static_cast<size_t>(next), kLeastNodes, std::min(all_nodes, 2 * kMostNodes));
+    tried = Encode(profile, wanted, nodes);
+    const bool best_fits = best.json.size() <= max_bytes;
+    const bool better = tried.json.size() <= max_bytes ? !best_fits || tried.json.size() > best.json.size()
+                                                       : !best_fits && tried.json.size() < best.json.size();
+    if (better) best = tried;
   }
-  return result;
+  return best;
 }
 
 }  // namespace migprof::render

@@ -121,20 +121,6 @@ void FindMemory(const SliceProfile& slice, size_t index, const std::string& name
        .weight = memory.peak_bytes});
 }
 
-void FindDoubts(const SliceProfile& slice, size_t index, const std::string& name, std::vector<Finding>* found) {
-  for (const analyze::CounterSeries& counter : slice.metrics.counters) {
-    if (counter.doubt.empty()) continue;
-    found->push_back({.topic = "counter",
-                      .severity = Severity::kNote,
-                      .slice = index,
-                      .sentence = {Plain("Do not trust "), Code(CleanText(counter.name)),
-                                   Plain(" of " + CleanText(counter.source) + " on "), Strong(name),
-                                   Plain(": " + CleanText(counter.doubt) + ".")},
-                      .advice = {},
-                      .evidence = {}});
-  }
-}
-
 void FindLosses(const SliceProfile& slice, size_t index, const std::string& name, std::vector<Finding>* found) {
   const size_t killed = KilledProcesses(slice);
   if (!analyze::HasLoss(slice.health) && killed == 0) return;
@@ -184,7 +170,6 @@ std::vector<Finding> FindInSlice(const analyze::Profile& profile, size_t index, 
   FindCopies(slice, index, name, &found);
   FindShortKernels(slice, index, name, &found);
   FindMemory(slice, index, name, &found);
-  FindDoubts(slice, index, name, &found);
   FindLosses(slice, index, name, &found);
   return found;
 }
