@@ -2,6 +2,7 @@
 #include "libmigprof/render/report_trees.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -17,7 +18,7 @@ namespace {
 constexpr size_t kLeastNodes = 400;
 constexpr size_t kMostNodes = 1'000'000;  // of all trees, to begin with: what a browser decodes in time
 constexpr size_t kLongestName = 1500;     // a template's whole name may have 100,000 letters
-constexpr int kTries = 4;
+constexpr int kTries = 8;
 constexpr double kWellFilled = 0.9;
 constexpr double kTarget = 0.97;
 
@@ -125,7 +126,8 @@ ReportTrees EncodeReportTrees(const analyze::Profile& profile, const std::vector
     const double filled = static_cast<double>(tried.json.size()) / static_cast<double>(max_bytes);
     const bool fits = filled <= 1;
     if (fits && (nodes == all_nodes || filled > kWellFilled)) break;
-    const double next = kTarget * static_cast<double>(nodes) / filled;
+    // Fewer nodes need not mean fewer frames, so that text shrinks more slowly than trees.
+    const double next = static_cast<double>(nodes) * std::pow(kTarget / filled, fits ? 1 : 1.3);
     nodes = std::clamp(static_cast<size_t>(next), kLeastNodes, std::min(all_nodes, 2 * kMostNodes));
     tried = Encode(profile, wanted, nodes);
     const bool best_fits = best.json.size() <= max_bytes;
