@@ -16,6 +16,8 @@ namespace {
 
 using analyze::SliceProfile;
 
+constexpr size_t kFewGpus = 3;  // more are drawn smaller
+
 std::string Units(uint32_t units) { return "w" + std::to_string(std::clamp<uint32_t>(units, 1, 8)); }
 
 // Filled from below, and, for cards that stand upright on a phone, from the left. Attributes, not styles: the policy of
@@ -93,11 +95,15 @@ std::string UseClass(double busy_share) {
 
 std::string ReportMap(const analyze::Profile& profile, const std::vector<std::string>& names,
                       const std::vector<bool>& has_details) {
-  std::string html = "<div class=\"r-map\">\n";
+  const std::vector<MapHost> hosts = LayOutCards(profile);
+  size_t gpus = 0;
+  for (const MapHost& host : hosts) gpus += host.gpus.size();
+  std::string html = gpus > kFewGpus ? "<div class=\"r-map r-many\">\n" : "<div class=\"r-map\">\n";
   bool any_mig = false;
   bool overlap = false;
-  for (const MapHost& host : LayOutCards(profile)) {
-    html += "<div class=\"r-host\">" + HtmlElement("h3", "", host.name.empty() ? "unknown host" : host.name) + "\n";
+  for (const MapHost& host : hosts) {
+    html += "<div class=\"r-host\">" + HtmlElement("h3", "", host.name.empty() ? "unknown host" : host.name) +
+            "<div class=\"r-gpus\">\n";
     for (const MapGpu& gpu : host.gpus) {
       any_mig |= gpu.is_mig;
       overlap |= gpu.overlap;
@@ -105,7 +111,7 @@ std::string ReportMap(const analyze::Profile& profile, const std::vector<std::st
               HtmlElement("span", "r-uuid", std::string_view(gpu.uuid).substr(0, 12)) + "</h4>\n" +
               Card(profile, gpu, names, has_details) + "</div>\n";
     }
-    html += "</div>\n";
+    html += "</div></div>\n";
   }
   html +=
       "<p class=\"r-key\">Size: compute share. Filled: <span class=\"r-swatch r-key-full\"></span> SMs kept busy "

@@ -122,6 +122,7 @@ int main(int argc, char** argv) {
     migprof::render::WriteFlamegraphSvg(h200, 1, out, view);
   }
   DrawReport(folder + "report_h200.html", h200);
+  DrawReport(folder + "report_fleet.html", migprof::render::FleetProfile());
   DrawReport(folder + "report_sample.html", sample);
   DrawReport(folder + "report_hostile.html", migprof::render::HostileProfile());
   DrawReport(folder + "report_empty.html", Profile());

@@ -190,4 +190,29 @@ Profile H200Profile() {
   return profile;
 }
 
+Profile FleetProfile() {
+  Profile profile;
+  const std::vector<std::vector<const char*>> cuts = {
+      {"1g.18gb", "1g.18gb", "1g.18gb", "1g.18gb", "1g.18gb", "1g.18gb", "1g.18gb"},
+      {"3g.71gb", "4g.71gb"},
+      {"2g.35gb", "2g.35gb", "3g.71gb"},
+      {"7g.141gb"}};
+  for (uint32_t gpu = 0; gpu < 8; ++gpu) {
+    uint32_t gi = 1;
+    for (const char* name : cuts[gpu % cuts.size()]) {
+      const bool bad = gpu == 5 && gi == 1;
+      const double busy = bad ? 0.12 : 0.72 + 0.01 * (7 * gpu + 3 * gi % 11) / 2.2;
+      SliceProfile slice = Slice(&profile, gi, std::min(0.97, busy), 0.7, "serve.py", 100 * gpu + gi);
+      ++gi;
+      slice.host = gpu < 4 ? "gpu-node-04" : "gpu-node-05";
+      slice.identity.gpu_uuid[4] = static_cast<char>('0' + gpu);
+      slice.identity.profile = name;
+      slice.identity.sm_count = 16 * static_cast<uint32_t>(name[0] - '0');
+      profile.slices.push_back(std::move(slice));
+    }
+  }
+  profile.simulated = true;
+  return profile;
+}
+
 }  // namespace migprof::render

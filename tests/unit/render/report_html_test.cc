@@ -136,8 +136,8 @@ TEST(EncodeReportTrees, SmallTrees_StayWholeBesideALargeOne) {
     node = profile.slices[1].stacks.Child(node, frame);
     profile.slices[1].stacks.Add(node, 1000 + frame, 1);
   }
-  const ReportTrees trees = EncodeReportTrees(profile, {0, 1}, 300'000);
-  EXPECT_LE(trees.json.size(), 300'000u);
+  const ReportTrees trees = EncodeReportTrees(profile, {0, 1}, 450'000);
+  EXPECT_LE(trees.json.size(), 450'000u);
   ASSERT_EQ(trees.trees.size(), 2u);
   EXPECT_LT(trees.trees[0].nodes, trees.trees[0].all_nodes);
   EXPECT_GT(trees.trees[0].hidden_amount, 0u);

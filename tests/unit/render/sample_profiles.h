@@ -18,6 +18,9 @@ analyze::Profile SampleProfile();
 // stacks. 71 % of each one's idle time passed while load_batch prepared a copy.
 analyze::Profile H200Profile();
 
+// Eight GPUs of two hosts, cut in different ways into 26 slices, one of them badly used.
+analyze::Profile FleetProfile();
+
 // One slice whose host, board, process and frames have names that no program should trust: markup, script,
 // quotes, control bytes, broken UTF-8, text direction, nothing at all, 10,000 characters.
 analyze::Profile HostileProfile();
