@@ -115,6 +115,7 @@ std::string ReportMap(const analyze::Profile& profile, const std::vector<std::st
   }
   html +=
       "<p class=\"r-key\">Size: compute share. Filled: <span class=\"r-swatch r-key-full\"></span> SMs kept busy "
+      "(estimate) "
       "<span class=\"r-swatch r-key-busy\"></span> busy <span class=\"r-swatch r-key-idle\"></span> idle "
       "<span class=\"r-swatch r-key-free\"></span> no trace: not allocated or not recorded.";
   if (any_mig) html += " In the order of GPU instances; their placement on the card is not recorded.";

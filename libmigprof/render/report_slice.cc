@@ -25,7 +25,7 @@ std::vector<Figure> FiguresOf(const SliceProfile& slice) {
   figures.push_back({"busy", Percent(slice.window_ns - idle, slice.window_ns)});
   if (SmFill(slice)) {
     const bool least = metrics.sm_unknown_ns != 0;
-    figures.push_back({"SMs kept busy", (least ? "≥ " : "") + Percent(metrics.sm_weighted_ns, slice.window_ns)});
+    figures.push_back({"SMs kept busy", (least ? "≥ " : "≈ ") + Percent(metrics.sm_weighted_ns, slice.window_ns)});
   }
   figures.push_back({"idle", HumanTime(idle)});
   figures.push_back({"window", HumanTime(slice.window_ns)});

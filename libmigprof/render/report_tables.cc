@@ -78,7 +78,7 @@ std::string CounterRow(const analyze::CounterSeries& counter) {
 
 std::string ReportSlices(const analyze::Profile& profile, const std::vector<std::string>& names,
                          const std::vector<bool>& has_details) {
-  std::string html = Head({"Slice", "SMs", "Busy", "SMs busy", "Idle", "Mostly for", "Kernels", "Memory", "Health"});
+  std::string html = Head({"Slice", "SMs", "Busy", "SMs busy ≈", "Idle", "Mostly for", "Kernels", "Memory", "Health"});
   for (size_t i = 0; i < profile.slices.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     const auto cause = MainCause(slice.metrics);
@@ -103,7 +103,7 @@ std::string ReportKernels(const analyze::Profile& profile, const SliceProfile& s
   if (kernels.empty()) return HtmlElement("p", "r-none", "No kernel was recorded.");
   uint64_t all_ns = 0;
   for (const KernelUse& kernel : kernels) all_ns += kernel.total_ns;
-  std::string html = analysed ? Head({"Kernel", "Time", "Share", "Count", "Median", "99 %", "SMs busy", "Registers"})
+  std::string html = analysed ? Head({"Kernel", "Time", "Share", "Count", "Median", "99 %", "SMs busy ≈", "Registers"})
                               : Head({"Kernel", "Time", "Share", "Count", "Mean"});
   for (size_t i = 0; i < kernels.size() && i < kKernelRows; ++i) {
     const KernelUse& kernel = kernels[i];
