@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/merge_command.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,16 +17,19 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "libmigprof/analyze/analysis.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
+#include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
+#include "tools/terminal.h"
 
 namespace migprof::tools {
 namespace {
@@ -68,22 +70,6 @@ class ProgressBar {
   bool shown_;
   bool drawn_ = false;
 };
-
-size_t TerminalWidth() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 120;
-}
-
-bool IsUtf8Locale() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value == nullptr || *value == '\0') continue;
-    const std::string lower = absl::AsciiStrToLower(value);
-    return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
-  }
-  return false;
-}
 
 // A file name per slice, the same for the same slices, never twice: "host.1g.10gb-3f2a9c1e.svg".
 std::vector<std::string> SliceFileNames(const analyze::Profile& profile) {
@@ -132,28 +118,42 @@ class OutputFolder {
   bool failed_ = false;
 };
 
-void WriteFlamegraphs(const analyze::Profile& profile, OutputFolder* output) {
+using render::FlamegraphView;
+
+// "" for GPU time, which is what people look for first, else ".idle", ".memory".
+std::string Suffix(FlamegraphView view) {
+  return view == FlamegraphView::kGpuTime ? "" : absl::StrCat(".", render::ViewName(view));
+}
+
+void WriteFlamegraphs(const analyze::Profile& profile, FlamegraphView view, OutputFolder* output) {
   const std::vector<std::string> names = SliceFileNames(profile);
-  for (size_t i = 0; i < names.size(); ++i) {
-    output->Write(fs::path("flamegraphs") / (names[i] + ".svg"),
-                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, i, out); });
-  }
-  output->Write(fs::path("flamegraphs") / "all.svg",
-                [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, std::nullopt, out); });
+  const auto write = [&](const std::string& name, std::optional<size_t> slice) {
+    output->Write(fs::path("flamegraphs") / absl::StrCat(name, Suffix(view), ".svg"),
+                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, slice, out, view); });
+  };
+  for (size_t i = 0; i < names.size(); ++i) write(names[i], i);
+  write("all", std::nullopt);
+}
+
+void WriteFolded(const analyze::Profile& profile, FlamegraphView view, OutputFolder* output) {
+  output->Write(absl::StrCat("folded", Suffix(view), ".txt"), [&](std::ostream& out) {
+    render::WriteFolded(render::BuildCallTree(profile, std::nullopt, view), out);
+  });
 }
 
 void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
-  const auto wants = [&](const char* format) {
-    return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
+  const auto holds = [](const std::vector<std::string>& list, const char* name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
   };
-  if (wants("svg")) WriteFlamegraphs(profile, output);
-  if (wants("html")) {
+  for (const FlamegraphView view : render::kFlamegraphViews) {
+    if (!holds(options.views, render::ViewName(view))) continue;
+    if (holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
+    if (holds(options.formats, "folded")) WriteFolded(profile, view, output);
+  }
+  if (holds(options.formats, "html")) {
     output->Write("report.html", [&](std::ostream& out) { render::WriteReportHtml(profile, {}, out); });
   }
-  if (wants("folded")) {
-    output->Write("folded.txt", [&](std::ostream& out) { render::WriteFolded(render::BuildCallTree(profile), out); });
-  }
-  if (wants("json")) {
+  if (holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
@@ -179,16 +179,28 @@ std::string VersionText(const std::string& version) {
              : absl::StrCat(version, "\nbuilt without libdw: no source lines, no inlined functions");
 }
 
-std::vector<std::string> SplitFormats(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
+std::vector<std::string> SplitList(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
 
-std::string CheckFormats(const std::string& text) {
-  for (const std::string& format : SplitFormats(text)) {
-    if (format != "svg" && format != "html" && format != "folded" && format != "json") {
-      return absl::StrCat("there is no format '", format, "'; there are svg, html, folded and json");
+namespace {
+
+// Empty when every name in the comma list is in `known`, else a sentence.
+std::string CheckList(const std::string& text, const char* what, const std::vector<std::string>& known) {
+  for (const std::string& name : SplitList(text)) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return absl::StrCat("there is no ", what, " '", name, "'; there are ", absl::StrJoin(known, ", "));
     }
   }
-  if (SplitFormats(text).empty()) return "name at least one of svg, html, folded and json";
-  return "";
+  return SplitList(text).empty() ? absl::StrCat("name at least one of ", absl::StrJoin(known, ", ")) : "";
+}
+
+}  // namespace
+
+std::string CheckFormats(const std::string& text) { return CheckList(text, "format", {"svg", "html", "folded", "json"}); }
+
+std::string CheckViews(const std::string& text) {
+  std::vector<std::string> known;
+  for (const FlamegraphView view : render::kFlamegraphViews) known.emplace_back(render::ViewName(view));
+  return CheckList(text, "view", known);
 }
 
 int Merge(const MergeOptions& options) {
@@ -217,7 +229,7 @@ int Merge(const MergeOptions& options) {
   OutputFolder output(options.output);
   WriteOutputs(analysis.profile, options, &output);
   if (options.table) {
-    render::WriteSliceTable(analysis.profile, {.width = TerminalWidth(), .ascii = !IsUtf8Locale()}, std::cout);
+    render::WriteSliceTable(analysis.profile, {.width = TerminalWidth(120), .ascii = !IsUtf8Locale()}, std::cout);
   }
   if (!options.quiet) {
     for (const std::string& path : output.written()) std::cout << "wrote " << path << "\n";

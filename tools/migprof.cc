@@ -6,6 +6,7 @@
 #include "libmigprof/base/options.h"
 #include "tools/command_line.h"
 #include "tools/run_command.h"
+#include "tools/slices_command.h"
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -49,6 +50,16 @@ int main(int argc, char** argv) {
   run->footer(
       "Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started; 125 after wrong use.");
 
+  migprof::tools::SlicesOptions slices_options;
+  CLI::App* slices = app.add_subcommand(
+      "slices", "show every GPU of this host or container, how MIG cuts it, and which processes use the slices");
+  slices->add_flag("--json", slices_options.json, "for programs; --schema describes it");
+  slices->add_flag("--schema", slices_options.schema, "print the JSON Schema of --json");
+  slices->footer(
+      "Needs no privilege. Placements, free slices and slices of others are shown to root only.\n"
+      "Exit status: 0 when a driver was asked, whatever it answered; 1 when there is none, or none that answers; 125 "
+      "after wrong use.");
+
   CLI::App* options = app.add_subcommand("options", "list the MIGPROF_* environment variables that the recorder obeys");
   // What follows "--" is the command's own, whatever it looks like.
   char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
@@ -61,6 +72,7 @@ int main(int argc, char** argv) {
     std::cout << migprof::OptionTableMarkdown();
     return 0;
   }
+  if (slices->parsed()) return migprof::tools::Slices(slices_options);
   // Without "--" the command begins at the first word that is no option; nothing may be left over before "--".
   const std::vector<std::string> rest = run->remaining();
   if (!rest.empty() && (!run_options.command.empty() || rest.front().starts_with('-'))) {
@@ -72,6 +84,6 @@ int main(int argc, char** argv) {
     std::cerr << "migprof run: no command given\n" << run->help();
     return migprof::tools::kWrongUse;
   }
-  run_options.merge_options.formats = migprof::tools::SplitFormats(formats);
+  run_options.merge_options.formats = migprof::tools::SplitList(formats);
   return migprof::tools::Run(run_options);
 }

@@ -1,90 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Launches kernels from every kind of place that Python code can run in, with nothing but ctypes and the driver API.
-
-With WORKLOAD_CALLS set, each launch appends a line of JSON to that file: what traceback.extract_stack() says at that very moment.
+"""Launches kernels from every kind of Python code, on one thread.
 
 usage: python_launches.py [ROUTE...]        all routes by default
 """
 
-import asyncio
-import atexit
-import concurrent.futures
 import contextlib
 import ctypes
 import functools
-import json
-import os
-import signal
-import sys
-import threading
-import traceback
 import types
 
-CUDA = ctypes.CDLL("libcuda.so.1")          # calls release the GIL
-CUDA_HOLDING_GIL = ctypes.PyDLL("libcuda.so.1")
-LIBC = ctypes.CDLL(None)
+from python_gpu import LIBC, route, run_routes
+
 COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-THREAD_BODY = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
-
-PTX_HEAD = ".version 7.0\n.target sm_80\n.address_size 64\n"
-ROUTES = {}
-
-
-def route(function):
-    ROUTES[function.__name__] = function
-    return function
-
-
-def qualified_names(frame):
-    """Outermost first; None where the version keeps no qualified names."""
-    names = []
-    while frame is not None:
-        names.append(getattr(frame.f_code, "co_qualname", None))
-        frame = frame.f_back
-    return names[::-1]
-
-
-class Gpu:
-    def __init__(self, kernels):
-        self.log = open(os.environ["WORKLOAD_CALLS"], "a") if "WORKLOAD_CALLS" in os.environ else None
-        self.lock = threading.Lock()
-        self.launches = 0
-        self.context = ctypes.c_void_p()
-        module = ctypes.c_void_p()
-        self.check(CUDA.cuInit(0))
-        self.check(CUDA.cuDevicePrimaryCtxRetain(ctypes.byref(self.context), 0))
-        self.use_here()
-        ptx = PTX_HEAD + "".join(".visible .entry %s()\n{\n  ret;\n}\n" % name for name in kernels)
-        self.check(CUDA.cuModuleLoadData(ctypes.byref(module), ptx.encode()))
-        self.functions = {}
-        for name in kernels:
-            self.functions[name] = ctypes.c_void_p()
-            self.check(CUDA.cuModuleGetFunction(ctypes.byref(self.functions[name]), module, name.encode()))
-
-    @staticmethod
-    def check(result):
-        if result != 0:
-            raise RuntimeError("CUDA error %d" % result)
-
-    def use_here(self):
-        self.check(CUDA.cuCtxSetCurrent(self.context))
-
-    def launch(self, kernel, cuda=CUDA):
-        with self.lock:
-            self.launches += 1
-            number = self.launches
-        function = self.functions[kernel]
-        dims = [ctypes.c_uint(n) for n in (number, 1, 1, 1, 1, 1, 0)]
-        # One line, because the stack that is logged must be the stack of the launch. The width of the grid tells which launch it is.
-        stack, names = traceback.extract_stack(), qualified_names(sys._getframe()); result = cuda.cuLaunchKernel(function, *dims, None, None, None)
-        self.check(result)
-        if self.log is not None:
-            frames = [[frame.filename, frame.lineno, frame.name, name] for frame, name in zip(stack, names)]
-            entry = {"pid": os.getpid(), "launch": number, "kernel": kernel, "stack": frames}
-            with self.lock:
-                self.log.write(json.dumps(entry) + "\n")
-                self.log.flush()
 
 
 @route
@@ -312,110 +240,64 @@ def exception(gpu):
 
 
 @route
-def thread(gpu):
-    def work(depth):
-        gpu.use_here()
-        (lambda: gpu.launch("thread"))()
-        if depth:
-            inner = threading.Thread(target=work, args=(depth - 1,), name="inner")
-            inner.start()
-            inner.join()
+def exception_in_flight(gpu):
+    """Launches while an exception is on its way, and from what is called because of it."""
+    class Scope:
+        def __enter__(self):
+            return self
 
-    class Worker(threading.Thread):
-        def run(self):
-            work(0)
+        def __exit__(self, kind, value, trace):
+            gpu.launch("exception_in_flight")
+            return kind is KeyError
 
-    workers = [threading.Thread(target=work, args=(1,), name="worker-%d" % i) for i in range(3)] + [Worker()]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, [0, 0, 0]))
+    class Dies:
+        def __del__(self):
+            gpu.launch("exception_in_flight")
 
+    def throws(left):
+        dies = Dies()
+        with Scope():
+            if left:
+                return throws(left - 1)
+            raise (ValueError if dies else None)
 
-@route
-def thread_of_c(gpu):
-    """A thread that Python did not start calls into it."""
-    @THREAD_BODY
-    def body(argument):
-        gpu.use_here()
-        gpu.launch("thread_of_c")
+    for left in (0, 1, 5):
+        try:
+            throws(left)
+        except ValueError:
+            try:
+                raise KeyError from None
+            except KeyError:
+                gpu.launch("exception_in_flight")
+            finally:
+                with Scope():
+                    raise KeyError
+            gpu.launch("exception_in_flight")
 
-    handle = ctypes.c_ulong()
-    LIBC.pthread_create(ctypes.byref(handle), None, body, None)
-    LIBC.pthread_join(handle, None)
+    def resumed():
+        for _ in range(3):
+            try:
+                yield gpu.launch("exception_in_flight")
+            except ValueError:
+                gpu.launch("exception_in_flight")
+            finally:
+                gpu.launch("exception_in_flight")
 
-
-@route
-def coroutine(gpu):
-    async def step(depth):
-        gpu.launch("coroutine")
-        if depth:
-            await asyncio.sleep(0)
-            await asyncio.gather(step(depth - 1), step(depth - 1))
-            gpu.launch("coroutine")
-
-    async def values():
-        for i in range(2):
-            gpu.launch("coroutine")
-            yield i
-
-    async def main():
-        await step(2)
-        async for _ in values():
-            gpu.launch("coroutine")
-
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(main())
-    loop.close()
-
-
-@route
-def signal_handler(gpu):
-    signal.signal(signal.SIGUSR1, lambda *_: gpu.launch("signal_handler"))
-    os.kill(os.getpid(), signal.SIGUSR1)
-    for _ in range(1000):
-        pass
-
-
-@route
-def holding_the_gil(gpu):
-    gpu.launch("holding_the_gil", CUDA_HOLDING_GIL)
-    list(map(lambda i: gpu.launch("holding_the_gil", CUDA_HOLDING_GIL), range(2)))
-
-
-@route
-def busy_neighbour(gpu):
-    """While we launch without the GIL, another thread holds it and runs other code."""
-    stop = []
-
-    def spin():
-        while not stop:
-            sum(range(50))
-
-    neighbour = threading.Thread(target=spin)
-    neighbour.start()
-    for _ in range(50):
-        gpu.launch("busy_neighbour")
-    stop.append(True)
-    neighbour.join()
-
-
-@route
-def at_exit(gpu):
-    @atexit.register
-    def finish():
-        gpu.launch("at_exit")
-        gpu.check(CUDA.cuCtxSynchronize())
-
-
-def main():
-    gpu = Gpu(list(ROUTES))
-    for name in sys.argv[1:] or ROUTES:
-        ROUTES[name](gpu)
-    Gpu.check(CUDA.cuCtxSynchronize())
+    waiting = resumed()
+    next(waiting)
+    waiting.throw(ValueError())
+    waiting.close()
+    abandoned = resumed()
+    next(abandoned)
+    del abandoned  # closed by the collector
+    try:  # except* does not compile before 3.11
+        code = compile("\ntry:\n  raise ExceptionGroup('x', [ValueError(), KeyError()])\n"
+                       "except* ValueError:\n  gpu.launch('exception_in_flight')\nexcept* KeyError:\n"
+                       "  gpu.launch('exception_in_flight')\n", "groups.py", "exec")
+    except SyntaxError:
+        return
+    exec(code, {"gpu": gpu})
 
 
 if __name__ == "__main__":
-    main()
+    run_routes()

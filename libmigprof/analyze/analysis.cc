@@ -72,9 +72,11 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
     for (FrameId id = 0; id < result.frames.size(); ++id) {
       frames.push_back(analysis->profile.frames.Intern(result.frames[id]));
     }
-    StackTree stacks;
-    stacks.Merge(result.profile.stacks, frames);
-    result.profile.stacks = std::move(stacks);
+    for (StackTree* tree : {&result.profile.stacks, &result.profile.idle, &result.profile.memory}) {
+      StackTree renumbered;
+      renumbered.Merge(*tree, frames);
+      *tree = std::move(renumbered);
+    }
     analysis->profile.simulated |= result.profile.simulated;
     analysis->profile.slices.push_back(std::move(result.profile));
     for (Problem& problem : result.problems) analysis->problems.push_back(std::move(problem));

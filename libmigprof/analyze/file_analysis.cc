@@ -63,21 +63,33 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
 
 FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
   const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
-  if (is_new) leaves_.push_back({id, kind});
+  if (is_new) {
+    leaves_.push_back({id, kind});
+    if (kind == LeafKind::kKernel) {
+      const auto [function, is_first] =
+          functions_.try_emplace(definitions_.KernelName(id), static_cast<uint32_t>(first_call_ns_.size()));
+      if (is_first) first_call_ns_.push_back(UINT64_MAX);
+      leaves_.back().function = function->second;
+    }
+  }
   return entry->second;
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, times, ranges, python, stand_for] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, times, ranges, python, stand_for, threads] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
       !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times) ||
       !chunk.Column(column::calls::kRangeNode, &ranges) || !chunk.Column(column::calls::kPythonStackNode, &python) ||
-      !chunk.Column(column::calls::kStandsFor, &stand_for)) {
+      !chunk.Column(column::calls::kStandsFor, &stand_for) || !chunk.Column(column::calls::kThread, &threads)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
+    const uint16_t thread = blocking_calls_.ThreadOf(threads[row]);
+    if (format::MayBlock(call_class)) {
+      blocking_calls_.Entered(static_cast<uint32_t>(correlations[row]), times[row], thread, call_class);
+    }
     const bool constructs = call_class == format::CallClass::kGraphConstruction;
     if (classes[row] == 0 || !(constructs || format::GivesWork(call_class))) continue;
     const CallSiteId site = InternSite({.stack_node = stacks[row],
@@ -97,25 +109,33 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
     totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
     totals_.sampled_out += (flags[row] & format::kCallStackSampledOut) != 0;
     totals_.python_lost += (flags[row] & format::kCallPythonLost) != 0;
-    join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row]);
+    join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row], thread);
   }
   return true;
 }
 
 bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
-  auto& [correlations, outcomes, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
+  auto& [correlations, outcomes, details, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
   if (!chunk.Column(column::call_outcomes::kCorrelation, &correlations) ||
-      !chunk.Column(column::call_outcomes::kOutcome, &outcomes)) {
+      !chunk.Column(column::call_outcomes::kOutcome, &outcomes) ||
+      !chunk.Column(column::call_outcomes::kDetail, &details)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
-    join_.AddOutcome(static_cast<uint32_t>(correlations[row]), static_cast<format::CallOutcome>(outcomes[row]));
+    const auto correlation = static_cast<uint32_t>(correlations[row]);
+    const auto outcome = static_cast<format::CallOutcome>(outcomes[row]);
+    if (outcome == format::CallOutcome::kReturned) {
+      blocking_calls_.Returned(correlation, details[row]);
+      continue;
+    }
+    blocking_calls_.Forget(correlation);
+    join_.AddOutcome(correlation, outcome);
   }
   return true;
 }
 
 bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
-  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3] = columns_;
+  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
       !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
       !chunk.Column(column::graph_nodes::kCorrelation, &correlations) ||
@@ -146,14 +166,17 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
 void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                                uint64_t graph_node, Totals* totals) {
   uint64_t launch_ns = start;
-  CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns);
+  uint16_t thread = 0;
+  CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns, &thread);
   if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns);
   const bool untimed = (flags & format::kActivityUntimed) != 0;
   if (untimed) {
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add(start, start + duration);
+    busy_->Add(start, start + duration, {launch_ns, site, leaf, number_, thread});
+    uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
+    first_call_ns = std::min(first_call_ns, launch_ns);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;
@@ -162,8 +185,30 @@ void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start
   ++totals->count;
 }
 
+void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+  IdleTimes times{};
+  if (ended_by.site == kUnknownSite) {
+    times[static_cast<size_t>(IdleCause::kUnknown)] = end - start;
+  } else {
+    const Leaf& leaf = leaves_[ended_by.leaf];
+    times = blocking_calls_.Divide(
+        start, end, begin_ns_,
+        {.call_ns = ended_by.call_ns,
+         .thread = ended_by.thread,
+         .is_transfer = leaf.kind == LeafKind::kTransfer,
+         .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
+  }
+  for (size_t cause = 0; cause < kIdleCauses; ++cause) {
+    if (times[cause] == 0) continue;
+    idle_[cause] += times[cause];
+    Weight& weight = idle_weights_[uint64_t{ended_by.site} << 32 | cause];
+    weight.ns += times[cause];
+    ++weight.count;
+  }
+}
+
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
-  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2, unused3] = columns_;
+  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::kernels::kCorrelation, &correlations) || !chunk.Column(column::kernels::kStart, &starts) ||
       !chunk.Column(column::kernels::kDuration, &durations) || !chunk.Column(column::kernels::kShape, &shapes) ||
       !chunk.Column(column::kernels::kFlags, &flags) || !chunk.Column(column::kernels::kGraphNode, &graph_nodes)) {
@@ -177,7 +222,7 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
-  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused1, unused2] = columns_;
+  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::transfers::kCorrelation, &correlations) ||
       !chunk.Column(column::transfers::kStart, &starts) || !chunk.Column(column::transfers::kDuration, &durations) ||
       !chunk.Column(column::transfers::kBytes, &bytes) || !chunk.Column(column::transfers::kWhat, &what) ||
@@ -194,7 +239,7 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
-  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4, unused5] = columns_;
+  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
   if (!chunk.Column(column::graph_runs::kCorrelation, &correlations) ||
       !chunk.Column(column::graph_runs::kStart, &starts) || !chunk.Column(column::graph_runs::kDuration, &durations) ||
       !chunk.Column(column::graph_runs::kFlags, &flags)) {
@@ -208,7 +253,7 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
+  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
       !chunk.Column(column::allocations::kMemory, &kinds)) {
@@ -291,10 +336,16 @@ void FileAnalysis::SpreadSampledOut(Weights* weights) const {
   std::erase_if(*weights, [](const auto& entry) { return entry.second.count == 0 && entry.second.ns == 0; });
 }
 
-void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under) {
+FileAnalysis::Weights FileAnalysis::InOrder(const WeightMap& weights) const {
+  Weights ordered(weights.begin(), weights.end());
+  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  SpreadSampledOut(&ordered);
+  return ordered;
+}
+
+void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
+                             NodeId idle_under) {
   FrameNames names(&definitions_, view, frames);
-  std::vector<NodeId> site_nodes(sites_.size());
-  std::vector<bool> site_done(sites_.size());
   std::vector<FrameId> leaf_frames(leaves_.size());
   for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
     switch (leaves_[leaf].kind) {
@@ -310,36 +361,40 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
     }
   }
   std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
-  const auto place_of = [&](CallSiteId site, NodeId below) {
-    bool unspliced = false;
-    const NodeId node = PlaceOf(site, &names, tree, below, &unspliced);
-    if (unspliced && !counted[site]) {
-      counted[site] = true;
-      totals_.unspliced += site_calls_[site];
-    }
-    return node;
-  };
-  // In a fixed order, so that equal input gives equal trees.
-  Weights weights(weights_.begin(), weights_.end());
-  std::sort(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  SpreadSampledOut(&weights);
-  for (const auto& [key, weight] : weights) {
-    const auto id = static_cast<CallSiteId>(key >> 32);
-    if (!site_done[id]) {
-      const CallSite& site = sites_[id];
-      if (site.captured_at == kUnknownSite) {
-        site_nodes[id] = place_of(id, under);
-      } else {
-        NodeId launch = place_of(site.launched_at, under);
-        if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
-          launch = tree->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
-        }
-        site_nodes[id] = place_of(site.captured_at, launch);
+  // Adds weights to `to`, with `leaf_frame(n)` on top of the site's place.
+  const auto add = [&](const Weights& weights, StackTree* to, NodeId below, auto&& leaf_frame) {
+    std::vector<NodeId> site_nodes(sites_.size());
+    std::vector<bool> site_done(sites_.size());
+    const auto place_of = [&](CallSiteId site, NodeId place) {
+      bool unspliced = false;
+      const NodeId node = PlaceOf(site, &names, to, place, &unspliced);
+      if (unspliced && !counted[site]) {
+        counted[site] = true;
+        totals_.unspliced += site_calls_[site];
       }
-      site_done[id] = true;
+      return node;
+    };
+    for (const auto& [key, weight] : weights) {
+      const auto id = static_cast<CallSiteId>(key >> 32);
+      if (!site_done[id]) {
+        const CallSite& site = sites_[id];
+        if (site.captured_at == kUnknownSite) {
+          site_nodes[id] = place_of(id, below);
+        } else {
+          NodeId launch = place_of(site.launched_at, below);
+          if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
+            launch = to->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
+          }
+          site_nodes[id] = place_of(site.captured_at, launch);
+        }
+        site_done[id] = true;
+      }
+      to->Add(to->Child(site_nodes[id], leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
     }
-    tree->Add(tree->Child(site_nodes[id], leaf_frames[static_cast<LeafId>(key)]), weight.ns, weight.count);
-  }
+  };
+  add(InOrder(weights_), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
+  add(InOrder(idle_weights_), idle, idle_under,
+      [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 
 }  // namespace migprof::analyze

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/frame_names.h"
 #include "libmigprof/analyze/graph_nodes.h"
+#include "libmigprof/analyze/idle_gaps.h"
 #include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
@@ -41,16 +42,25 @@ struct FileTotals {
 // because a function's name may be written after the calls it made. Not thread-safe.
 class FileAnalysis {
  public:
-  // Adds the busy intervals to `busy`, which must outlive it.
-  explicit FileAnalysis(IntervalUnion* busy) : busy_(busy) {}
+  // Adds the busy intervals to `busy`, which must outlive it, as those of file `number`. `begin_ns`: the first event of
+  // the process on the slice.
+  FileAnalysis(IntervalUnion* busy, uint16_t number, uint64_t begin_ns)
+      : busy_(busy), number_(number), begin_ns_(begin_ns) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
 
-  // Adds all stacks with their weights below node `under` of `tree`. Call once, after the last Take.
-  void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under);
+  // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
+  // work.
+  void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by);
+
+  // Adds all stacks with their weights below node `under` of `tree`, and the idle time they ended below `idle_under` of
+  // `idle`. Call once, after the last Take.
+  void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
+                 NodeId idle_under);
 
   const FileTotals& totals() const { return totals_; }
+  const IdleTimes& idle() const { return idle_; }
   const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
 
  private:
@@ -82,6 +92,7 @@ class FileAnalysis {
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
     LeafKind kind = LeafKind::kKernel;
+    uint32_t function = 0;  // of kernels: index of first_call_ns_
   };
   struct Weight {
     uint64_t ns = 0;
@@ -102,13 +113,18 @@ class FileAnalysis {
   LeafId InternLeaf(uint64_t id, LeafKind kind);
   void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                    uint64_t graph_node, Totals* totals);
-  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // by site << 32 | leaf, in order
+  using WeightMap = absl::flat_hash_map<uint64_t, Weight>;   // by site << 32 | leaf, or cause of idle time
+  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // the same in order
+  // In a fixed order, so that equal input gives equal trees, and with the stacks that stand for others.
+  Weights InOrder(const WeightMap& weights) const;
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(Weights* weights) const;
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
+  uint16_t number_;
+  uint64_t begin_ns_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
   GraphNodes graph_nodes_;
@@ -120,10 +136,15 @@ class FileAnalysis {
   std::vector<Leaf> leaves_;
   absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
   absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;
-  absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf
+  WeightMap weights_;
+  BlockingCalls blocking_calls_;
+  absl::flat_hash_map<uint64_t, uint32_t> functions_;  // kernel's name -> index of
+  std::vector<uint64_t> first_call_ns_{0};             // … the earliest call that launched it
+  IdleTimes idle_{};
+  WeightMap idle_weights_;
 
   // Columns of the chunk at hand, kept to spare the allocations.
-  std::vector<uint64_t> columns_[9];
+  std::vector<uint64_t> columns_[10];
 };
 
 }  // namespace migprof::analyze

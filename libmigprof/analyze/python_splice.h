@@ -14,6 +14,7 @@ enum class NativeRole : uint8_t {
   kOther,
   kInterpreter,  // the interpreter's own C code and what belongs to it: hidden where Python frames are known
   kEvaluation,   // one run of its evaluation loop, which executes one or more Python frames
+  kStackStart,   // where the stack of a greenlet begins: what lies outside is what other greenlets left there
 };
 
 // `function` as in the symbol table, `path` that of the binary.
@@ -43,8 +44,9 @@ struct Spliced {
   bool fits = true;  // there are as many runs of the evaluation loop among the native frames as among the Python ones
 };
 
+// Native frames outside of a greenlet's start are left out where the frames inside of it fit.
 // Each native frame of the evaluation loop stands for the Python frames up to the next entry. Where the two do not fit
-// (another greenlet's frames below, unwinding that ended early, functions without names), the Python frames are kept
+// (unwinding that ended early, functions without names), the Python frames are kept
 // together, inside a note, where the innermost evaluation is, or just outside of CUDA's frames.
 Spliced SplicePython(const SpliceInput& input);
 

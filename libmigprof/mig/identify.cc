@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/mig/identify.h"
 
+#include "libmigprof/mig/nvml_ask.h"
 #include "libmigprof/mig/profile_name.h"
 #include "libmigprof/mig/uuid.h"
 
@@ -14,13 +15,6 @@ int Attribute(const DriverApi& driver, int attribute, CuDevice device) {
     return 0;
   }
   return value;
-}
-
-std::string NvmlText(int (*query)(NvmlDevice, char*, uint32_t), NvmlDevice device, uint32_t size) {
-  std::string text(size, '\0');
-  if (query == nullptr || query(device, text.data(), size) != kNvmlSuccess) return "";
-  text.resize(text.find('\0') == std::string::npos ? size : text.find('\0'));
-  return text;
 }
 
 // Everything NVML says of the slice behind `device`, a MIG device handle.
@@ -39,13 +33,13 @@ void AddSlice(const NvmlApi& nvml, NvmlDevice device, SliceIdentity* identity) {
     identity->sm_count = attributes.multiprocessor_count;
     if (identity->memory_bytes == 0) identity->memory_bytes = attributes.memory_size_mib << 20;
   }
-  const DeviceName name = SplitDeviceName(NvmlText(nvml.device_get_name, device, kNvmlNameBufferBytes));
+  const DeviceName name = SplitDeviceName(AskText(nvml.device_get_name, device, kNvmlNameBufferBytes));
   if (identity->profile.empty()) identity->profile = name.profile;
   NvmlDevice gpu = nullptr;
   if (nvml.device_get_parent == nullptr || nvml.device_get_parent(device, &gpu) != kNvmlSuccess) return;
-  const std::string gpu_uuid = NvmlText(nvml.device_get_uuid, gpu, kNvmlUuidBufferBytes);
+  const std::string gpu_uuid = AskText(nvml.device_get_uuid, gpu, kNvmlUuidBufferBytes);
   if (!gpu_uuid.empty()) identity->gpu_uuid = gpu_uuid;
-  const std::string gpu_name = NvmlText(nvml.device_get_name, gpu, kNvmlNameBufferBytes);
+  const std::string gpu_name = AskText(nvml.device_get_name, gpu, kNvmlNameBufferBytes);
   if (!gpu_name.empty()) identity->gpu_name = gpu_name;
 }
 

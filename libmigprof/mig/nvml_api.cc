@@ -39,6 +39,34 @@ Error LoadNvml(NvmlApi* api) {
   Resolve(library, "nvmlDeviceGetUUID", &api->device_get_uuid);
   Resolve(library, "nvmlDeviceGetName", &api->device_get_name);
   Resolve(library, "nvmlDeviceGetAttributes_v2", &api->device_get_attributes);
+  Resolve(library, "nvmlSystemGetDriverVersion", &api->system_get_driver_version);
+  Resolve(library, "nvmlSystemGetCudaDriverVersion_v2", &api->system_get_cuda_driver_version);
+  Resolve(library, "nvmlDeviceGetCount_v2", &api->device_get_count);
+  Resolve(library, "nvmlDeviceGetHandleByIndex_v2", &api->device_get_handle_by_index);
+  Resolve(library, "nvmlDeviceGetPciInfo_v3", &api->device_get_pci_info);
+  Resolve(library, "nvmlDeviceGetCudaComputeCapability", &api->device_get_cuda_compute_capability);
+  Resolve(library, "nvmlDeviceGetNumGpuCores", &api->device_get_num_gpu_cores);
+  Resolve(library, "nvmlDeviceGetMemoryInfo", &api->device_get_memory_info);
+  Resolve(library, "nvmlDeviceGetMemoryInfo_v2", &api->device_get_memory_info_v2);
+  // Version 2 has the same records and is what drivers before 510 have.
+  Resolve(library, "nvmlDeviceGetComputeRunningProcesses_v3", &api->device_get_compute_running_processes);
+  if (api->device_get_compute_running_processes == nullptr) {
+    Resolve(library, "nvmlDeviceGetComputeRunningProcesses_v2", &api->device_get_compute_running_processes);
+  }
+  Resolve(library, "nvmlDeviceGetMPSComputeRunningProcesses_v3", &api->device_get_mps_compute_running_processes);
+  if (api->device_get_mps_compute_running_processes == nullptr) {
+    Resolve(library, "nvmlDeviceGetMPSComputeRunningProcesses_v2", &api->device_get_mps_compute_running_processes);
+  }
+  Resolve(library, "nvmlDeviceGetMigMode", &api->device_get_mig_mode);
+  Resolve(library, "nvmlDeviceGetMaxMigDeviceCount", &api->device_get_max_mig_device_count);
+  Resolve(library, "nvmlDeviceGetMigDeviceHandleByIndex", &api->device_get_mig_device_handle_by_index);
+  Resolve(library, "nvmlDeviceGetGpuInstanceProfileInfoV", &api->device_get_gpu_instance_profile_info);
+  Resolve(library, "nvmlDeviceGetGpuInstancePossiblePlacements_v2", &api->device_get_gpu_instance_possible_placements);
+  Resolve(library, "nvmlDeviceGetGpuInstances", &api->device_get_gpu_instances);
+  Resolve(library, "nvmlGpuInstanceGetInfo", &api->gpu_instance_get_info);
+  Resolve(library, "nvmlGpuInstanceGetComputeInstanceById", &api->gpu_instance_get_compute_instance_by_id);
+  Resolve(library, "nvmlComputeInstanceGetInfo_v2", &api->compute_instance_get_info);
+  Resolve(library, "simgpu_version", &api->simulator_version);
   if (api->init == nullptr || api->shutdown == nullptr) return {"libnvidia-ml.so.1 has no nvmlInit_v2", 0};
   return Error::None();
 }

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -65,26 +66,43 @@ ActivityBuffer* ActivityBuffers::TakeCompleted() noexcept {
   return oldest;
 }
 
+size_t ActivityBuffers::InStock() const noexcept {
+  return static_cast<size_t>(std::count_if(stock_.begin(), stock_.end(), [](const std::atomic<ActivityBuffer*>& cell) {
+    return cell.load(std::memory_order_relaxed) != nullptr;
+  }));
+}
+
+size_t ActivityBuffers::StockLevel(size_t in_stock) noexcept {
+  const size_t existing = existing_.load(std::memory_order_relaxed);
+  most_out_ = std::max(most_out_, existing - std::min(existing, in_stock));
+  return std::clamp(most_out_, kLeastStock, kStockSlots);
+}
+
+bool ActivityBuffers::Store(ActivityBuffer* buffer) noexcept {
+  for (std::atomic<ActivityBuffer*>& cell : stock_) {
+    ActivityBuffer* empty = nullptr;
+    if (cell.compare_exchange_strong(empty, buffer, std::memory_order_release, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
 void ActivityBuffers::Recycle(ActivityBuffer* buffer) noexcept {
   waiting_bytes_.fetch_sub(buffer->valid, std::memory_order_relaxed);
   std::memset(buffer->data(), 0, buffer->valid);  // CUPTI was told that buffers come zeroed
+  const size_t in_stock = InStock();
+  const size_t level = buffer->valid <= kLightBytes ? std::max(kKeptStock, StockLevel(in_stock)) : kKeptStock;
   buffer->valid = 0;
   buffer->next = nullptr;
-  for (std::atomic<ActivityBuffer*>& cell : stock_) {
-    ActivityBuffer* empty = nullptr;
-    if (cell.compare_exchange_strong(empty, buffer, std::memory_order_release, std::memory_order_relaxed)) return;
-  }
+  if (in_stock < level && Store(buffer)) return;
   munmap(buffer, buffer_bytes_);
   existing_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void ActivityBuffers::Restock() noexcept {
-  size_t in_stock = 0;
-  for (std::atomic<ActivityBuffer*>& cell : stock_) in_stock += cell.load(std::memory_order_relaxed) != nullptr;
-  for (; in_stock < kStockLevel; ++in_stock) {
+  size_t in_stock = InStock();
+  for (const size_t level = StockLevel(in_stock); in_stock < level; ++in_stock) {
     ActivityBuffer* buffer = Map();
-    if (buffer == nullptr) return;
-    Recycle(buffer);
+    if (buffer == nullptr || !Store(buffer)) return;  // never the latter: this thread alone fills cells
   }
 }
 

@@ -43,23 +43,34 @@ class ActivityBuffers {
   // Makes a drained buffer available again.
   void Recycle(ActivityBuffer* buffer) noexcept;
 
-  // Maps buffers until some are in stock, so that Take need not.
+  // Maps buffers until enough are in stock, so that Take need not: as many as CUPTI ever held, because a flush takes
+  // those of all threads at once, and each thread then asks for another.
   void Restock() noexcept;
+
+  // Buffers that are mapped.
+  size_t existing() const { return existing_.load(std::memory_order_relaxed); }
 
   // Requests that got no buffer; never reset.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr size_t kStockSlots = 16;
-  static constexpr size_t kStockLevel = 4;
+  static constexpr size_t kStockSlots = 128;
+  static constexpr size_t kLeastStock = 8;
+  // Beyond this many in stock, buffers with more than so much memory in them are given back to the system.
+  static constexpr size_t kKeptStock = 16;
+  static constexpr size_t kLightBytes = 64 * 1024;
 
   ActivityBuffer* Map() noexcept;
+  size_t InStock() const noexcept;
+  size_t StockLevel(size_t in_stock) noexcept;
+  bool Store(ActivityBuffer* buffer) noexcept;
 
   size_t buffer_bytes_ = 0;
   size_t most_ = 0;
   size_t most_waiting_bytes_ = 0;
   std::atomic<size_t> existing_{0};
   std::atomic<size_t> waiting_bytes_{0};
+  size_t most_out_ = 0;  // of stock at once; the drain thread's own
   std::atomic<uint64_t> refused_{0};
   // A few cells that are each taken or filled with one exchange: no list, so no ABA problem.
   std::array<std::atomic<ActivityBuffer*>, kStockSlots> stock_{};

@@ -62,7 +62,7 @@ NativeStack Flat(const uint64_t* frames, uint32_t depth, bool truncated) {
 }
 
 void CopyInnermost(const NativeStackState& state, uint64_t* to, uint32_t depth) {
-  for (uint32_t i = 0; i < depth; ++i) to[i] = state.frames[state.count - 1 - i].ip;
+  for (uint32_t i = 0; i < depth; ++i) to[i] = state.frames[state.count - i].ip;
 }
 
 // Whether libunwind sees the same stack as `stack`.
@@ -100,11 +100,19 @@ void NativeStack::CopyFrames(uint64_t* frames) const {
   if (flat != nullptr) {
     std::memcpy(frames, flat, depth * sizeof(uint64_t));
   } else {
-    for (uint32_t i = 0; i < depth; ++i) frames[i] = framed[depth - 1 - i].ip;
+    for (uint32_t i = 0; i < depth; ++i) frames[i] = framed[depth - i].ip;
   }
 }
 
 void PrepareNativeStacks() { PrepareUnwindInfo(); }
+
+void TakeOver(NativeStackState* state) noexcept {
+  state->reusable = false;
+#if defined(__x86_64__)
+  state->low = state->high = 0;
+  LearnBounds(state);
+#endif
+}
 
 __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth,
                                                          uint32_t check_every) noexcept {
@@ -124,7 +132,7 @@ __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state
     stack = Flat(state->flat, depth, depth == max_depth);
   } else if (result == WalkResult::kComplete && state->count <= max_depth) [[likely]] {
     stack.depth = state->count;
-    stack.hash = state->count != 0 ? NotZero(state->hashes[state->count - 1]) : 1;
+    stack.hash = NotZero(state->hashes[state->count]);
     stack.framed = state->frames;
   } else {
     const uint32_t depth = std::min(state->count, max_depth);

@@ -12,34 +12,44 @@ inline constexpr uint32_t kMaxNativeDepth = 512;
 
 // What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
 // slot, zeroed at first.
-struct NativeStackState {
+struct alignas(64) NativeStackState {
   // One frame as it was: the registers there, and where in memory the frame pointer came from. Addresses on the stack
   // are distances from its end, so that a frame takes 24 bytes: with cold caches their number is what a capture costs.
   struct Frame {
     uint64_t ip, bp;
-    uint32_t sp;       // distance of the stack pointer from `high`
-    uint32_t bp_slot;  // distance of the saved frame pointer; 0: it is that of the frame inside
+    uint64_t places;  // one word, because a copy made of words need not wait until they are in the cache
+
+    // Distance of the stack pointer from `high`.
+    uint32_t sp() const { return static_cast<uint32_t>(places); }
+    // Distance of the saved frame pointer; 0: it is that of the frame inside.
+    uint32_t bp_slot() const { return static_cast<uint32_t>(places >> 32); }
   };
 
-  Frame frames[kMaxNativeDepth];     // the last capture, outermost first
-  uint64_t hashes[kMaxNativeDepth];  // of the stack from its outermost frame to this one
-  // Distance of the memory that holds the stack pointer, for callers of frames that realign the stack; 0 for others.
-  uint32_t sp_slots[kMaxNativeDepth];
-  bool any_sp_slot = false;
-  uint32_t count = 0;       // of them; 0: nothing to build upon
-  bool reusable = false;    // they are a whole stack, found by the rules of
-  uint32_t generation = 0;  // this generation
-  bool bounds_known = false;
+  // First what every capture needs: one cache line.
   uint64_t low = 0, high = 0;  // of the thread's own stack
-  Frame walked[kMaxNativeDepth];
-  uint32_t walked_sp_slots[kMaxNativeDepth];
-  uint64_t flat[kMaxNativeDepth];
+  uint32_t count = 0;          // frames of the last capture; 0: nothing to build upon
+  uint32_t generation = 0;     // of the rules they were found by
+  bool reusable = false;       // they are a whole stack
+  bool bounds_known = false;
+  bool any_sp_slot = false;
   uint32_t until_check = 0;  // captures left before the next comparison
 
   // Read by the drain thread.
   std::atomic<uint64_t> by_libunwind{0};  // captures that took the slow way
   std::atomic<uint64_t> checked{0};       // captures compared with libunwind's
   std::atomic<uint64_t> different{0};     // of which were not equal
+
+  // The last capture, outermost first, from 1 on; 0 is the end of the stack, where nothing is.
+  Frame frames[kMaxNativeDepth + 1];
+  uint64_t hashes[kMaxNativeDepth + 1];  // of the stack from its outermost frame to this one
+  // Distance of the memory that holds the stack pointer, for callers of frames that realign the stack; 0 for others.
+  // Only where any_sp_slot.
+  uint32_t sp_slots[kMaxNativeDepth + 1];
+
+  // What the walk meets, innermost first.
+  Frame walked[kMaxNativeDepth];
+  uint32_t walked_sp_slots[kMaxNativeDepth];
+  uint64_t flat[kMaxNativeDepth];
 };
 
 struct NativeStack {
@@ -51,16 +61,19 @@ struct NativeStack {
   void CopyFrames(uint64_t* frames) const;
 
   const uint64_t* flat = nullptr;                   // innermost first, or null and
-  const NativeStackState::Frame* framed = nullptr;  // outermost first
+  const NativeStackState::Frame* framed = nullptr;  // outermost first, from 1 on
 };
 
 // Once per process, before the first capture, not on a launching thread.
 void PrepareNativeStacks();
 
+// The calling thread is the owner of `state` from now on: what it must ask the system, it asks here.
+void TakeOver(NativeStackState* state) noexcept;
+
 // Captures at most `max_depth` (1 to kMaxNativeDepth) frames of the calling thread, from this function's caller
-// outwards. Never in a signal handler that interrupted a capture. After a thread's first capture it makes no system
-// call, takes no lock and allocates nothing, but where it has to ask libunwind about code it has not seen before.
-// `check_every`: compare every so many captures with libunwind's; 0 never.
+// outwards. Never in a signal handler that interrupted a capture. After TakeOver, or else the first capture, it makes
+// no system call, takes no lock and allocates nothing, but where docs/injection-safety.md says so. `check_every`:
+// compare every so many captures with libunwind's; 0 never.
 NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth, uint32_t check_every = 0) noexcept;
 
 }  // namespace migprof::record

@@ -15,6 +15,11 @@ class PythonRuntime {
   // Looks for an interpreter among what is loaded, until one was found or cannot be used; the latter is said in one
   // line. Not on the hot path: the loader's lock is taken. One thread at a time.
   void Find(const ModuleMap& modules);
+  // Reads with `reader`, which is never freed, instead of looking for an interpreter. Before any thread captures.
+  void Use(const PythonReader* reader) noexcept {
+    settled_ = true;
+    reader_.store(reader, std::memory_order_release);
+  }
   // Says in one line that Distrust was called, once. Drain thread.
   void ReportDistrust();
 

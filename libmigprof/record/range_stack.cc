@@ -30,8 +30,9 @@ pthread_key_t ThreadEndKey(void (*release)(void*)) {
   return key;
 }
 
-void* Map(size_t bytes) {
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+void* Map() {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* const memory = mmap(nullptr, sizeof(RangeStack), PROT_READ | PROT_WRITE, kFlags, -1, 0);
   return memory != MAP_FAILED ? memory : nullptr;
 }
 
@@ -58,7 +59,7 @@ __attribute__((cold)) RangeStack* RangeStack::Acquire() noexcept {
   if (mine == nullptr) {
     if (count >= kMostStacks) return nullptr;
     const uint32_t number = g_stack_count.fetch_add(1, std::memory_order_acq_rel);
-    void* const memory = number < kMostStacks ? Map(sizeof(RangeStack)) : nullptr;
+    void* const memory = number < kMostStacks ? Map() : nullptr;
     if (memory == nullptr) return nullptr;
     mine = new (memory) RangeStack;
     mine->number_ = number;
@@ -174,24 +175,14 @@ uint64_t RangeStack::Top() noexcept {
 uint64_t RangeStack::overflowed() { return g_overflowed.load(std::memory_order_relaxed); }
 
 const RangeText* KeepRangeText(std::string_view text) noexcept {
-  static std::atomic<RangeText*> texts{nullptr};
-  static std::atomic<uint32_t> used{0};
-  RangeText* all = texts.load(std::memory_order_acquire);
-  if (all == nullptr) {
-    auto* const mapped = static_cast<RangeText*>(Map(kMostTexts * sizeof(RangeText)));
-    if (mapped == nullptr) return nullptr;
-    if (texts.compare_exchange_strong(all, mapped, std::memory_order_acq_rel)) {
-      all = mapped;
-    } else {
-      munmap(mapped, kMostTexts * sizeof(RangeText));
-    }
-  }
+  static constinit std::array<RangeText, kMostTexts> texts{};  // in .bss: costs what is touched
+  static constinit std::atomic<uint32_t> used{0};
   const uint32_t index = used.fetch_add(1, std::memory_order_relaxed);
   if (index >= kMostTexts) {
     used.store(kMostTexts, std::memory_order_relaxed);
     return nullptr;
   }
-  RangeText& kept = all[index];
+  RangeText& kept = texts[index];
   kept.length = static_cast<uint16_t>(std::min(text.size(), sizeof(kept.bytes)));
   std::memcpy(kept.bytes, text.data(), kept.length);
   return &kept;

@@ -78,7 +78,7 @@ class RangeStack {
   std::array<Range, kMostOpen> ranges_;
 };
 
-// Keeps a text for the life of the process. Null when there is no more room. Any thread.
+// Keeps a text for the life of the process. Null when there is no more room. Any thread; wait-free, no allocation.
 const RangeText* KeepRangeText(std::string_view text) noexcept;
 
 }  // namespace migprof::record

@@ -18,9 +18,22 @@ void RuleCache::StartGeneration() {
   generation_.store(next, std::memory_order_release);
 }
 
-__attribute__((noinline)) UnwindRule RuleCache::Learn(uint64_t pc, bool exact, uint32_t generation,
-                                                      Entry* entry) noexcept {
-  const UnwindRule rule = FindUnwindRule(pc, exact);
+__attribute__((noinline)) UnwindRule RuleCache::FindFarther(uint64_t key) noexcept {
+  size_t place = Home(key);
+  for (size_t probes = 0; probes < kMostProbes; ++probes, place = (place + 1) % kEntries) {
+    Entry& entry = entries_[place];
+    uint64_t found = entry.key.load(std::memory_order_relaxed);
+    if (found == 0 && entry.key.compare_exchange_strong(found, key, std::memory_order_relaxed)) found = key;
+    if (found != key) continue;
+    const uint64_t rule = entry.rule.load(std::memory_order_relaxed);
+    return IsOfGeneration(rule) ? UnwindRule::Unpack(rule) : Learn(key, &entry);
+  }
+  return Learn(key, nullptr);
+}
+
+__attribute__((noinline, cold)) UnwindRule RuleCache::Learn(uint64_t key, Entry* entry) noexcept {
+  const uint32_t generation = generation_.load(std::memory_order_relaxed);
+  const UnwindRule rule = FindUnwindRule(key & ~kExact, (key & kExact) != 0);
   if (entry != nullptr) entry->rule.store(rule.Pack(generation), std::memory_order_relaxed);
   return rule;
 }

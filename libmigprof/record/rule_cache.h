@@ -30,34 +30,31 @@ class RuleCache {
   static constexpr size_t kEntries = 1 << 16;
   static constexpr size_t kMostProbes = 16;  // then the rule is read every time
 
-  static uint64_t Key(uint64_t pc, bool exact) { return exact ? pc | uint64_t{1} << 63 : pc; }
-  UnwindRule Learn(uint64_t pc, bool exact, uint32_t generation, Entry* entry) noexcept;
+  static constexpr uint64_t kExact = uint64_t{1} << 63;
+  static uint64_t Key(uint64_t pc, bool exact) { return exact ? pc | kExact : pc; }
+  // Rules of neighbouring code are neighbours, so that what runs together shares pages and cache lines of this table.
+  static size_t Home(uint64_t key) { return (key >> 3 ^ key >> 19) % kEntries; }
+  bool IsOfGeneration(uint64_t rule) const {
+    return rule != 0 &&
+           UnwindRule::GenerationOf(rule) == generation_.load(std::memory_order_relaxed) % UnwindRule::kGenerations;
+  }
+  // Find, where the rule is not at the home of its key.
+  UnwindRule FindFarther(uint64_t key) noexcept;
+  UnwindRule Learn(uint64_t key, Entry* entry) noexcept;
 
-  std::atomic<uint32_t> generation_{0};
-  Entry entries_[kEntries];
+  alignas(64) std::atomic<uint32_t> generation_{0};
+  alignas(64) Entry entries_[kEntries];  // none lies in two cache lines
 };
 
+// Most rules are at home: the way there is all that is worth its place in the instruction cache.
 __attribute__((always_inline)) inline UnwindRule RuleCache::Find(uint64_t pc, bool exact) noexcept {
   const uint64_t key = Key(pc, exact);
-  const uint32_t generation = generation_.load(std::memory_order_relaxed);
-  size_t place = (key * 0x9e3779b97f4a7c15) >> 48;
-  static_assert(kEntries == size_t{1} << 16);
-  for (size_t probes = 0; probes < kMostProbes; ++probes, place = (place + 1) % kEntries) {
-    Entry& entry = entries_[place];
-    uint64_t found = entry.key.load(std::memory_order_relaxed);
-    if (found == key) [[likely]] {
-      const uint64_t rule = entry.rule.load(std::memory_order_relaxed);
-      if (rule != 0 && UnwindRule::GenerationOf(rule) == generation % UnwindRule::kGenerations) [[likely]] {
-        return UnwindRule::Unpack(rule);
-      }
-      return Learn(pc, exact, generation, &entry);
-    }
-    if (found == 0 && entry.key.compare_exchange_strong(found, key, std::memory_order_relaxed)) {
-      return Learn(pc, exact, generation, &entry);
-    }
-    if (found == key) return Learn(pc, exact, generation, &entry);
-  }
-  return Learn(pc, exact, generation, nullptr);
+  const Entry& entry = entries_[Home(key)];
+  const uint64_t rule = entry.rule.load(std::memory_order_relaxed);
+  const uint64_t found = entry.key.load(std::memory_order_relaxed);
+  if (found == key && IsOfGeneration(rule)) [[likely]]
+    return UnwindRule::Unpack(rule);
+  return FindFarther(key);
 }
 
 }  // namespace migprof::record

@@ -21,171 +21,201 @@ Load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
 }
 
-enum class Step { kCaller, kEnd, kBroken, kUnable };
+enum class Step { kCaller, kSignal, kEnd, kBroken, kUnable };
+
+// Where a walk is. Out of line it is passed by value only, so that it can live in registers.
+struct Place {
+  Registers at;
+  uint64_t sp_slot = 0;  // where at.sp was read from, if it was
+  uint64_t bp_slot = 0;  // where at.bp was read from, if it was
+  bool exact = false;    // at.ip is an instruction, not a return address
+  bool guessed = false;  // the frame was found without unwind information
+};
+
+struct Interrupted {
+  Step step;
+  Registers at;
+};
 
 class Walk {
  public:
-  Walk(NativeStackState* state, RuleCache* rules, Registers at)
-      : state_(state), rules_(rules), high_(state->high), low_(state->low), known_(state->count), at_(at) {}
+  Walk(NativeStackState* state, RuleCache* rules)
+      : state_(state), rules_(rules), high_(state->high), low_(state->low) {}
 
-  WalkResult Run();
+  WalkResult Run(Registers at) const;
 
  private:
   // Moves to the caller's frame.
-  Step ToCaller();
-  Step ToInterrupted();
+  Step ToCaller(Place* place) const;
+  Interrupted ToInterrupted(uint64_t sp) const;
   bool IsOnStack(uint64_t address) const {
     return address >= low_ && address <= high_ - sizeof(uint64_t) && address % sizeof(uint64_t) == 0;
   }
-  bool IsCallerStack(uint64_t cfa) const { return cfa > at_.sp && cfa < high_ && cfa % sizeof(uint64_t) == 0; }
   uint32_t Distance(uint64_t address) const { return static_cast<uint32_t>(high_ - address); }
 
-  bool IsAtKnownFrame();
-  // The outermost of the known frames that still hold, given that the innermost does.
-  uint32_t OutermostProven() const;
-  WalkResult Assemble(uint32_t kept, WalkResult result);
+  // The outermost of the known frames that still hold, given that `known` does.
+  uint32_t OutermostProven(uint32_t known) const;
 
   NativeStackState* const state_;
   RuleCache* const rules_;
   const uint64_t high_;
   const uint64_t low_;
-  uint32_t known_;  // frames of the last capture that may still be there: those outside of where the walk is
-  uint32_t walked_ = 0;
-  Registers at_;          // of the frame the walk is at
-  uint64_t sp_slot_ = 0;  // where at_.sp was read from, if it was
-  uint64_t bp_slot_ = 0;  // where at_.bp was read from, if it was
-  bool exact_ = false;    // at_.ip is an instruction, not a return address
-  bool guessed_ = false;  // the frame was found without unwind information
-  bool reusable_ = true;
 };
 
-bool Walk::IsAtKnownFrame() {
-  const Frame* const frames = state_->frames;
-  const uint32_t distance = Distance(at_.sp);
-  while (known_ > 0 && frames[known_ - 1].sp > distance) --known_;
-  if (known_ == 0 || exact_ || !reusable_) return false;
-  const Frame& known = frames[known_ - 1];
-  return known.sp == distance && known.ip == at_.ip && known.bp == at_.bp;
-}
-
-uint32_t Walk::OutermostProven() const {
+inline uint32_t Walk::OutermostProven(uint32_t known) const {
   const Frame* const frames = state_->frames;
   const bool any_sp_slot = state_->any_sp_slot;
-  uint32_t i = known_ - 1;
-  for (; i > 0; --i) {  // the branches are the same ones from capture to capture, and well predicted
+  uint32_t i = known;
+  for (; i > 1; --i) {  // the branches are the same ones from capture to capture, and well predicted
     const Frame& outer = frames[i - 1];
-    if (Load(high_ - outer.sp - sizeof(uint64_t)) != outer.ip) break;
-    if (outer.bp_slot != 0 && Load(high_ - outer.bp_slot) != outer.bp) break;
+    if (Load(high_ - outer.sp() - sizeof(uint64_t)) != outer.ip) break;
+    if (outer.bp_slot() != 0 && Load(high_ - outer.bp_slot()) != outer.bp) break;
     if (any_sp_slot) [[unlikely]] {
       const uint32_t slot = state_->sp_slots[i - 1];
-      if (slot != 0 && Load(high_ - slot) != high_ - outer.sp) break;
+      if (slot != 0 && Load(high_ - slot) != high_ - outer.sp()) break;
     }
   }
   return i;
 }
 
-WalkResult Walk::Run() {
-  const Frame* const frames = state_->frames;
+// The walked frames move to the known ones, of which `kept` stay. `sp_slots`: some walked frame has one.
+inline WalkResult Assemble(NativeStackState* state, uint32_t kept, uint32_t walked, bool sp_slots, bool reusable,
+                           WalkResult result) {
+  Frame* const frames = state->frames;
+  if (kept + walked > kMaxNativeDepth) [[unlikely]] {  // the outermost give way
+    const uint32_t excess = kept + walked - kMaxNativeDepth;
+    kept -= excess;
+    std::memmove(frames + 1, frames + 1 + excess, kept * sizeof(Frame));
+    result = WalkResult::kTooDeep;
+  }
+  if (state->any_sp_slot || sp_slots) [[unlikely]] {
+    if (!state->any_sp_slot) std::memset(state->sp_slots, 0, sizeof(state->sp_slots));
+    state->any_sp_slot = true;
+    for (uint32_t i = 0; i < walked; ++i) state->sp_slots[kept + walked - i] = state->walked_sp_slots[i];
+  }
+  uint64_t hash = state->hashes[kept];  // when not whole, nobody asks for it
+  uint32_t count = kept;
+  for (uint32_t i = walked; i > 0; --i) {
+    const Frame& from = state->walked[i - 1];
+    hash += FrameHash(from.ip, count++);
+    frames[count] = from;
+    state->hashes[count] = hash;
+  }
+  state->count = count;
+  state->reusable = result == WalkResult::kComplete && reusable;
+  return result;
+}
+
+inline WalkResult Walk::Run(Registers start) const {
+  NativeStackState* const state = state_;
+  const Frame* const frames = state->frames;
+  uint32_t known = state->count;  // frames of the last capture that may still be there: those outside of the walk
+  uint32_t walked = 0;
+  bool sp_slots = false;
+  bool reusable = true;
+  Place place{.at = start};
   for (;;) {
-    if (IsAtKnownFrame()) {
-      const uint32_t first = OutermostProven();
-      if (first == 0) return Assemble(known_, WalkResult::kComplete);
+    const uint32_t distance = Distance(place.at.sp);
+    // One step passes one or two of the known frames, and which cannot be predicted: so without branches, those.
+    known -= frames[known].sp() > distance ? 1 : 0;
+    known -= frames[known].sp() > distance ? 1 : 0;
+    while (frames[known].sp() > distance) [[unlikely]]-- known;
+    const Frame& same = frames[known];
+    if (((same.ip ^ place.at.ip) | (same.bp ^ place.at.bp) | (same.sp() ^ distance)) == 0) {
+      const uint32_t first = OutermostProven(known);
+      if (first == 1) [[likely]]
+        return Assemble(state, known, walked, sp_slots, true, WalkResult::kComplete);
       // The frames from `first` inwards hold; the one outside has changed. Go on from there.
-      if (walked_ + (known_ - first) > kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
-      for (; known_ > first; --known_) {
-        state_->walked[walked_] = frames[known_ - 1];
-        state_->walked_sp_slots[walked_++] = state_->sp_slots[known_ - 1];
+      if (walked + (known - first) >= kMaxNativeDepth) {
+        return Assemble(state, 0, walked, sp_slots, false, WalkResult::kTooDeep);
       }
-      at_ = {.sp = high_ - frames[first].sp, .ip = frames[first].ip, .bp = frames[first].bp};
+      for (; known >= first; --known) {
+        state->walked[walked] = frames[known];
+        state->walked_sp_slots[walked++] = state->any_sp_slot ? state->sp_slots[known] : 0;
+      }
+      sp_slots |= state->any_sp_slot;
+      place.at = {.sp = high_ - frames[first].sp(), .ip = frames[first].ip, .bp = frames[first].bp};
     } else {
-      if (walked_ == kMaxNativeDepth) return Assemble(0, WalkResult::kTooDeep);
-      const uint32_t bp_slot = bp_slot_ != 0 ? Distance(bp_slot_) : 0;
-      state_->walked[walked_] = {.ip = at_.ip, .bp = at_.bp, .sp = Distance(at_.sp), .bp_slot = bp_slot};
-      state_->walked_sp_slots[walked_++] = sp_slot_ != 0 ? Distance(sp_slot_) : 0;
+      if (walked == kMaxNativeDepth) [[unlikely]]
+        return Assemble(state, 0, walked, sp_slots, false, WalkResult::kTooDeep);
+      const uint64_t bp_slot = place.bp_slot != 0 ? Distance(place.bp_slot) : 0;
+      state->walked[walked] = {.ip = place.at.ip, .bp = place.at.bp, .places = distance | bp_slot << 32};
+      state->walked_sp_slots[walked++] = place.sp_slot != 0 ? Distance(place.sp_slot) : 0;
+      sp_slots |= place.sp_slot != 0;
     }
-    const Step step = ToCaller();
-    if (step == Step::kEnd) return Assemble(0, WalkResult::kComplete);
-    if (step == Step::kBroken) return Assemble(0, WalkResult::kBroken);
+    Step step = ToCaller(&place);
+    if (step == Step::kCaller) [[likely]]
+      continue;
+    if (step == Step::kSignal) {
+      const Interrupted interrupted = ToInterrupted(place.at.sp);
+      step = interrupted.step;
+      place = {.at = interrupted.at, .exact = true, .guessed = place.guessed};
+      // These registers were not taken from where a comparison would look: nothing known from here on, and all to be
+      // walked again the next time.
+      known = 0;
+      reusable = false;
+      if (step == Step::kCaller) continue;
+    }
+    if (step == Step::kEnd) return Assemble(state, 0, walked, sp_slots, reusable, WalkResult::kComplete);
+    if (step == Step::kBroken) return Assemble(state, 0, walked, sp_slots, false, WalkResult::kBroken);
     if (step == Step::kUnable) return WalkResult::kUnable;
   }
 }
 
-Step Walk::ToCaller() {
+inline Step Walk::ToCaller(Place* place) const {
   using Kind = UnwindRule::Kind;
-  const UnwindRule rule = rules_->Find(at_.ip, exact_);
+  const Registers at = place->at;
+  const UnwindRule rule = rules_->Find(at.ip, place->exact);
   uint64_t cfa = 0;
-  sp_slot_ = 0;
-  bp_slot_ = 0;
+  uint64_t sp_slot = 0;
+  uint64_t bp_slot = 0;
   if (rule.kind == Kind::kStandard) [[likely]] {
     if (rule.cfa == UnwindRule::Cfa::kStackPointer) {
-      cfa = at_.sp + rule.cfa_offset;
+      cfa = at.sp + rule.cfa_offset;
     } else if (rule.cfa == UnwindRule::Cfa::kFramePointer) {
-      cfa = at_.bp + rule.cfa_offset;
+      cfa = at.bp + rule.cfa_offset;
     } else {
-      sp_slot_ = at_.bp + rule.cfa_offset;
-      if (!IsOnStack(sp_slot_)) return Step::kBroken;
-      cfa = Load(sp_slot_);
+      sp_slot = at.bp + rule.cfa_offset;
+      if (!IsOnStack(sp_slot)) return Step::kBroken;
+      cfa = Load(sp_slot);
     }
     if (rule.rbp == UnwindRule::SavedRbp::kAtCfa) {
-      bp_slot_ = cfa + rule.rbp_offset;
+      bp_slot = cfa + rule.rbp_offset;
     } else if (rule.rbp == UnwindRule::SavedRbp::kAtFramePointer) {
-      bp_slot_ = at_.bp + rule.rbp_offset;
+      bp_slot = at.bp + rule.rbp_offset;
     }
-    guessed_ = false;
+    place->guessed = false;
   } else if (rule.kind == Kind::kEnd) {
     return Step::kEnd;
   } else if (rule.kind == Kind::kSignal) {
-    return ToInterrupted();
-  } else if (rule.kind == Kind::kFramePointer && !guessed_ && !exact_) {
+    return Step::kSignal;
+  } else if (rule.kind == Kind::kFramePointer && !place->guessed && !place->exact) {
     // libunwind does the same. Whether it was right shows at the next frame, which must be in known code.
-    cfa = at_.bp + 16;
-    bp_slot_ = at_.bp;
-    guessed_ = true;
+    cfa = at.bp + 16;
+    bp_slot = at.bp;
+    place->guessed = true;
   } else {
     return Step::kUnable;
   }
-  if (!IsCallerStack(cfa) || (bp_slot_ != 0 && !IsOnStack(bp_slot_))) {
-    return guessed_ ? Step::kUnable : Step::kBroken;
+  const bool is_caller_stack = cfa > at.sp && cfa < high_ && cfa % sizeof(uint64_t) == 0;
+  if (!is_caller_stack || (bp_slot != 0 && !IsOnStack(bp_slot))) [[unlikely]] {
+    return place->guessed ? Step::kUnable : Step::kBroken;
   }
-  at_.ip = Load(cfa - sizeof(uint64_t));
-  if (bp_slot_ != 0) at_.bp = Load(bp_slot_);
-  at_.sp = cfa;
-  exact_ = false;
-  return at_.ip != 0 ? Step::kCaller : Step::kEnd;
+  const uint64_t ip = Load(cfa - sizeof(uint64_t));
+  place->at = {.sp = cfa, .ip = ip, .bp = bp_slot != 0 ? Load(bp_slot) : at.bp};
+  place->sp_slot = sp_slot;
+  place->bp_slot = bp_slot;
+  place->exact = false;
+  return ip != 0 ? Step::kCaller : Step::kEnd;
 }
 
-Step Walk::ToInterrupted() {
+__attribute__((noinline, cold)) Interrupted Walk::ToInterrupted(uint64_t frame_sp) const {
   // The kernel put the interrupted registers into a ucontext_t above the trampoline's return address.
   constexpr uint64_t kBp = 120, kSp = 160, kIp = 168;
-  if (!IsOnStack(at_.sp + kIp)) return Step::kBroken;
-  const uint64_t sp = Load(at_.sp + kSp);
-  if (sp <= at_.sp || !IsOnStack(sp)) return Step::kUnable;  // the handler has a stack of its own
-  at_ = {.sp = sp, .ip = Load(at_.sp + kIp), .bp = Load(at_.sp + kBp)};
-  exact_ = true;
-  reusable_ = false;  // these registers were not taken from where a comparison would look
-  return Step::kCaller;
-}
-
-WalkResult Walk::Assemble(uint32_t kept, WalkResult result) {
-  Frame* const frames = state_->frames;
-  if (kept + walked_ > kMaxNativeDepth) {  // the outermost give way
-    const uint32_t excess = kept + walked_ - kMaxNativeDepth;
-    kept -= excess;
-    std::memmove(frames, frames + excess, kept * sizeof(Frame));
-    result = WalkResult::kTooDeep;
-  }
-  const bool whole = result == WalkResult::kComplete;
-  uint64_t hash = kept != 0 ? state_->hashes[kept - 1] : 0;  // when not whole, nobody asks for it
-  uint32_t count = kept;
-  for (uint32_t i = walked_; i > 0; --i, ++count) {
-    frames[count] = state_->walked[i - 1];
-    state_->sp_slots[count] = state_->walked_sp_slots[i - 1];
-    state_->any_sp_slot |= state_->sp_slots[count] != 0;
-    state_->hashes[count] = hash += FrameHash(frames[count].ip, count);
-  }
-  state_->count = count;
-  state_->reusable = whole && reusable_;
-  return result;
+  if (!IsOnStack(frame_sp + kIp)) return {Step::kBroken, {}};
+  const uint64_t sp = Load(frame_sp + kSp);
+  if (sp <= frame_sp || !IsOnStack(sp)) return {Step::kUnable, {}};  // the handler has a stack of its own
+  return {Step::kCaller, {.sp = sp, .ip = Load(frame_sp + kIp), .bp = Load(frame_sp + kBp)}};
 }
 
 }  // namespace
@@ -197,10 +227,12 @@ WalkResult WalkStack(NativeStackState* state, Registers at) noexcept {
   if (!state->reusable || state->generation != generation) [[unlikely]] {
     state->generation = generation;
     state->count = 0;
+    state->frames[0] = {};
+    state->hashes[0] = 0;
     state->any_sp_slot = false;
   }
   state->reusable = false;
-  return Walk(state, &rules, at).Run();
+  return Walk(state, &rules).Run(at);
 }
 
 }  // namespace migprof::record

@@ -60,8 +60,7 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
   mine->system_thread_id = static_cast<uint32_t>(syscall(SYS_gettid));
   mine->open_correlation = 0;
   mine->sent_stacks.Clear();
-  mine->native_stack.reusable = false;  // it is of the owner before
-  mine->native_stack.bounds_known = false;
+  TakeOver(&mine->native_stack);
   mine->sent_python_stacks.Clear();
   mine->sent_ranges.Clear();
   // The drain thread reads owner and id after it has seen the first record, which is committed with release after this.

@@ -24,4 +24,7 @@ extern const std::string_view kReportScript;
 // summary.schema.json.
 extern const std::string_view kSummarySchema;
 
+// slices.schema.json.
+extern const std::string_view kSlicesSchema;
+
 }  // namespace migprof::render

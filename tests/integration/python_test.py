@@ -9,59 +9,13 @@ import unittest
 
 import harness
 import pythons
+from python_run import LAUNCHES, THREADS, PythonRun, expected
 
-WORKLOAD = str(harness.SOURCE / "examples" / "workloads" / "python_launches.py")
 # "function (file.py:12)", as folded output has it, is a Python frame.
 PYTHON_FRAME = re.compile(r"(?s)(.+) \((.+):(\d+)\)")
 UNKNOWN = "migprof: no Python frames: this migprof does not know the inside of "
 # Native frames that belong between the Python frames of the workload, whatever the interpreter.
 NOT_THE_INTERPRETERS = re.compile(r"qsort|msort|libc\.so|start_thread|clone|cuLaunchKernel|\[unknown launch\]|raise|__restore_rt|kill")
-
-
-class PythonRun(harness.Run):
-    """One run of the workload; what it logged, and what was recorded."""
-
-    def __init__(self, test, python, *routes, **environment):
-        super().__init__(test)
-        self.python = python
-        environment.setdefault("MIGPROF_MAX_DEPTH", "512")
-        self.result = self.run(python.path, WORKLOAD, *routes, **environment)
-        (path,) = self.trace_files()
-        self.dump = harness.Dump(path)
-        shapes = {shape["id"]: shape for shape in self.dump.records["kernel_shape"]}
-        calls = {call["correlation"]: call for call in self.dump.records["call"]}
-        # The width of the grid is the number of the launch.
-        self.recorded = {}
-        for kernel in self.dump.records["kernel"]:
-            launch = shapes[kernel["shape"]]["grid_x"]
-            assert launch not in self.recorded
-            if kernel["correlation"] in calls:
-                self.recorded[launch] = calls[kernel["correlation"]]
-
-    def python_stack(self, node):
-        """[(function, file, line, is_entry)], outermost first."""
-        nodes = {n["id"]: n for n in self.dump.records["python_stack_node"]}
-        frames = {f["id"]: f for f in self.dump.records["python_frame"]}
-        codes = {c["id"]: c for c in self.dump.records["python_code"]}
-        stack = []
-        while node:
-            frame = frames[nodes[node]["frame"]]
-            code = codes[frame["code"]]
-            stack.append((unescape(code["name"]), unescape(code["file"]), frame["line"], frame["flags"] & 1))
-            node = nodes[node]["parent"]
-        return stack[::-1]
-
-
-def unescape(text):
-    """The bytes behind C's escapes, as text."""
-    raw = re.sub(rb"\\(x[0-9a-f]{2}|.)", lambda m: bytes([int(m[1][1:], 16)]) if m[1][:1] == b"x" else
-                 {b"n": b"\n", b"t": b"\t", b"r": b"\r"}.get(m[1], m[1]), text.encode())
-    return raw.decode()
-
-
-def expected(call):
-    """[(function, file, line)] of a logged call: qualified names where the version has them."""
-    return [(qualified or name, file, line) for file, line, name, qualified in call["stack"]]
 
 
 @unittest.skipIf(harness.SANITIZED, "a library built with a sanitizer cannot be loaded into an interpreter that was not")
@@ -97,15 +51,20 @@ class PythonStacks(unittest.TestCase):
         self.assertEqual(shown, wanted)
 
     def test_every_route_to_a_launch_on_every_interpreter(self):
-        compared = {}
+        compared, without = {}, []
         for python in pythons.known_pythons():
             with self.subTest(python=python):
-                run = PythonRun(self, python)
-                compared[python] = self.check_recorded(run)
-                self.check_shown(run)
-                self.assertNotIn("migprof", run.result.stderr)
+                compared[python] = 0
+                for workload in (LAUNCHES, THREADS):
+                    run = PythonRun(self, python, workload)
+                    compared[python] += self.check_recorded(run)
+                    self.check_shown(run)
+                    self.assertNotIn("migprof", run.result.stderr)
+                without += [python] * ("no greenlet" in run.result.stdout)
         for python, count in compared.items():
             print(f"{count} stacks equal extract_stack() on {python}")
+        if without:
+            print("NO GREENLETS TESTED, the package is not installed:", *without, sep="\n  ")
         if not compared:
             self.skipTest("no CPython that migprof knows")
 
@@ -114,7 +73,7 @@ class PythonStacks(unittest.TestCase):
             if python.known or python.version < (3, 6):
                 continue
             with self.subTest(python=python):
-                run = PythonRun(self, python, "method", "thread")
+                run = PythonRun(self, python, LAUNCHES, "method", "generator")
                 self.assertEqual(run.result.stderr.count(UNKNOWN), 1, run.result.stderr)
                 self.assertEqual(run.dump.records["python_stack_node"], [])
                 self.assertTrue(all(call["flags"] == 0 for call in run.recorded.values()))
@@ -122,14 +81,14 @@ class PythonStacks(unittest.TestCase):
     def test_switched_off(self):
         for python in pythons.known_pythons()[-1:]:
             for switch in ("MIGPROF_PYTHON", "MIGPROF_STACKS"):
-                run = PythonRun(self, python, "function", **{switch: "off"})
+                run = PythonRun(self, python, LAUNCHES, "function", **{switch: "off"})
                 self.assertEqual(run.dump.records["python_stack_node"], [])
                 self.assertTrue(all(call["python_stack_node"] == 0 for call in run.recorded.values()))
 
     def test_interpreter_frames_are_shown_on_request(self):
         for python in pythons.known_pythons():
             with self.subTest(python=python):
-                run = PythonRun(self, python, "callback_from_c")
+                run = PythonRun(self, python, LAUNCHES, "callback_from_c")
                 run.merge("--format", "folded")
                 self.assertNotIn("_PyEval_EvalFrameDefault", (run.report / "folded.txt").read_text())
                 run.merge("--format", "folded", "--show-interpreter", "--no-inline")
@@ -142,7 +101,7 @@ class PythonStacks(unittest.TestCase):
     def test_deep_stacks_lose_their_outermost_frames_and_say_so(self):
         for python in pythons.known_pythons():
             with self.subTest(python=python):
-                run = PythonRun(self, python, "recursion", MIGPROF_MAX_DEPTH="40")
+                run = PythonRun(self, python, LAUNCHES, "recursion", MIGPROF_MAX_DEPTH="40")
                 whole = 0
                 for call in run.logged_calls():
                     record = run.recorded[call["launch"]]
@@ -166,7 +125,7 @@ class PythonStacks(unittest.TestCase):
                 if result.stdout.strip() != "True":
                     continue
                 run = harness.Run(self)
-                run.run(python.path, "-X", "perf", WORKLOAD, "recursion", "callback_from_c")
+                run.run(python.path, "-X", "perf", LAUNCHES, "recursion", "callback_from_c")
                 run.merge("--format", "folded,json")
                 calls = run.logged_calls()
                 self.assertEqual(run.summary()["slices"][0]["health"]["unspliced"], 0)
@@ -178,7 +137,7 @@ class PythonStacks(unittest.TestCase):
         """Line tables of tens of kilobytes through a ring of 64 KB."""
         for python in pythons.known_pythons():
             with self.subTest(python=python):
-                run = PythonRun(self, python, "short_lived_code", "long_code", "recursion", MIGPROF_RING_KB="64")
+                run = PythonRun(self, python, LAUNCHES, "short_lived_code", "long_code", "recursion", MIGPROF_RING_KB="64")
                 lost = 0
                 for call in run.logged_calls():
                     record = run.recorded.get(call["launch"])

@@ -5,11 +5,16 @@
 #include <cuda.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/simgpu/child_process.h"
 #include "tests/simgpu/gpu_program.h"
@@ -266,6 +271,118 @@ TEST(Nvml, InstancesAndProfiles) {
     EXPECT_EQ(nvml("nvmlComputeInstanceGetInfo_v2", compute, &compute_info), NVML_SUCCESS);
     EXPECT_EQ(compute_info.gpuInstance, instances[0]);
     EXPECT_EQ(nvml("nvmlGpuInstanceGetComputeInstanceById", instances[0], 5u, &compute), NVML_ERROR_NOT_FOUND);
+  });
+}
+
+TEST(Nvml, LargestProfileIsKnownWithoutInstancesOfIt) {
+  WithNvml({Topology("shared-gi")}, [](const Nvml& nvml) {
+    nvmlGpuInstanceProfileInfo_v2_t profile = {};
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceProfileInfoV", nvml.Gpu(0), 4u, &profile),
+              NVML_ERROR_ARGUMENT_VERSION_MISMATCH);
+    profile.version = kNvmlGpuInstanceProfileInfoV2;
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceProfileInfoV", nvml.Gpu(0), 4u, &profile), NVML_SUCCESS);
+    EXPECT_EQ(profile.sliceCount, 7u);
+    EXPECT_EQ(profile.multiprocessorCount, 98u) << "MIG cannot use all 108";
+    EXPECT_EQ(profile.instanceCount, 0u);
+    EXPECT_STREQ(profile.name, "MIG 7g.80gb");
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceProfileInfoV", nvml.Gpu(0), 1u, &profile), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceProfileInfoV", nvml.Gpu(0), 0x12u, &profile), NVML_ERROR_INVALID_ARGUMENT);
+  });
+}
+
+TEST(Nvml, PossiblePlacementsAreThosePublished) {
+  const auto starts = [](const Nvml& nvml, unsigned profile_id) {
+    unsigned count = 0;
+    const auto* const kAsk = "nvmlDeviceGetGpuInstancePossiblePlacements_v2";
+    EXPECT_EQ(nvml(kAsk, nvml.Gpu(0), profile_id, static_cast<nvmlGpuInstancePlacement_t*>(nullptr), &count),
+              NVML_SUCCESS);
+    std::vector<nvmlGpuInstancePlacement_t> placements(count);
+    EXPECT_EQ(nvml(kAsk, nvml.Gpu(0), profile_id, placements.data(), &count), NVML_SUCCESS);
+    std::vector<unsigned> result;
+    for (const nvmlGpuInstancePlacement_t& placement : placements) result.push_back(placement.start);
+    return result;
+  };
+  WithNvml({}, [&](const Nvml& nvml) {
+    EXPECT_EQ(starts(nvml, 19), (std::vector<unsigned>{0, 1, 2, 3, 4, 5, 6})) << "1g.10gb";
+    EXPECT_EQ(starts(nvml, 14), (std::vector<unsigned>{0, 2, 4})) << "2g.20gb";
+    EXPECT_EQ(starts(nvml, 5), (std::vector<unsigned>{0})) << "4g.40gb";
+    EXPECT_EQ(starts(nvml, 0), (std::vector<unsigned>{0})) << "7g.80gb";
+  });
+}
+
+TEST(Nvml, CoresAreToldOutsideMigModeOnly) {
+  WithNvml({Topology("two-gpus")}, [](const Nvml& nvml) {
+    unsigned cores = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetNumGpuCores", nvml.Gpu(1), &cores), NVML_SUCCESS);
+    EXPECT_EQ(cores, 132u * 128);
+    EXPECT_EQ(nvml("nvmlDeviceGetNumGpuCores", nvml.Gpu(0), &cores), NVML_ERROR_NOT_SUPPORTED);
+  });
+}
+
+TEST(Nvml, SaysThatItIsSimulated) {
+  InChild([] {
+    EXPECT_TRUE(Nvml().Has("simgpu_version"));
+    EXPECT_TRUE(Nvml(LibraryFolder() + "/nvml-450").Has("simgpu_version"));
+  });
+}
+
+// While it lives, and not after it was killed.
+TEST(Nvml, OtherProcessesAreSeenOnTheBoard) {
+  char folder[] = "/tmp/simgpu-board-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  WithNvml({{"SIMGPU_PROCESSES", folder}}, [](const Nvml& nvml) {
+    int ready[2];
+    ASSERT_EQ(pipe(ready), 0);
+    const pid_t other = fork();
+    if (other == 0) {
+      const GpuProgram gpu;
+      gpu.Allocate(size_t{1} << 20);
+      if (write(ready[1], "x", 1) != 1) _exit(1);
+      for (;;) pause();
+    }
+    char byte;
+    ASSERT_EQ(read(ready[0], &byte, 1), 1);
+    std::vector<nvmlProcessInfo_v2_t> processes(4);
+    const auto list = [&](const char* function, nvmlDevice_t device) {
+      unsigned count = 4;
+      EXPECT_EQ(nvml(function, device, &count, processes.data()), NVML_SUCCESS);
+      return count;
+    };
+    const auto* const kCompute = "nvmlDeviceGetComputeRunningProcesses_v3";
+    EXPECT_EQ(list(kCompute, nvml.Mig(0, 0)) + list(kCompute, nvml.Mig(0, 1)) + list(kCompute, nvml.Mig(0, 2)), 1u);
+    EXPECT_EQ(list("nvmlDeviceGetMPSComputeRunningProcesses_v3", nvml.Gpu(0)), 0u);
+    EXPECT_EQ(list(kCompute, nvml.Gpu(0)), 1u) << "a privileged caller sees those of all slices";
+    EXPECT_EQ(processes[0].pid, static_cast<unsigned>(other));
+    EXPECT_NE(processes[0].gpuInstanceId, kNvmlNoInstance);
+    EXPECT_GE(processes[0].usedGpuMemory, 1u << 20);
+    {
+      const GpuProgram own;
+      EXPECT_EQ(list(kCompute, nvml.Gpu(0)), 2u);
+      EXPECT_EQ(list(kCompute, nvml.Gpu(0)), 2u);
+      kill(other, SIGKILL);
+      EXPECT_EQ(waitpid(other, nullptr, 0), other);
+      EXPECT_EQ(list(kCompute, nvml.Gpu(0)), 1u);
+      EXPECT_EQ(processes[0].pid, static_cast<unsigned>(getpid()));
+    }
+  });
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Nvml, ContainerSeesItsSliceOnly) {
+  const simgpu::test::Environment environment = {{"SIMGPU_VISIBLE_DEVICES", "MIG-b260b2f2-48cd-5e86-9b8b-88f4fb54f6c8"},
+                                                 Topology("two-gpus")};
+  WithNvml(environment, [](const Nvml& nvml) {
+    unsigned count = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), NVML_SUCCESS);
+    EXPECT_EQ(count, 1u);
+    EXPECT_NE(nvml.Mig(0, 0), nullptr);
+    EXPECT_EQ(nvml.Mig(0, 1), nullptr);
+    nvmlGpuInstance_t instance = nullptr;
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceById", nvml.Gpu(0), 3u, &instance), NVML_ERROR_NO_PERMISSION);
+    EXPECT_CUDA(cuInit(0));
+    int devices = 0;
+    EXPECT_CUDA(cuDeviceGetCount(&devices));
+    EXPECT_EQ(devices, 1) << "CUDA agrees";
   });
 }
 

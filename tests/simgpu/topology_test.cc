@@ -149,5 +149,30 @@ TEST(VisibleDevices, BeforeDriver570_OneComputeInstanceAndNothingElse) {
   EXPECT_EQ(Names(VisibleDevices(topology, "6")), (std::vector<std::string>{"NVIDIA H200"}));
 }
 
+TEST(Restrict, LeavesWhatAContainerWasGiven) {
+  simgpu::Topology topology = Read("two-gpus");
+  const std::string slice = AllDevices(topology)[2].uuid_text();
+  const std::string gpu = FormatUuid("GPU-", topology.gpus[1].uuid);
+  EXPECT_FALSE(topology.restricted);
+  Restrict(slice, &topology);
+  EXPECT_TRUE(topology.restricted);
+  ASSERT_EQ(AllDevices(topology).size(), 1u);
+  EXPECT_EQ(AllDevices(topology)[0].uuid_text(), slice);
+  ASSERT_EQ(topology.gpus.size(), 1u) << "the GPU around it is seen as well, the other one is not";
+
+  topology = Read("two-gpus");
+  Restrict(gpu + ", " + slice, &topology);
+  EXPECT_EQ(topology.gpus.size(), 2u);
+  EXPECT_EQ(AllDevices(topology).size(), 2u);
+
+  topology = Read("two-gpus");
+  Restrict(FormatUuid("GPU-", topology.gpus[0].uuid), &topology);
+  EXPECT_EQ(AllDevices(topology).size(), 6u) << "a GPU comes with all of its slices";
+
+  topology = Read("two-gpus");
+  Restrict("void", &topology);
+  EXPECT_TRUE(topology.gpus.empty());
+}
+
 }  // namespace
 }  // namespace simgpu::test

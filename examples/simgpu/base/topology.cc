@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/complain.h"
+#include "base/visible_devices.h"
 
 namespace simgpu {
 namespace {
@@ -37,6 +38,9 @@ const Topology* Load() {
   if (!ReadTopology(file, topology.get(), &problem)) {
     Complain("topology %s: %s", file.c_str(), problem.c_str());
     return nullptr;
+  }
+  if (const char* devices = std::getenv("SIMGPU_VISIBLE_DEVICES"); devices != nullptr && *devices != '\0') {
+    Restrict(devices, topology.get());
   }
   if (const char* rules_file = std::getenv("SIMGPU_KERNELS"); rules_file != nullptr && *rules_file != '\0') {
     std::vector<KernelRule> rules;

@@ -60,6 +60,10 @@ struct Gpu {
   uint64_t memory_bytes_per_us = 0;
   uint64_t pcie_bytes_per_us = 0;
   bool mig = false;
+  bool mig_pending = false;  // the mode after the next reset
+  bool mig_capable = true;
+  uint32_t mig_slices = 7;             // compute slices of the largest profile
+  uint32_t mig_sm_count = 0;           // SMs of the largest profile
   std::vector<GpuInstance> instances;  // empty unless `mig`
 };
 
@@ -89,6 +93,7 @@ struct Topology {
   uint32_t driver_branch = 0;  // 580
   uint32_t cuda_version = 0;   // 13000
   std::vector<Gpu> gpus;
+  bool restricted = false;  // SIMGPU_VISIBLE_DEVICES left only a part of it
   TimeModel model;
 };
 

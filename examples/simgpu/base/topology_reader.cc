@@ -85,9 +85,26 @@ GpuInstance ReadGpuInstance(const json& object) {
 }
 
 Gpu ReadGpu(const json& object) {
-  CheckKeys(object, {"name", "uuid", "pci", "compute_capability", "sm_count", "copy_engines", "memory_mib",
-                     "memory_slices", "memory_gb_per_s", "memory_bus_bits", "l2_mib", "clock_mhz", "memory_clock_mhz",
-                     "pcie_gb_per_s", "mig", "gpu_instances"});
+  CheckKeys(object, {"name",
+                     "uuid",
+                     "pci",
+                     "compute_capability",
+                     "sm_count",
+                     "copy_engines",
+                     "memory_mib",
+                     "memory_slices",
+                     "memory_gb_per_s",
+                     "memory_bus_bits",
+                     "l2_mib",
+                     "clock_mhz",
+                     "memory_clock_mhz",
+                     "pcie_gb_per_s",
+                     "mig",
+                     "mig_pending",
+                     "mig_capable",
+                     "mig_slices",
+                     "mig_sm_count",
+                     "gpu_instances"});
   Gpu gpu;
   gpu.name = Required<std::string>(object, "name");
   gpu.uuid = RequiredUuid(object, "GPU-");
@@ -107,6 +124,11 @@ Gpu ReadGpu(const json& object) {
   gpu.clock_khz = object.value("clock_mhz", 1980u) * 1000;
   gpu.memory_clock_khz = object.value("memory_clock_mhz", 2619u) * 1000;
   gpu.mig = object.value("mig", false);
+  gpu.mig_pending = object.value("mig_pending", gpu.mig);
+  gpu.mig_capable = object.value("mig_capable", true);
+  gpu.mig_slices = object.value("mig_slices", 7u);
+  gpu.mig_sm_count = object.value("mig_sm_count", gpu.sm_count);
+  if (!gpu.mig_capable && (gpu.mig || gpu.mig_pending)) Fail("\"mig\" needs \"mig_capable\": true");
   if (gpu.memory_bytes_per_us == 0 || gpu.pcie_bytes_per_us == 0) Fail("a bandwidth of 0");
   for (const json& instance : object.value("gpu_instances", json::array())) {
     gpu.instances.push_back(ReadGpuInstance(instance));

@@ -126,6 +126,24 @@ std::vector<DeviceRef> AllDevices(const Topology& topology) {
   return devices;
 }
 
+void Restrict(const std::string& devices, Topology* topology) {
+  const std::vector<std::string> given = SplitAtCommas(Lower(devices));
+  const auto is_given = [&](const std::string& uuid) {
+    return std::find(given.begin(), given.end(), Lower(uuid)) != given.end();
+  };
+  for (Gpu& gpu : topology->gpus) {
+    if (is_given(FormatUuid("GPU-", gpu.uuid))) continue;
+    for (GpuInstance& instance : gpu.instances) {
+      std::erase_if(instance.compute_instances,
+                    [&](const ComputeInstance& compute) { return !is_given(FormatUuid("MIG-", compute.uuid)); });
+    }
+    std::erase_if(gpu.instances, [](const GpuInstance& instance) { return instance.compute_instances.empty(); });
+  }
+  std::erase_if(topology->gpus,
+                [&](const Gpu& gpu) { return !is_given(FormatUuid("GPU-", gpu.uuid)) && gpu.instances.empty(); });
+  topology->restricted = true;
+}
+
 std::vector<DeviceRef> VisibleDevices(const Topology& topology, const std::optional<std::string>& selection) {
   std::vector<DeviceRef> devices = selection ? Select(topology, *selection) : DefaultDevices(topology);
   if (topology.driver_branch < kFirstBranchWithSeveralInstances) {

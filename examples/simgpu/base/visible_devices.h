@@ -27,4 +27,8 @@ std::vector<DeviceRef> AllDevices(const Topology& topology);
 //   all its GPU instances. An entry that names nothing, or names a device again, ends the list.
 std::vector<DeviceRef> VisibleDevices(const Topology& topology, const std::optional<std::string>& selection);
 
+// What a container would see that was given these devices, a comma list of "MIG-<uuid>" and "GPU-<uuid>": nothing else
+// is left in `topology`.
+void Restrict(const std::string& devices, Topology* topology);
+
 }  // namespace simgpu

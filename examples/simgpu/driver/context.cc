@@ -50,6 +50,7 @@ Context* FindContext(CUcontext handle) { return HandlePool<Context>::Find(handle
 Context* CreateContext(Device* device, unsigned flags, unsigned api_version) {
   Context* const context = HandlePool<Context>::New(device, flags, api_version);
   context->legacy_stream = CreateDefaultStream(context, LaneKind::kLegacy);
+  if (device->posted != nullptr) device->posted->contexts.fetch_add(1);
   const std::lock_guard lock(Contexts().mutex);
   Contexts().contexts.push_back(context);
   return context;
@@ -71,6 +72,7 @@ void DestroyContext(Context* context) {
   for (Module* const module : std::set<Module*>(context->modules)) UnloadModule(module);
   for (Stream* const stream : std::set<Stream*>(context->streams)) DestroyStream(stream);
   ReleaseContextMemory(context);
+  if (PostedUse* const posted = context->device->posted) posted->contexts.fetch_sub(1);
   {
     const std::lock_guard lock(Contexts().mutex);
     std::erase(Contexts().contexts, context);

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/process_board.h"
 #include "base/topology.h"
 #include "driver/memory_arena.h"
 
@@ -39,6 +40,7 @@ struct Device {
   const std::string slice;  // "MIG-…" or "GPU-…": how the ledger calls it
   const Limits limits;
   MemoryArena arena;
+  PostedUse* posted = nullptr;  // what other processes see; null when there is no board
 
   // Guards the three that follow. Held while a profiler is told of the context, whose callback may ask for it again.
   std::recursive_mutex primary_mutex;

@@ -74,22 +74,37 @@ Ledger* Ledger::ForProcess() {
   return ledger;
 }
 
-void Ledger::Append(std::string_view slice, const Work& work) {
-  const std::lock_guard lock(mutex_);
+void Ledger::StartLine(std::string_view slice, std::string_view kind, std::string_view name) {
   line_.clear();
   line_ += "{\"slice\":";
   AppendString(&line_, slice);
   AppendMember(&line_, "pid", static_cast<uint64_t>(getpid()));
   line_ += ",\"kind\":\"";
-  line_ += KindName(work.kind);
+  line_ += kind;
   line_ += "\",\"name\":";
-  AppendString(&line_, work.name);
+  AppendString(&line_, name);
+}
+
+void Ledger::Append(std::string_view slice, const Work& work) {
+  const std::lock_guard lock(mutex_);
+  StartLine(slice, KindName(work.kind), work.name);
   AppendMember(&line_, "start_ns", work.start_ns);
   AppendMember(&line_, "end_ns", work.end_ns);
   AppendMember(&line_, "correlation_id", work.correlation_id);
   AppendMember(&line_, "stream", work.stream_id);
   AppendMember(&line_, "bytes", work.bytes);
   AppendMember(&line_, "graph_node_id", work.graph_node_id);
+  line_ += '}';
+  WriteLine(line_);
+}
+
+void Ledger::AppendCall(std::string_view slice, const LedgerCall& call) {
+  const std::lock_guard lock(mutex_);
+  StartLine(slice, "call", call.name);
+  AppendMember(&line_, "start_ns", call.start_ns);
+  AppendMember(&line_, "end_ns", call.end_ns);
+  AppendMember(&line_, "correlation_id", call.correlation_id);
+  AppendMember(&line_, "thread", call.thread);
   line_ += '}';
   WriteLine(line_);
 }

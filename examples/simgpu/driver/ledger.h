@@ -17,6 +17,15 @@
 
 namespace simgpu::driver {
 
+// A driver API call.
+struct LedgerCall {
+  std::string_view name;
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;
+  uint32_t correlation_id = 0;
+  uint32_t thread = 0;  // the system's id
+};
+
 class Ledger {
  public:
   // Null unless SIMGPU_LEDGER is set and can be opened.
@@ -24,10 +33,14 @@ class Ledger {
 
   // Appends the line of one piece of work of the device called `slice`. Any thread.
   void Append(std::string_view slice, const Work& work);
+  // Appends the line of a call made with a context on the device called `slice`, or with none. Any thread.
+  void AppendCall(std::string_view slice, const LedgerCall& call);
 
   Ledger(int file, bool write_through) : file_(file), write_through_(write_through) {}
 
  private:
+  // Begins line_ with what every line has first.
+  void StartLine(std::string_view slice, std::string_view kind, std::string_view name);
   void WriteLine(std::string_view line);
   // Appends a block that starts with `line` and maps it; a file that allows no mapping gets single lines from then on.
   void StartBlock(std::string_view line);

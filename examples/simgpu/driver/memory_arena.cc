@@ -43,6 +43,7 @@ void* MemoryArena::Allocate(size_t bytes) {
   if (gap_bytes > wanted) gaps_[offset + wanted] = gap_bytes - wanted;
   blocks_[offset] = wanted;
   used_ += wanted;
+  if (posted_used_ != nullptr) posted_used_->store(used_);
   return base_ + offset;
 }
 
@@ -53,6 +54,7 @@ void MemoryArena::Free(void* address) {
   auto [offset, bytes] = *block;
   blocks_.erase(block);
   used_ -= bytes;
+  if (posted_used_ != nullptr) posted_used_->store(used_);
 
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t first_page = (offset + page - 1) / page * page;

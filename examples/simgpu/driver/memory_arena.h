@@ -3,6 +3,7 @@
 // allocations.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -27,6 +28,8 @@ class MemoryArena {
 
   uint64_t capacity() const { return capacity_; }
   uint64_t used() const;
+  // Every change of used() is written there too. To be called before anything is allocated.
+  void PostUsedTo(std::atomic<uint64_t>* posted) { posted_used_ = posted; }
 
  private:
   bool Reserve();
@@ -34,6 +37,7 @@ class MemoryArena {
   mutable std::mutex mutex_;
   const uint64_t capacity_;
   uint64_t used_ = 0;
+  std::atomic<uint64_t>* posted_used_ = nullptr;
   char* base_ = nullptr;
   std::map<uint64_t, uint64_t> gaps_;    // offset → bytes
   std::map<uint64_t, uint64_t> blocks_;  // offset → bytes

@@ -34,7 +34,9 @@ Process& Process::Get() {
   return process;
 }
 
-Process::Process() : gate(kGateUninitialized | (HasInjectedFailures() ? kGateInjectedFailures : 0u)) {
+Process::Process() : gate(kGateUninitialized) {
+  if (HasInjectedFailures()) gate |= kGateInjectedFailures;
+  if (Environment("SIMGPU_LEDGER_CALLS") == "1") gate |= kGateLedgerOfCalls;
   if (FaultSwitch("high-correlation-ids")) next_correlation_id_ = kHighCorrelationId;
 }
 
@@ -73,6 +75,12 @@ CUresult Process::EnumerateDevices() {
   device_refs_ = VisibleDevices(*topology, Environment("CUDA_VISIBLE_DEVICES"));
   for (size_t i = 0; i < device_refs_.size(); ++i) {
     devices_.push_back(std::make_unique<Device>(static_cast<uint32_t>(i), device_refs_[i]));
+  }
+  if (PostedUse* const posted = PostUse(device_refs_)) {
+    for (size_t i = 0; i < devices_.size(); ++i) {
+      devices_[i]->posted = &posted[i];
+      devices_[i]->arena.PostUsedTo(&posted[i].bytes);
+    }
   }
   return devices_.empty() ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be asked of a GPU or a MIG device.
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -10,16 +7,17 @@
 #include <vector>
 
 #include "nvml/handles.h"
-#include "simgpu_private.h"
+#include "nvml/usage.h"
 
 using simgpu::DeviceRef;
-using simgpu::Driver;
 using simgpu::FormatUuid;
 using simgpu::Gpu;
 using simgpu::nvml::CopyText;
 using simgpu::nvml::DeviceHandle;
 using simgpu::nvml::HandleOf;
 using simgpu::nvml::IsPrivileged;
+using simgpu::nvml::MemoryInUse;
+using simgpu::nvml::NeedsPrivilege;
 using simgpu::nvml::Refusal;
 using simgpu::nvml::TheInventory;
 
@@ -35,63 +33,6 @@ std::string Lower(const char* text) {
 std::string OldMigUuid(const DeviceRef& ref) {
   return "MIG-" + FormatUuid("GPU-", ref.gpu->uuid) + "/" + std::to_string(ref.instance->id) + "/" +
          std::to_string(ref.compute->id);
-}
-
-// The driver of this very process, if it uses CUDA: other processes are not known here.
-Driver* DriverInUse() {
-  void* const library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-  if (library == nullptr) return nullptr;
-  const auto find = reinterpret_cast<Driver* (*)(uint32_t)>(dlsym(library, "simgpu_driver"));
-  Driver* const driver = find != nullptr ? find(simgpu::kInterfaceVersion) : nullptr;
-  return driver != nullptr && driver->Initialized() ? driver : nullptr;
-}
-
-struct OwnUse {
-  bool present = false;
-  uint64_t bytes = 0;
-};
-
-// Whether `device` is what CUDA device `used` is, or the GPU around it.
-bool Covers(const DeviceRef& device, const DeviceRef& used) {
-  return device.gpu_index == used.gpu_index && (!device.is_mig() || device.compute->uuid == used.compute->uuid);
-}
-
-// What this process uses of a device.
-OwnUse UseOf(const DeviceRef& device) {
-  OwnUse use;
-  Driver* const driver = DriverInUse();
-  if (driver == nullptr) return use;
-  for (const simgpu::ContextFacts& context : driver->Contexts()) {
-    if (Covers(device, driver->Devices()[context.device])) use.present = true;
-  }
-  for (uint32_t i = 0; i < driver->Devices().size(); ++i) {
-    if (Covers(device, driver->Devices()[i])) use.bytes += driver->MemoryInUse(i);
-  }
-  return use;
-}
-
-// A GPU in MIG mode tells about all its instances at once, and so not to everybody.
-bool NeedsPrivilege(const DeviceHandle& handle) { return handle.ref.gpu->mig && !handle.ref.is_mig(); }
-
-template <class Process>
-nvmlReturn_t ListProcesses(const char* function, nvmlDevice_t device, unsigned* count, Process* processes) {
-  const DeviceHandle* handle;
-  if (const auto refusal = Refusal(function, device, &handle)) return *refusal;
-  if (count == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  if (NeedsPrivilege(*handle) && !IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
-  const OwnUse use = UseOf(handle->ref);
-  const unsigned room = *count;
-  *count = use.present ? 1 : 0;
-  if (!use.present) return NVML_SUCCESS;
-  if (room < 1 || processes == nullptr) return NVML_ERROR_INSUFFICIENT_SIZE;
-  *processes = {};
-  processes->pid = static_cast<unsigned>(getpid());
-  processes->usedGpuMemory = use.bytes;
-  if constexpr (requires { processes->gpuInstanceId; }) {
-    processes->gpuInstanceId = handle->ref.is_mig() ? handle->ref.instance->id : kNvmlNoInstance;
-    processes->computeInstanceId = handle->ref.is_mig() ? handle->ref.compute->id : kNvmlNoInstance;
-  }
-  return NVML_SUCCESS;
 }
 
 }  // namespace
@@ -201,12 +142,24 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t devic
   return NVML_SUCCESS;
 }
 
+// FP32 cores; not told in MIG mode.
+SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetNumGpuCores(nvmlDevice_t device, unsigned* cores) {
+  const DeviceHandle* handle;
+  if (const auto refusal = Refusal("nvmlDeviceGetNumGpuCores", device, &handle)) return *refusal;
+  if (cores == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (handle->ref.gpu->mig) return NVML_ERROR_NOT_SUPPORTED;
+  const Gpu& gpu = *handle->ref.gpu;
+  const bool has_64_per_sm = gpu.compute_major == 7 || (gpu.compute_major == 8 && gpu.compute_minor == 0);
+  *cores = gpu.sm_count * (has_64_per_sm ? 64 : 128);
+  return NVML_SUCCESS;
+}
+
 SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t* memory) {
   const DeviceHandle* handle;
   if (const auto refusal = Refusal("nvmlDeviceGetMemoryInfo", device, &handle)) return *refusal;
   if (memory == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
   if (NeedsPrivilege(*handle) && !IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
-  const uint64_t used = UseOf(handle->ref).bytes;
+  const uint64_t used = MemoryInUse(handle->ref);
   *memory = {handle->ref.memory_bytes(), handle->ref.memory_bytes() - used, used};
   return NVML_SUCCESS;
 }
@@ -217,24 +170,9 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlM
   if (memory == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
   if (memory->version != kNvmlMemoryV2) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
   if (NeedsPrivilege(*handle) && !IsPrivileged()) return NVML_ERROR_NO_PERMISSION;
-  const uint64_t used = UseOf(handle->ref).bytes;
+  const uint64_t used = MemoryInUse(handle->ref);
   *memory = {kNvmlMemoryV2, handle->ref.memory_bytes(), 0, handle->ref.memory_bytes() - used, used};
   return NVML_SUCCESS;
-}
-
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned* count,
-                                                                   nvmlProcessInfo_v2_t* processes) {
-  return ListProcesses("nvmlDeviceGetComputeRunningProcesses_v3", device, count, processes);
-}
-
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned* count,
-                                                                   nvmlProcessInfo_v2_t* processes) {
-  return ListProcesses("nvmlDeviceGetComputeRunningProcesses_v2", device, count, processes);
-}
-
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned* count,
-                                                                nvmlProcessInfo_v1_t* processes) {
-  return ListProcesses("nvmlDeviceGetComputeRunningProcesses", device, count, processes);
 }
 
 // Nobody can say how busy one instance of a GPU in MIG mode is; of a whole one, nothing is simulated.

@@ -87,7 +87,7 @@ std::optional<nvmlReturn_t> Refusal(const char* function, nvmlDevice_t device, c
   return std::nullopt;
 }
 
-bool IsPrivileged() { return !FaultSwitch("nvml-no-permission"); }
+bool IsPrivileged() { return !TheInventory()->topology->restricted && !FaultSwitch("nvml-no-permission"); }
 
 nvmlReturn_t CopyText(const std::string& text, char* buffer, unsigned length) {
   if (buffer == nullptr) return NVML_ERROR_INVALID_ARGUMENT;

@@ -52,6 +52,9 @@ std::optional<nvmlReturn_t> Refusal(const char* function, nvmlDevice_t device, c
 // The process may look at whole GPUs in MIG mode and at GPU instances: root, or a monitor capability.
 bool IsPrivileged();
 
+// A GPU in MIG mode tells about all its instances at once, and so not to everybody.
+inline bool NeedsPrivilege(const DeviceHandle& handle) { return handle.ref.gpu->mig && !handle.ref.is_mig(); }
+
 inline nvmlDevice_t HandleOf(const DeviceHandle& handle) {
   return reinterpret_cast<nvmlDevice_t>(const_cast<DeviceHandle*>(&handle));
 }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be asked about MIG.
-#include <algorithm>
-#include <cstdio>
-
 #include "nvml/handles.h"
 
-using simgpu::ComputeInstance;
-using simgpu::GpuInstance;
 using simgpu::nvml::ComputeInstanceHandle;
 using simgpu::nvml::DeviceHandle;
 using simgpu::nvml::GpuInstanceHandle;
@@ -19,37 +14,6 @@ namespace {
 
 constexpr unsigned kMostMigDevices = 7;
 constexpr uint64_t kMebibyte = 1024 * 1024;
-// One past the last index of a GPU instance profile in NVML's enumeration.
-constexpr unsigned kProfileIndexEnd = 0x12;
-
-// The slices of a profile by its index in that enumeration; 0 for variants no topology has.
-unsigned SlicesOfProfileIndex(unsigned index) {
-  constexpr unsigned kSlices[] = {1, 2, 3, 4, 7, 8, 6};
-  return index < std::size(kSlices) ? kSlices[index] : 0;
-}
-
-// The first GPU instance of a profile on a GPU: what is not in use is not known here.
-const GpuInstance* InstanceOfProfile(const DeviceHandle& gpu, unsigned profile_index) {
-  for (const GpuInstance& instance : gpu.ref.gpu->instances) {
-    if (instance.slices == SlicesOfProfileIndex(profile_index)) return &instance;
-  }
-  return nullptr;
-}
-
-unsigned CountOfSlices(const DeviceHandle& gpu, unsigned slices) {
-  const auto& all = gpu.ref.gpu->instances;
-  return static_cast<unsigned>(
-      std::count_if(all.begin(), all.end(), [&](const GpuInstance& i) { return i.slices == slices; }));
-}
-
-nvmlReturn_t FindProfile(const char* function, nvmlDevice_t device, unsigned index, const DeviceHandle** gpu,
-                         const GpuInstance** instance) {
-  if (const auto refusal = Refusal(function, device, gpu)) return *refusal;
-  if ((*gpu)->ref.is_mig() || index >= kProfileIndexEnd) return NVML_ERROR_INVALID_ARGUMENT;
-  *instance = InstanceOfProfile(**gpu, index);
-  return *instance != nullptr ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
-}
-
 // The handle behind `instance`; null when it is none of ours.
 const GpuInstanceHandle* Find(nvmlGpuInstance_t instance) {
   for (const GpuInstanceHandle& handle : TheInventory()->gpu_instances) {
@@ -71,8 +35,9 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned* c
   const DeviceHandle* handle;
   if (const auto refusal = Refusal("nvmlDeviceGetMigMode", device, &handle)) return *refusal;
   if (current == nullptr || pending == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  if (handle->ref.is_mig()) return NVML_ERROR_NOT_SUPPORTED;
-  *current = *pending = handle->ref.gpu->mig ? 1 : 0;
+  if (handle->ref.is_mig() || !handle->ref.gpu->mig_capable) return NVML_ERROR_NOT_SUPPORTED;
+  *current = handle->ref.gpu->mig ? 1 : 0;
+  *pending = handle->ref.gpu->mig_pending ? 1 : 0;
   return NVML_SUCCESS;
 }
 
@@ -145,49 +110,6 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlD
 
 SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetAttributes(nvmlDevice_t device, nvmlDeviceAttributes_t* attributes) {
   return nvmlDeviceGetAttributes_v2(device, attributes);
-}
-
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfo(nvmlDevice_t device, unsigned profile,
-                                                               nvmlGpuInstanceProfileInfo_t* info) {
-  const DeviceHandle* gpu = nullptr;
-  const GpuInstance* instance = nullptr;
-  if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  const nvmlReturn_t result = FindProfile("nvmlDeviceGetGpuInstanceProfileInfo", device, profile, &gpu, &instance);
-  if (result != NVML_SUCCESS) return result;
-  *info = {};
-  info->id = instance->profile_id;
-  info->sliceCount = instance->slices;
-  info->instanceCount = CountOfSlices(*gpu, instance->slices);
-  info->copyEngineCount = instance->copy_engines;
-  info->decoderCount = instance->decoders;
-  info->memorySizeMB = instance->memory_bytes / kMebibyte;
-  for (const ComputeInstance& compute : instance->compute_instances) info->multiprocessorCount += compute.sm_count;
-  return NVML_SUCCESS;
-}
-
-SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoV(nvmlDevice_t device, unsigned profile,
-                                                                nvmlGpuInstanceProfileInfo_v2_t* info) {
-  if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  if (info->version != kNvmlGpuInstanceProfileInfoV2) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-  nvmlGpuInstanceProfileInfo_t old;
-  const nvmlReturn_t result = nvmlDeviceGetGpuInstanceProfileInfo(device, profile, &old);
-  if (result != NVML_SUCCESS) return result;
-  *info = {kNvmlGpuInstanceProfileInfoV2,
-           old.id,
-           old.isP2pSupported,
-           old.sliceCount,
-           old.instanceCount,
-           old.multiprocessorCount,
-           old.copyEngineCount,
-           old.decoderCount,
-           old.encoderCount,
-           old.jpegCount,
-           old.ofaCount,
-           old.memorySizeMB,
-           {}};
-  const DeviceHandle* gpu = reinterpret_cast<const DeviceHandle*>(device);
-  std::snprintf(info->name, sizeof(info->name), "MIG %s", InstanceOfProfile(*gpu, profile)->profile.c_str());
-  return NVML_SUCCESS;
 }
 
 SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetGpuInstanceById(nvmlDevice_t device, unsigned id, nvmlGpuInstance_t* instance) {

@@ -51,6 +51,8 @@ SIMGPU_EXPORT const char* nvmlErrorString(nvmlReturn_t result) {
       return "Driver Not Loaded";
     case NVML_ERROR_GPU_IS_LOST:
       return "GPU is lost";
+    case NVML_ERROR_LIB_RM_VERSION_MISMATCH:
+      return "Driver/library version mismatch";
     case NVML_ERROR_ARGUMENT_VERSION_MISMATCH:
       return "Argument version mismatch";
     default:
@@ -78,5 +80,8 @@ SIMGPU_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int* version) {
 SIMGPU_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int* version) {
   return nvmlSystemGetCudaDriverVersion_v2(version);
 }
+
+// The same as in libcuda.so.1: its presence tells that no real GPU is behind this library.
+SIMGPU_EXPORT const char* simgpu_version() { return SIMGPU_VERSION; }
 
 }  // extern "C"

@@ -11,6 +11,7 @@ namespace {
 constexpr NativeRole O = NativeRole::kOther;
 constexpr NativeRole I = NativeRole::kInterpreter;
 constexpr NativeRole E = NativeRole::kEvaluation;
+constexpr NativeRole G = NativeRole::kStackStart;
 
 // "n0 p0 p1 ! n3", innermost first; "!" is the note.
 std::string Text(const Spliced& spliced) {
@@ -47,10 +48,30 @@ TEST(SplicePython, LastFrameWithoutMark_EndsARunToo) {
 }
 
 TEST(SplicePython, MoreRunsThanMarks_MakeABlockAtTheInnermost) {
-  // As with greenlets: the native stack goes on into another one's frames.
   const Spliced spliced = SplicePython({.native = {O, I, E, O, E, O}, .cuda_frames = 1, .python_entry = {false, true}});
   EXPECT_FALSE(spliced.fits);
   EXPECT_EQ(Text(spliced), "n0 p0 p1 ! n3 n5");
+}
+
+TEST(SplicePython, Greenlet_EndsWhereItsStackBegan) {
+  // Outside lies another greenlet's run, which has no frames here.
+  const Spliced spliced =
+      SplicePython({.native = {O, I, E, I, G, O, E, O}, .cuda_frames = 1, .python_entry = {false, true}});
+  EXPECT_TRUE(spliced.fits);
+  EXPECT_EQ(Text(spliced), "n0 p0 p1");
+}
+
+TEST(SplicePython, GreenletInAnother_EndsAtTheInnermostStart) {
+  const Spliced spliced =
+      SplicePython({.native = {O, E, G, E, G, E}, .cuda_frames = 1, .python_entry = {true}, .show_interpreter = true});
+  EXPECT_TRUE(spliced.fits);
+  EXPECT_EQ(Text(spliced), "n0 p0 n1");
+}
+
+TEST(SplicePython, GreenletThatDoesNotFit_KeepsTheWholeStack) {
+  const Spliced spliced = SplicePython({.native = {O, E, G, O}, .cuda_frames = 1, .python_entry = {true, true}});
+  EXPECT_FALSE(spliced.fits);
+  EXPECT_EQ(Text(spliced), "n0 p0 p1 ! n3");
 }
 
 TEST(SplicePython, NoRunAtAll_MakesABlockOutsideOfCuda) {
@@ -88,6 +109,10 @@ TEST(RoleOf, KnowsTheLoopAndTheInterpretersOwn) {
   EXPECT_EQ(RoleOf("", "/usr/bin/python3.11"), NativeRole::kInterpreter);
   EXPECT_EQ(RoleOf("ffi_call", "/usr/lib/libffi.so.8"), NativeRole::kInterpreter);
   EXPECT_EQ(RoleOf("f", "/usr/lib/python3.11/lib-dynload/_asyncio.cpython-311.so"), NativeRole::kInterpreter);
+  const std::string greenlet = "/usr/lib/python3/dist-packages/greenlet/_greenlet.cpython-311-x86_64-linux-gnu.so";
+  EXPECT_EQ(RoleOf("_ZN8greenlet12UserGreenlet13g_initialstubEPv", greenlet), NativeRole::kStackStart);
+  EXPECT_EQ(RoleOf("g_initialstub", "/usr/bin/app"), NativeRole::kOther);
+  EXPECT_EQ(RoleOf("g_switchstack", greenlet), NativeRole::kInterpreter);
   EXPECT_EQ(RoleOf("THPFunction_apply", "/x/python3.11/site-packages/torch/lib/libtorch_python.so"),
             NativeRole::kOther);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -39,6 +40,42 @@ TEST(ActivityBuffers, RecycledBuffer_IsZeroedAgain) {
     buffers.Complete(buffer, 1000);
     buffers.Recycle(buffers.TakeCompleted());
   }
+}
+
+TEST(ActivityBuffers, AfterAFlushOfManyThreads_TheStockHasABufferForEach) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes, 200, SIZE_MAX);
+  std::vector<ActivityBuffer*> held;
+  for (int i = 0; i < 40; ++i) held.push_back(buffers.Take());
+  buffers.Restock();
+  for (int flush = 0; flush < 3; ++flush) {
+    const size_t existing = buffers.existing();
+    for (ActivityBuffer* buffer : held) buffers.Complete(buffer, 64);
+    for (ActivityBuffer*& buffer : held) buffer = buffers.Take();  // before the drain thread comes round
+    EXPECT_EQ(buffers.existing(), existing) << "a buffer was mapped where one was taken";
+    EXPECT_EQ(std::set<ActivityBuffer*>(held.begin(), held.end()).size(), 40u);
+    for (ActivityBuffer* buffer = buffers.TakeCompleted(); buffer != nullptr;) {
+      ActivityBuffer* const following = buffer->next;
+      buffers.Recycle(buffer);
+      buffer = following;
+    }
+    buffers.Restock();
+    EXPECT_LE(buffers.existing(), 160u);
+  }
+}
+
+TEST(ActivityBuffers, WhatWasWrittenFull_IsGivenBackToTheSystem) {
+  ActivityBuffers buffers;
+  buffers.Init(kBytes * 4, 200, SIZE_MAX);
+  std::vector<ActivityBuffer*> held;
+  for (int i = 0; i < 40; ++i) held.push_back(buffers.Take());
+  for (ActivityBuffer* buffer : held) buffers.Complete(buffer, kBytes * 3);
+  for (ActivityBuffer* buffer = buffers.TakeCompleted(); buffer != nullptr;) {
+    ActivityBuffer* const following = buffer->next;
+    buffers.Recycle(buffer);
+    buffer = following;
+  }
+  EXPECT_EQ(buffers.existing(), 16u);
 }
 
 TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {

@@ -79,14 +79,15 @@ thread_local World* t_world = nullptr;  // for signal handlers and fibers
 // What the frames would be if the frames outside of the first known one were taken on trust.
 bool WouldTrustRightly(const World& world, const std::vector<NativeStackState::Frame>& before) {
   const NativeStackState& state = *world.state;
+  const NativeStackState::Frame* const frames = state.frames + 1;  // outermost first
   for (uint32_t i = state.count; i-- > 0;) {
-    const auto& frame = state.frames[i];
+    const auto& frame = frames[i];
     for (size_t known = before.size(); known-- > 0;) {
       const auto& old = before[known];
-      if (old.sp != frame.sp || old.ip != frame.ip || old.bp != frame.bp) continue;
+      if (old.sp() != frame.sp() || old.ip != frame.ip || old.bp != frame.bp) continue;
       if (known != i) return false;
       for (uint32_t outer = 0; outer < i; ++outer) {
-        if (before[outer].ip != state.frames[outer].ip) return false;
+        if (before[outer].ip != frames[outer].ip) return false;
       }
       return true;
     }
@@ -96,7 +97,7 @@ bool WouldTrustRightly(const World& world, const std::vector<NativeStackState::F
 
 __attribute__((noinline)) void Capture(World& world) {
   NativeStackState& state = *world.state;
-  std::vector<NativeStackState::Frame> before(state.frames, state.frames + (state.reusable ? state.count : 0));
+  std::vector<NativeStackState::Frame> before(state.frames + 1, state.frames + 1 + (state.reusable ? state.count : 0));
   const NativeStack stack = CaptureNativeStack(&state, kMaxNativeDepth);
   uint64_t theirs[kMaxNativeDepth];
   const int depth = unw_backtrace(reinterpret_cast<void**>(theirs), kMaxNativeDepth);
