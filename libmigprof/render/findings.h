@@ -31,7 +31,7 @@ struct Finding {
   Sentence sentence;
   std::string advice;            // a sentence, or empty
   std::vector<Figure> evidence;  // the numbers behind it
-  uint64_t weight = 0;           // what is lost, in ns × compute share; orders findings of one severity
+  uint64_t weight = 0;           // what is lost, mostly in ns × SMs; orders findings of one severity
 };
 
 struct Findings {

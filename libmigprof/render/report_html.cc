@@ -154,9 +154,12 @@ void WriteReportHtml(const Profile& profile, const ReportOptions& options, std::
   std::vector<bool> has_details(profile.slices.size(), false);
   for (const size_t slice : details) has_details[slice] = true;
 
-  std::string page = "<main>\n<section class=\"r-verdict\" aria-label=\"Verdict\"><h1>" + HtmlSentence(found.verdict) +
-                     "</h1>\n<p class=\"r-health" + std::string(headline.loss ? " r-loss" : "") + "\">" +
-                     HtmlElement("b", "", headline.verdict + ": ") + HtmlText(headline.health) + "</p></section>\n";
+  const std::string verdict = "<h1>" + HtmlSentence(found.verdict) + "</h1>\n";
+  const std::string health = "<p class=\"r-health" + std::string(headline.loss ? " r-loss" : "") + "\">" +
+                             HtmlElement("b", "", headline.verdict + ": ") + HtmlText(headline.health) + "</p>\n";
+  // Where something is missing, that comes before any verdict.
+  std::string page = "<main>\n<section class=\"r-verdict\" aria-label=\"Verdict\">" +
+                     (headline.loss ? health + verdict : verdict + health) + "</section>\n";
   if (!profile.slices.empty()) {
     page += "<div class=\"r-overview\">\n<section class=\"r-cards\" aria-label=\"Map of the cards\">" +
             ReportMap(profile, names, has_details) + "</section>\n" + FindingList(found, has_details) +

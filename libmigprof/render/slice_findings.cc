@@ -131,7 +131,7 @@ void FindLosses(const SliceProfile& slice, size_t index, const std::string& name
                                  Plain(" is not whole: " + DescribeHealth(slice.health, killed) + ".")},
                     .advice = {},
                     .evidence = {},
-                    .weight = slice.health.dropped + slice.health.unmatched});
+                    .weight = ~uint64_t{0}});
 }
 
 }  // namespace

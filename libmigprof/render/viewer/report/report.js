@@ -5,7 +5,8 @@
   const viewer = globalThis.migprofViewer;
   const report = (globalThis.migprofReport ??= {});
 
-  // Below this share of its window a slice is underused: why it was idle is then the first question.
+  // Below this share of its window a slice is underused (kUnderused of findings.h): why it was idle is then the first
+  // question.
   const UNDERUSED = 0.7;
 
   const data = JSON.parse(document.getElementById('r-trees').textContent);
