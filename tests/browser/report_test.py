@@ -36,6 +36,7 @@ class ReportTest(BrowserTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.browser.emulate("light")
         cls.browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH_POLICY})
 
     def tearDown(self):
