@@ -26,6 +26,7 @@
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
+#include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
@@ -147,7 +148,7 @@ bool Holds(const std::vector<std::string>& list, const char* name) {
 
 // Metrics cost a little, and stacks of GPU time and the table need none.
 bool NeedsMetrics(const MergeOptions& options) {
-  return Holds(options.formats, "json") ||
+  return Holds(options.formats, "json") || Holds(options.formats, "html") ||
          options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
 }
 
@@ -156,6 +157,9 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
     if (!Holds(options.views, render::ViewName(view))) continue;
     if (Holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
     if (Holds(options.formats, "folded")) WriteFolded(profile, view, output);
+  }
+  if (Holds(options.formats, "html")) {
+    output->Write("report.html", [&](std::ostream& out) { render::WriteReportHtml(profile, {}, out); });
   }
   if (Holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
@@ -199,7 +203,9 @@ std::string CheckList(const std::string& text, const char* what, const std::vect
 
 }  // namespace
 
-std::string CheckFormats(const std::string& text) { return CheckList(text, "format", {"svg", "folded", "json"}); }
+std::string CheckFormats(const std::string& text) {
+  return CheckList(text, "format", {"svg", "html", "folded", "json"});
+}
 
 std::string CheckViews(const std::string& text) {
   std::vector<std::string> known;
