@@ -23,6 +23,8 @@
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/folded.h"
+#include "libmigprof/render/openmetrics.h"
+#include "libmigprof/render/profile_metrics.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
@@ -137,6 +139,16 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
+  if (wants("openmetrics")) {
+    // Two dialects: what Prometheus and importers of OpenMetrics read, and what promtool and the textfile collector of
+    // node_exporter do.
+    const std::vector<render::MetricFamily> families = render::ProfileMetrics(profile);
+    output->Write("openmetrics.txt",
+                  [&](std::ostream& out) { render::WriteMetrics(families, render::MetricFormat::kOpenMetrics, out); });
+    output->Write("metrics.prom", [&](std::ostream& out) {
+      render::WriteMetrics(families, render::MetricFormat::kPrometheusText, out);
+    });
+  }
 }
 
 void PrintProblems(const std::vector<analyze::Problem>& problems) {
@@ -163,11 +175,11 @@ std::vector<std::string> SplitFormats(const std::string& text) { return absl::St
 
 std::string CheckFormats(const std::string& text) {
   for (const std::string& format : SplitFormats(text)) {
-    if (format != "svg" && format != "folded" && format != "json") {
-      return absl::StrCat("there is no format '", format, "'; there are svg, folded and json");
+    if (format != "svg" && format != "folded" && format != "json" && format != "openmetrics") {
+      return absl::StrCat("there is no format '", format, "'; there are svg, folded, json and openmetrics");
     }
   }
-  if (SplitFormats(text).empty()) return "name at least one of svg, folded and json";
+  if (SplitFormats(text).empty()) return "name at least one of svg, folded, json and openmetrics";
   return "";
 }
 

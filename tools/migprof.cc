@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_option("--format", formats, "what to write: a comma list of svg, folded, json")
+  run->add_option("--format", formats, "what to write: a comma list of svg, folded, json, openmetrics")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");

@@ -37,6 +37,7 @@ append_asset(kViewerScript ${scripts})
 append_asset(kSvgShellScript viewer/svg_shell.js)
 append_asset(kSummarySchema summary.schema.json)
 append_asset(kSlicesSchema slices.schema.json)
+append_asset(kTopSchema top.schema.json)
 file(WRITE ${OUTPUT} "// Made by embed_viewer.cmake.
 #include \"libmigprof/render/viewer_assets.h\"
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/mig/live_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libmigprof/mig/gpu_use.h"
+#include "libmigprof/mig/nvml_ask.h"
+#include "libmigprof/mig/nvml_error.h"
+#include "libmigprof/mig/nvml_memory.h"
+#include "libmigprof/mig/topology_reader.h"
+
+namespace migprof::mig {
+namespace {
+
+uint64_t UnixNanoseconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
+// A driver that refuses for good must not be asked for everything in every reading.
+constexpr std::chrono::seconds kLeastBetweenLists(1);
+
+// Told of a handle whose slice was destroyed, or whose GPU is lost.
+bool IsGone(int code) {
+  return code == kNvmlNotFound || code == kNvmlInvalidArgument || code == kNvmlUninitialized || code == kNvmlGpuIsLost;
+}
+
+// Whether it is still what it was: UUIDs and ids come again when another slice takes the place.
+bool IsSame(const LiveSlice& a, const LiveSlice& b) {
+  return a.gpu_uuid == b.gpu_uuid && a.mig_uuid == b.mig_uuid && a.gpu_instance_id == b.gpu_instance_id &&
+         a.compute_instance_id == b.compute_instance_id && a.profile == b.profile && a.sm_count == b.sm_count &&
+         a.memory_bytes == b.memory_bytes;
+}
+
+}  // namespace
+
+LiveReader::LiveReader(const NvmlApi& nvml, std::chrono::nanoseconds relist, const std::string& proc)
+    : nvml_(nvml), relist_(relist), names_(proc) {}
+
+LiveReader::~LiveReader() { Close(); }
+
+bool LiveReader::Open() {
+  if (is_open_) return true;
+  is_open_ = nvml_.init() == kNvmlSuccess;
+  return is_open_;
+}
+
+void LiveReader::Close() {
+  if (is_open_) nvml_.shutdown();
+  is_open_ = false;
+}
+
+LiveSample LiveReader::Read() {
+  const auto start = std::chrono::steady_clock::now();
+  const bool is_due = !has_list_ || start - listed_ >= relist_ || !sample_.problem.empty();
+  // Listing reads everything. A slice that is gone shows in a refusal, and there is a new list in the same reading.
+  if (is_due || (!Refresh() && start - listed_ >= kLeastBetweenLists)) ListSlices();
+  sample_.time_ns = UnixNanoseconds();
+  sample_.took_ns = static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+  return sample_;
+}
+
+void LiveReader::ListSlices() {
+  // Held while listing, so that the listing's own initialisation costs nothing.
+  Open();
+  names_.Forget();
+  Host host = ReadTopology(nvml_, names_);
+  if (!host.problem.empty()) Close();
+  std::vector<LiveSlice> slices;
+  const std::vector<LiveGpu> before = std::exchange(sample_.gpus, {});
+  for (const Gpu& gpu : host.gpus) AddGpu(gpu, &slices);
+  for (size_t i = 0; i < sample_.gpus.size() && before.size() == sample_.gpus.size(); ++i) {
+    LiveGpu& gpu = sample_.gpus[i];
+    // A lost GPU may not even say who it is.
+    if (gpu.refusal == kNvmlSuccess || !gpu.uuid.empty()) continue;
+    gpu.uuid = before[i].uuid;
+    gpu.name = before[i].name;
+  }
+  KeepHistory(&slices);
+  sample_.host = std::move(host.name);
+  sample_.simulated = host.simulated;
+  sample_.driver_version = std::move(host.driver_version);
+  sample_.problem = std::move(host.problem);
+  sample_.problem_code = host.problem_code;
+  sample_.slices = std::move(slices);
+  sample_.topology_ns = UnixNanoseconds();
+  listed_ = std::chrono::steady_clock::now();
+  has_list_ = true;
+  FindDevices();
+}
+
+void LiveReader::AddGpu(const Gpu& gpu, std::vector<LiveSlice>* slices) {
+  const size_t before = slices->size();
+  LiveSlice common;
+  common.gpu_index = gpu.index;
+  common.gpu_uuid = gpu.uuid;
+  common.gpu_name = gpu.name;
+  common.pci_bus_id = gpu.pci_bus_id;
+  common.counter_refusal = kNvmlFunctionNotFound;
+  if (gpu.refusal == kNvmlSuccess && gpu.mode != MigMode::kOn) {
+    LiveSlice& whole = slices->emplace_back(common);
+    whole.sm_count = gpu.sm_count;
+    whole.memory_bytes = gpu.memory_bytes;
+    whole.memory_used_bytes = gpu.memory_used_bytes;
+    whole.use = gpu.use;
+  }
+  for (const GpuInstance& instance : gpu.gpu_instances) {
+    if (gpu.refusal != kNvmlSuccess) break;
+    for (const ComputeInstance& compute : instance.compute_instances) {
+      LiveSlice& slice = slices->emplace_back(common);
+      slice.gpu_instance_id = instance.id;
+      slice.gpu_instance_profile = instance.profile;
+      slice.compute_instance_id = compute.id;
+      slice.profile = compute.profile;
+      slice.mig_uuid = compute.uuid;
+      slice.sm_count = compute.sm_count;
+      slice.siblings = static_cast<unsigned>(instance.compute_instances.size());
+      slice.memory_bytes = instance.memory_bytes;
+      slice.memory_used_bytes = instance.memory_used_bytes;
+      slice.use = compute.use;
+    }
+  }
+  LiveGpu& live = sample_.gpus.emplace_back();
+  live.index = gpu.index;
+  live.uuid = gpu.uuid;
+  live.name = gpu.name;
+  live.refusal = gpu.refusal;
+  live.is_mig = gpu.mode == MigMode::kOn;
+  live.slices = slices->size() - before;
+  live.all_in_view = gpu.listing_refusal == kNvmlSuccess;
+}
+
+void LiveReader::KeepHistory(std::vector<LiveSlice>* slices) const {
+  const uint64_t now = UnixNanoseconds();
+  for (LiveSlice& slice : *slices) {
+    const auto is_same = [&](const LiveSlice& known) { return IsSame(known, slice); };
+    const auto known = std::find_if(sample_.slices.begin(), sample_.slices.end(), is_same);
+    slice.first_seen_ns = known == sample_.slices.end() ? now : known->first_seen_ns;
+  }
+}
+
+void LiveReader::FindDevices() {
+  sources_.clear();
+  for (const LiveSlice& slice : sample_.slices) {
+    const std::string& uuid = slice.mig_uuid.empty() ? slice.gpu_uuid : slice.mig_uuid;
+    Source& source = sources_.emplace_back();
+    if (Ask(nvml_.device_get_handle_by_uuid, uuid.c_str(), &source.device) != kNvmlSuccess) source.device = nullptr;
+  }
+}
+
+// Whether all slices are what was listed.
+bool LiveReader::Refresh() {
+  bool all_there = true;
+  for (size_t i = 0; i < sample_.slices.size(); ++i) all_there &= RefreshSlice(i);
+  return all_there;
+}
+
+bool LiveReader::RefreshSlice(size_t index) {
+  LiveSlice& slice = sample_.slices[index];
+  NvmlDevice const device = sources_[index].device;
+  if (device == nullptr) return true;  // not to be had by its UUID: read with the next list
+  const MemoryAnswer memory = AskMemory(nvml_, device);
+  slice.memory_used_bytes = memory.used;
+  slice.use = ReadUse(nvml_, names_, device, slice.gpu_instance_id, slice.compute_instance_id);
+  return !IsGone(memory.result) && !IsGone(slice.use.refusal);
+}
+
+}  // namespace migprof::mig
