@@ -68,7 +68,13 @@ class Server : public MetricsServer {
 
  private:
   static MHD_Result Answer(void* self, MHD_Connection* connection, const char* url, const char* method,
-                           const char* /*version*/, const char* /*body*/, size_t* body_bytes, void** /*state*/) {
+                           const char* /*version*/, const char* /*body*/, size_t* body_bytes, void** state) {
+    // The first call is about the headers alone; an answer to it would end the connection.
+    static char seen;
+    if (*state != &seen) {
+      *state = &seen;
+      return MHD_YES;
+    }
     // A body is of no use to anybody here; the connection ends.
     if (*body_bytes != 0) return MHD_NO;
     const auto* const server = static_cast<const Server*>(self);

@@ -10,9 +10,6 @@
 
 namespace migprof::tools {
 
-// Where to listen when nothing else is asked for.
-inline constexpr char kDefaultMetricsAddress[] = "127.0.0.1:9464";
-
 // Handed what format the client takes; called on the server's thread.
 using MetricsSource = std::function<std::string(render::MetricFormat)>;
 

@@ -22,9 +22,9 @@ inline constexpr char kPodLabel[] = "pod";
 inline constexpr char kNamespaceLabel[] = "namespace";
 inline constexpr char kContainerLabel[] = "container";
 inline constexpr char kPodUidLabel[] = "pod_uid";
-inline constexpr char kModelLabel[] = "modelName";
 inline constexpr char kPciLabel[] = "pci_bus_id";
-// What dcgm-exporter has no label for.
+// What dcgm-exporter has no label for, or one that promtool objects to (modelName).
+inline constexpr char kModelLabel[] = "gpu_name";
 inline constexpr char kComputeInstanceLabel[] = "compute_instance_id";
 inline constexpr char kMigUuidLabel[] = "mig_uuid";
 inline constexpr char kProfileLabel[] = "profile";
