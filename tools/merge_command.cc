@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -17,11 +18,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "libmigprof/analyze/analysis.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
+#include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/openmetrics.h"
 #include "libmigprof/render/profile_metrics.h"
@@ -117,25 +120,46 @@ class OutputFolder {
   bool failed_ = false;
 };
 
-void WriteFlamegraphs(const analyze::Profile& profile, OutputFolder* output) {
+using render::FlamegraphView;
+
+// "" for GPU time, which is what people look for first, else ".idle", ".memory".
+std::string Suffix(FlamegraphView view) {
+  return view == FlamegraphView::kGpuTime ? "" : absl::StrCat(".", render::ViewName(view));
+}
+
+void WriteFlamegraphs(const analyze::Profile& profile, FlamegraphView view, OutputFolder* output) {
   const std::vector<std::string> names = SliceFileNames(profile);
-  for (size_t i = 0; i < names.size(); ++i) {
-    output->Write(fs::path("flamegraphs") / (names[i] + ".svg"),
-                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, i, out); });
-  }
-  output->Write(fs::path("flamegraphs") / "all.svg",
-                [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, std::nullopt, out); });
+  const auto write = [&](const std::string& name, std::optional<size_t> slice) {
+    output->Write(fs::path("flamegraphs") / absl::StrCat(name, Suffix(view), ".svg"),
+                  [&](std::ostream& out) { render::WriteFlamegraphSvg(profile, slice, out, view); });
+  };
+  for (size_t i = 0; i < names.size(); ++i) write(names[i], i);
+  write("all", std::nullopt);
+}
+
+void WriteFolded(const analyze::Profile& profile, FlamegraphView view, OutputFolder* output) {
+  output->Write(absl::StrCat("folded", Suffix(view), ".txt"), [&](std::ostream& out) {
+    render::WriteFolded(render::BuildCallTree(profile, std::nullopt, view), out);
+  });
+}
+
+bool Holds(const std::vector<std::string>& list, const char* name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// Metrics cost a little, and stacks of GPU time and the table need none.
+bool NeedsMetrics(const MergeOptions& options) {
+  return Holds(options.formats, "json") ||
+         options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
 }
 
 void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, OutputFolder* output) {
-  const auto wants = [&](const char* format) {
-    return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
-  };
-  if (wants("svg")) WriteFlamegraphs(profile, output);
-  if (wants("folded")) {
-    output->Write("folded.txt", [&](std::ostream& out) { render::WriteFolded(render::BuildCallTree(profile), out); });
+  for (const FlamegraphView view : render::kFlamegraphViews) {
+    if (!Holds(options.views, render::ViewName(view))) continue;
+    if (Holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
+    if (Holds(options.formats, "folded")) WriteFolded(profile, view, output);
   }
-  if (wants("json")) {
+  if (Holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
@@ -171,16 +195,30 @@ std::string VersionText(const std::string& version) {
              : absl::StrCat(version, "\nbuilt without libdw: no source lines, no inlined functions");
 }
 
-std::vector<std::string> SplitFormats(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
+std::vector<std::string> SplitList(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
 
-std::string CheckFormats(const std::string& text) {
-  for (const std::string& format : SplitFormats(text)) {
-    if (format != "svg" && format != "folded" && format != "json" && format != "openmetrics") {
-      return absl::StrCat("there is no format '", format, "'; there are svg, folded, json and openmetrics");
+namespace {
+
+// Empty when every name in the comma list is in `known`, else a sentence.
+std::string CheckList(const std::string& text, const char* what, const std::vector<std::string>& known) {
+  for (const std::string& name : SplitList(text)) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return absl::StrCat("there is no ", what, " '", name, "'; there are ", absl::StrJoin(known, ", "));
     }
   }
-  if (SplitFormats(text).empty()) return "name at least one of svg, folded, json and openmetrics";
-  return "";
+  return SplitList(text).empty() ? absl::StrCat("name at least one of ", absl::StrJoin(known, ", ")) : "";
+}
+
+}  // namespace
+
+std::string CheckFormats(const std::string& text) {
+  return CheckList(text, "format", {"svg", "folded", "json", "openmetrics"});
+}
+
+std::string CheckViews(const std::string& text) {
+  std::vector<std::string> known;
+  for (const FlamegraphView view : render::kFlamegraphViews) known.emplace_back(render::ViewName(view));
+  return CheckList(text, "view", known);
 }
 
 int Merge(const MergeOptions& options) {
@@ -189,6 +227,7 @@ int Merge(const MergeOptions& options) {
   analysis_options.view.show_interpreter = options.show_interpreter;
   analysis_options.view.show_ranges = options.nvtx != "off";
   analysis_options.threads = options.threads;
+  analysis_options.metrics = NeedsMetrics(options);
   analyze::LineTable lines({.debug_folders = options.debug_folders});
   analysis_options.view.show_inlined = options.show_inlined;
   analysis_options.view.split_lines = options.split_lines;

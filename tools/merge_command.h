@@ -11,6 +11,7 @@ struct MergeOptions {
   std::vector<std::string> inputs;
   std::string output = "migprof-report";
   std::vector<std::string> formats = {"svg"};
+  std::vector<std::string> views = {"gpu"};  // of flamegraphs and folded stacks: render::ViewName
   bool show_internals = false;
   bool show_interpreter = false;
   std::string nvtx = "frames";  // or "off"
@@ -28,10 +29,11 @@ struct MergeOptions {
 std::string VersionText(const std::string& version);
 
 // "svg,json" -> {"svg", "json"}.
-std::vector<std::string> SplitFormats(const std::string& text);
+std::vector<std::string> SplitList(const std::string& text);
 
 // For the command line: empty when every name in the comma list is known, else a sentence.
 std::string CheckFormats(const std::string& text);
+std::string CheckViews(const std::string& text);
 
 // Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
 // `strict` and any loss.

@@ -107,6 +107,6 @@ int main(int argc, char** argv) {
     std::cerr << "migprof run: no command given\n" << run->help();
     return migprof::tools::kWrongUse;
   }
-  run_options.merge_options.formats = migprof::tools::SplitFormats(formats);
+  run_options.merge_options.formats = migprof::tools::SplitList(formats);
   return migprof::tools::Run(run_options);
 }

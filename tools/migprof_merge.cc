@@ -6,6 +6,7 @@
 int main(int argc, char** argv) {
   migprof::tools::MergeOptions options;
   std::string formats = "svg";
+  std::string views = "gpu";
   CLI::App app{
       "Merges migprof traces of any number of processes, slices and hosts into flamegraphs and numbers per slice."};
   app.name("migprof-merge");
@@ -14,6 +15,13 @@ int main(int argc, char** argv) {
   app.add_option("-o,--output", options.output, "folder for the results")->capture_default_str();
   app.add_option("--format", formats, "what to write: a comma list of svg, folded, json, openmetrics")
       ->check(migprof::tools::CheckFormats)
+      ->capture_default_str();
+  app.add_option(
+         "--view", views,
+         "what flamegraphs and folded stacks are of: a comma list of gpu, the time of what ran; idle, the time\n"
+         "in which nothing did, by the code that ended it; and memory, the bytes of device memory that were\n"
+         "live when most was, by the code that allocated them")
+      ->check(migprof::tools::CheckViews)
       ->capture_default_str();
   app.add_flag("--show-internals", options.show_internals,
                "also show how CUDA's libraries, start-up code and launch stubs call each other");
@@ -40,6 +48,7 @@ int main(int argc, char** argv) {
       "the\n"
       "output cannot be written; 2 with --strict and any loss; 125 after wrong use.");
   if (int status = 0; !migprof::tools::ParseCommandLine(&app, argc, argv, &status)) return status;
-  options.formats = migprof::tools::SplitFormats(formats);
+  options.formats = migprof::tools::SplitList(formats);
+  options.views = migprof::tools::SplitList(views);
   return migprof::tools::Merge(options);
 }

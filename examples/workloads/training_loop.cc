@@ -2,7 +2,9 @@
 // A training loop in miniature: batches are copied in, a forward pass, a backward pass, an optimizer, now and then a
 // checkpoint.
 //
-// usage: training_loop [--device N] [--steps N] [--layers N]
+// usage: training_loop [--device N] [--steps N] [--layers N] [--load-us N]
+//
+// --load-us: what the host needs to prepare a batch; the GPU waits for it.
 #include <cuda.h>
 
 #include <cstdio>
@@ -28,7 +30,8 @@ constexpr size_t kWeightBytes = 32 << 20;
 // The parts of a model have names as in a framework, so that the picture reads like one.
 class Trainer {
  public:
-  Trainer(const DeviceCode* code, int layers) : code_(code), layers_(layers) {
+  Trainer(const DeviceCode* code, int layers, int load_us)
+      : code_(code), layers_(layers), load_ns_(static_cast<uint64_t>(load_us) * 1000) {
     CHECK_CUDA(cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING));
     CHECK_CUDA(cuMemAlloc(&batch_, kBatchBytes));
     CHECK_CUDA(cuMemAlloc(&weights_, kWeightBytes));
@@ -72,7 +75,7 @@ class Trainer {
 
  private:
   __attribute__((noinline)) void LoadBatch() {
-    HostWork(300'000);  // decoding and augmenting
+    HostWork(load_ns_);  // decoding and augmenting
     LOGGED_CALL("memcpy HtoD", CHECK_CUDA(cuMemcpyHtoDAsync(batch_, host_batch_, kBatchBytes, stream_)));
   }
 
@@ -139,6 +142,7 @@ class Trainer {
 
   const DeviceCode* code_;
   int layers_;
+  uint64_t load_ns_;
   CUstream stream_ = nullptr;
   CUdeviceptr batch_ = 0;
   CUdeviceptr weights_ = 0;
@@ -154,6 +158,7 @@ int main(int argc, char** argv) {
   const int device_ordinal = workload::NumberOption(argc, argv, "--device", 0);
   const int steps = workload::NumberOption(argc, argv, "--steps", 20);
   const int layers = workload::NumberOption(argc, argv, "--layers", 12);
+  const int load_us = workload::NumberOption(argc, argv, "--load-us", 300);
 
   CHECK_CUDA(cuInit(0));
   CUdevice device;
@@ -164,7 +169,7 @@ int main(int argc, char** argv) {
   double total = 0;
   {
     const DeviceCode code(kernels::All());
-    Trainer trainer(&code, layers);
+    Trainer trainer(&code, layers, load_us);
     for (int step = 0; step < steps; ++step) {
       total += trainer.TrainStep();
       if (step % 10 == 9) trainer.SaveCheckpoint();

@@ -72,9 +72,11 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
     for (FrameId id = 0; id < result.frames.size(); ++id) {
       frames.push_back(analysis->profile.frames.Intern(result.frames[id]));
     }
-    StackTree stacks;
-    stacks.Merge(result.profile.stacks, frames);
-    result.profile.stacks = std::move(stacks);
+    for (StackTree* tree : {&result.profile.stacks, &result.profile.idle, &result.profile.memory}) {
+      StackTree renumbered;
+      renumbered.Merge(*tree, frames);
+      *tree = std::move(renumbered);
+    }
     analysis->profile.simulated |= result.profile.simulated;
     analysis->profile.slices.push_back(std::move(result.profile));
     for (Problem& problem : result.problems) analysis->problems.push_back(std::move(problem));
@@ -176,7 +178,8 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
   std::stable_sort(work.begin(), work.end(), [&](const auto& a, const auto& b) { return bytes_of(a) > bytes_of(b); });
   std::vector<SliceResult> results(work.size());
   RunAll(
-      work.size(), threads, [&](size_t i) { results[i] = AnalyzeSlice(work[i], options.view, &bytes_done); }, report);
+      work.size(), threads,
+      [&](size_t i) { results[i] = AnalyzeSlice(work[i], options.view, options.metrics, &bytes_done); }, report);
   report();
 
   Assemble(std::move(results), &analysis);

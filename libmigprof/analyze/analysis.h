@@ -15,7 +15,8 @@ namespace migprof::analyze {
 
 struct AnalysisOptions {
   StackView view;
-  int threads = 0;  // 0: one per core
+  int threads = 0;      // 0: one per core
+  bool metrics = true;  // SliceProfile::metrics and ::memory; folded stacks need neither
   // Told now and then how far the work is; on the calling thread.
   std::function<void(uint64_t bytes_done, uint64_t bytes_total)> progress;
 };

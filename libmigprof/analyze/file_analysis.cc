@@ -63,23 +63,37 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
 
 FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
   const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
-  if (is_new) leaves_.push_back({id, kind});
+  if (is_new) {
+    Leaf& leaf = leaves_.emplace_back(Leaf{id, kind});
+    if (meter_ != nullptr && kind == LeafKind::kKernel) {
+      const uint64_t name = definitions_.KernelName(id);
+      leaf.kernel = meter_->KernelId(definitions_.String(name));
+      const auto [function, is_first] = functions_.try_emplace(name, static_cast<uint32_t>(first_call_ns_.size()));
+      if (is_first) first_call_ns_.push_back(UINT64_MAX);
+      leaf.function = function->second;
+    }
+  }
   return entry->second;
 }
 
 bool FileAnalysis::TakeCalls(const Chunk& chunk) {
-  auto& [correlations, stacks, apis, classes, flags, times, ranges, python, stand_for] = columns_;
+  auto& [correlations, stacks, apis, classes, flags, times, ranges, python, stand_for, threads] = columns_;
   if (!chunk.Column(column::calls::kCorrelation, &correlations) || !chunk.Column(column::calls::kStackNode, &stacks) ||
       !chunk.Column(column::calls::kApi, &apis) || !chunk.Column(column::calls::kClass, &classes) ||
       !chunk.Column(column::calls::kFlags, &flags) || !chunk.Column(column::calls::kTime, &times) ||
       !chunk.Column(column::calls::kRangeNode, &ranges) || !chunk.Column(column::calls::kPythonStackNode, &python) ||
-      !chunk.Column(column::calls::kStandsFor, &stand_for)) {
+      !chunk.Column(column::calls::kStandsFor, &stand_for) || !chunk.Column(column::calls::kThread, &threads)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
+    const uint16_t thread = blocking_calls_.ThreadOf(threads[row]);
+    if (format::MayBlock(call_class)) {
+      blocking_calls_.Entered(static_cast<uint32_t>(correlations[row]), times[row], thread, call_class);
+    }
     const bool constructs = call_class == format::CallClass::kGraphConstruction;
-    if (classes[row] == 0 || !(constructs || format::GivesWork(call_class))) continue;
+    const bool allocates = call_class == format::CallClass::kAllocate && meter_ != nullptr;
+    if (classes[row] == 0 || !(constructs || allocates || format::GivesWork(call_class))) continue;
     const CallSiteId site = InternSite({.stack_node = stacks[row],
                                         .python_node = python[row],
                                         .api = apis[row],
@@ -92,30 +106,42 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
       construction_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
       continue;
     }
+    if (allocates) {
+      allocation_calls_.Add(static_cast<uint32_t>(correlations[row]), site);
+      continue;
+    }
     totals_.graph_launches += call_class == format::CallClass::kGraphLaunch;
     totals_.stackless += (flags[row] & format::kCallStackMissing) != 0;
     totals_.truncated += (flags[row] & format::kCallStackTruncated) != 0;
     totals_.sampled_out += (flags[row] & format::kCallStackSampledOut) != 0;
     totals_.python_lost += (flags[row] & format::kCallPythonLost) != 0;
-    join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row]);
+    join_.AddCall(static_cast<uint32_t>(correlations[row]), site, times[row], thread);
   }
   return true;
 }
 
 bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
-  auto& [correlations, outcomes, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
+  auto& [correlations, outcomes, details, unused1, unused2, unused3, unused4, unused5, unused6, unused7] = columns_;
   if (!chunk.Column(column::call_outcomes::kCorrelation, &correlations) ||
-      !chunk.Column(column::call_outcomes::kOutcome, &outcomes)) {
+      !chunk.Column(column::call_outcomes::kOutcome, &outcomes) ||
+      !chunk.Column(column::call_outcomes::kDetail, &details)) {
     return false;
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
-    join_.AddOutcome(static_cast<uint32_t>(correlations[row]), static_cast<format::CallOutcome>(outcomes[row]));
+    const auto correlation = static_cast<uint32_t>(correlations[row]);
+    const auto outcome = static_cast<format::CallOutcome>(outcomes[row]);
+    if (outcome == format::CallOutcome::kReturned) {
+      blocking_calls_.Returned(correlation, details[row]);
+      continue;
+    }
+    blocking_calls_.Forget(correlation);
+    join_.AddOutcome(correlation, outcome);
   }
   return true;
 }
 
 bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
-  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3] = columns_;
+  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
       !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
       !chunk.Column(column::graph_nodes::kCorrelation, &correlations) ||
@@ -143,27 +169,53 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
   return sound;
 }
 
-void FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                               uint64_t graph_node, Totals* totals) {
-  uint64_t launch_ns = start;
-  CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns);
-  if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns);
+uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                                   uint64_t graph_node, Totals* totals) {
+  uint64_t launch_ns = 0;
+  uint16_t thread = 0;
+  CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns, &thread);
+  if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns != 0 ? launch_ns : start);
   const bool untimed = (flags & format::kActivityUntimed) != 0;
   if (untimed) {
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add(start, start + duration);
+    busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
+    uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
+    if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;
   ++weight.count;
   totals->total_ns += duration;
   ++totals->count;
+  return launch_ns;
+}
+
+void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+  IdleTimes times{};
+  if (ended_by.call_ns == 0) {
+    times[static_cast<size_t>(IdleCause::kUnknown)] = end - start;
+  } else {
+    const Leaf& leaf = leaves_[ended_by.leaf];
+    times = blocking_calls_.Divide(
+        start, end, role_.begin_ns,
+        {.call_ns = ended_by.call_ns,
+         .thread = ended_by.thread,
+         .is_transfer = leaf.kind == LeafKind::kTransfer,
+         .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
+  }
+  for (size_t cause = 0; cause < kIdleCauses; ++cause) {
+    if (times[cause] == 0) continue;
+    idle_[cause] += times[cause];
+    Weight& weight = idle_weights_[uint64_t{ended_by.site} << 32 | cause];
+    weight.ns += times[cause];
+    ++weight.count;
+  }
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
-  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2, unused3] = columns_;
+  auto& [correlations, starts, durations, shapes, flags, graph_nodes, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::kernels::kCorrelation, &correlations) || !chunk.Column(column::kernels::kStart, &starts) ||
       !chunk.Column(column::kernels::kDuration, &durations) || !chunk.Column(column::kernels::kShape, &shapes) ||
       !chunk.Column(column::kernels::kFlags, &flags) || !chunk.Column(column::kernels::kGraphNode, &graph_nodes)) {
@@ -171,13 +223,16 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const LeafId leaf = InternLeaf(shapes[row], LeafKind::kKernel);
-    AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row], graph_nodes[row], &totals_.kernels);
+    const uint64_t launch_ns = AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row],
+                                           graph_nodes[row], &totals_.kernels);
+    if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
+    meter_->AddKernel(leaves_[leaf].kernel, starts[row], durations[row], graph_nodes[row] == 0 ? launch_ns : 0);
   }
   return true;
 }
 
 bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
-  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused1, unused2] = columns_;
+  auto& [correlations, starts, durations, bytes, what, flags, graph_nodes, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::transfers::kCorrelation, &correlations) ||
       !chunk.Column(column::transfers::kStart, &starts) || !chunk.Column(column::transfers::kDuration, &durations) ||
       !chunk.Column(column::transfers::kBytes, &bytes) || !chunk.Column(column::transfers::kWhat, &what) ||
@@ -189,12 +244,16 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
     totals->bytes += bytes[row];
     AddActivity(correlations[row], InternLeaf(what[row], LeafKind::kTransfer), starts[row], durations[row], flags[row],
                 graph_nodes[row], totals);
+    if (meter_ == nullptr) continue;
+    const bool untimed = (flags[row] & format::kActivityUntimed) != 0;
+    if (!untimed) meter_->AddOther(starts[row], durations[row]);
+    if (what[row] != format::kMemset) meter_->AddCopy(what[row], untimed ? 0 : durations[row], bytes[row]);
   }
   return true;
 }
 
 bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
-  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4, unused5] = columns_;
+  auto& [correlations, starts, durations, flags, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
   if (!chunk.Column(column::graph_runs::kCorrelation, &correlations) ||
       !chunk.Column(column::graph_runs::kStart, &starts) || !chunk.Column(column::graph_runs::kDuration, &durations) ||
       !chunk.Column(column::graph_runs::kFlags, &flags)) {
@@ -203,22 +262,40 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
   for (size_t row = 0; row < correlations.size(); ++row) {
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
+    if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
+    meter_->AddOther(starts[row], durations[row]);
+    meter_->AddUnknownKernels(durations[row]);
   }
   return true;
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, unused1, unused2, unused3, unused4, unused5, unused6] = columns_;
+  auto& [bytes, operations, kinds, correlations, times, addresses, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
+      !chunk.Column(column::allocations::kCorrelation, &correlations) ||
+      !chunk.Column(column::allocations::kTime, &times) || !chunk.Column(column::allocations::kAddress, &addresses) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
       !chunk.Column(column::allocations::kMemory, &kinds)) {
     return false;
   }
   for (size_t row = 0; row < bytes.size(); ++row) {
-    if (operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate) &&
-        format::IsDeviceMemory(kinds[row])) {
-      totals_.allocated_bytes += bytes[row];
-    }
+    const bool allocates = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate);
+    const bool releases = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kRelease);
+    if (!(allocates || releases) || !format::IsDeviceMemory(kinds[row])) continue;
+    if (allocates) totals_.allocated_bytes += bytes[row];
+    if (meter_ == nullptr) continue;
+    const auto correlation = static_cast<uint32_t>(correlations[row]);
+    CallSiteId site = kUnknownSite;
+    if (allocates) site = allocation_calls_.SiteOf(correlation);
+    // The nodes of a graph allocate, too.
+    if (allocates && site == kUnknownSite) site = join_.SiteOf(correlation);
+    meter_->memory()->Add({.time_ns = times[row],
+                           .address = addresses[row],
+                           .bytes = bytes[row],
+                           .order = correlation,
+                           .process = role_.memory_process,
+                           .site = site,
+                           .is_release = releases});
   }
   return true;
 }
@@ -291,10 +368,16 @@ void FileAnalysis::SpreadSampledOut(Weights* weights) const {
   std::erase_if(*weights, [](const auto& entry) { return entry.second.count == 0 && entry.second.ns == 0; });
 }
 
-void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under) {
-  FrameNames names(&definitions_, view, frames);
-  std::vector<NodeId> site_nodes(sites_.size());
-  std::vector<bool> site_done(sites_.size());
+FileAnalysis::Weights FileAnalysis::InOrder(const WeightMap& weights) const {
+  Weights ordered(weights.begin(), weights.end());
+  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  SpreadSampledOut(&ordered);
+  return ordered;
+}
+
+void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
+                             NodeId idle_under) {
+  FrameNames& names = names_.emplace(&definitions_, view, frames);
   std::vector<FrameId> leaf_frames(leaves_.size());
   for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
     switch (leaves_[leaf].kind) {
@@ -310,36 +393,40 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
     }
   }
   std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
-  const auto place_of = [&](CallSiteId site, NodeId below) {
-    bool unspliced = false;
-    const NodeId node = PlaceOf(site, &names, tree, below, &unspliced);
-    if (unspliced && !counted[site]) {
-      counted[site] = true;
-      totals_.unspliced += site_calls_[site];
-    }
-    return node;
-  };
-  // In a fixed order, so that equal input gives equal trees.
-  Weights weights(weights_.begin(), weights_.end());
-  std::sort(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  SpreadSampledOut(&weights);
-  for (const auto& [key, weight] : weights) {
-    const auto id = static_cast<CallSiteId>(key >> 32);
-    if (!site_done[id]) {
-      const CallSite& site = sites_[id];
-      if (site.captured_at == kUnknownSite) {
-        site_nodes[id] = place_of(id, under);
-      } else {
-        NodeId launch = place_of(site.launched_at, under);
-        if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
-          launch = tree->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
-        }
-        site_nodes[id] = place_of(site.captured_at, launch);
+  // Adds weights to `to`, with `leaf_frame(n)` on top of the site's place.
+  const auto add = [&](const Weights& weights, StackTree* to, NodeId below, auto&& leaf_frame) {
+    std::vector<NodeId> site_nodes(sites_.size());
+    std::vector<bool> site_done(sites_.size());
+    const auto place_of = [&](CallSiteId site, NodeId place) {
+      bool unspliced = false;
+      const NodeId node = PlaceOf(site, &names, to, place, &unspliced);
+      if (unspliced && !counted[site]) {
+        counted[site] = true;
+        totals_.unspliced += site_calls_[site];
       }
-      site_done[id] = true;
+      return node;
+    };
+    for (const auto& [key, weight] : weights) {
+      const auto id = static_cast<CallSiteId>(key >> 32);
+      if (!site_done[id]) {
+        const CallSite& site = sites_[id];
+        if (site.captured_at == kUnknownSite) {
+          site_nodes[id] = place_of(id, below);
+        } else {
+          NodeId launch = place_of(site.launched_at, below);
+          if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
+            launch = to->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
+          }
+          site_nodes[id] = place_of(site.captured_at, launch);
+        }
+        site_done[id] = true;
+      }
+      to->Add(to->Child(site_nodes[id], leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
     }
-    tree->Add(tree->Child(site_nodes[id], leaf_frames[static_cast<LeafId>(key)]), weight.ns, weight.count);
-  }
+  };
+  add(InOrder(weights_), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
+  add(InOrder(idle_weights_), idle, idle_under,
+      [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 
 }  // namespace migprof::analyze

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,9 +11,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/frame_names.h"
 #include "libmigprof/analyze/graph_nodes.h"
+#include "libmigprof/analyze/idle_gaps.h"
 #include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
 #include "libmigprof/format/chunk_reader.h"
@@ -41,16 +44,36 @@ struct FileTotals {
 // because a function's name may be written after the calls it made. Not thread-safe.
 class FileAnalysis {
  public:
-  // Adds the busy intervals to `busy`, which must outlive it.
-  explicit FileAnalysis(IntervalUnion* busy) : busy_(busy) {}
+  // What a file is in its slice.
+  struct Role {
+    uint16_t number = 0;          // among the slice's files
+    uint64_t begin_ns = 0;        // first event of the process on the slice
+    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
+    uint32_t memory_process = 0;  // its number in the meter's memory
+  };
+  // Adds the busy intervals to `busy`. It and the meter must outlive this.
+  FileAnalysis(IntervalUnion* busy, const Role& role) : busy_(busy), role_(role), meter_(role.meter) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
 
-  // Adds all stacks with their weights below node `under` of `tree`. Call once, after the last Take.
-  void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under);
+  // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
+  // work.
+  void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by);
+
+  // Adds all stacks with their weights below node `under` of `tree`, and the idle time they ended below `idle_under` of
+  // `idle`. Call once, after the last Take.
+  void AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
+                 NodeId idle_under);
+
+  // Adds the memory that was live at the slice's peak, by what allocated it. After AddStacks, and after the last Take
+  // of every process.
+  void AddMemory(StackTree* tree, NodeId under);
+  // Tells the meter how often which kernel ran. Call once, after the last Take.
+  void CountLaunches();
 
   const FileTotals& totals() const { return totals_; }
+  const IdleTimes& idle() const { return idle_; }
   const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
 
  private:
@@ -82,6 +105,8 @@ class FileAnalysis {
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
     LeafKind kind = LeafKind::kKernel;
+    uint32_t function = 0;  // of kernels: index of first_call_ns_
+    uint32_t kernel = 0;    // of the meter
   };
   struct Weight {
     uint64_t ns = 0;
@@ -100,19 +125,27 @@ class FileAnalysis {
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
   LeafId InternLeaf(uint64_t id, LeafKind kind);
-  void AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
-                   uint64_t graph_node, Totals* totals);
-  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // by site << 32 | leaf, in order
+  // Returns when the call that caused it was entered; 0 when its call is not in the trace.
+  uint64_t AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
+                       uint64_t graph_node, Totals* totals);
+  using WeightMap = absl::flat_hash_map<uint64_t, Weight>;   // by site << 32 | leaf, or cause of idle time
+  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // the same in order
+  // In a fixed order, so that equal input gives equal trees, and with the stacks that stand for others.
+  Weights InOrder(const WeightMap& weights) const;
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(Weights* weights) const;
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
+  Role role_;
+  SliceMeter* meter_;
   TraceDefinitions definitions_;
   LaunchJoin join_;
   GraphNodes graph_nodes_;
   ConstructionCalls construction_calls_;
+  ConstructionCalls allocation_calls_;
+  std::optional<FrameNames> names_;  // once AddStacks has begun
   FileTotals totals_;
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
   std::vector<uint64_t> site_calls_{0};
@@ -120,10 +153,15 @@ class FileAnalysis {
   std::vector<Leaf> leaves_;
   absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
   absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;
-  absl::flat_hash_map<uint64_t, Weight> weights_;  // by site << 32 | leaf
+  WeightMap weights_;
+  BlockingCalls blocking_calls_;
+  absl::flat_hash_map<uint64_t, uint32_t> functions_;  // kernel's name -> index of
+  std::vector<uint64_t> first_call_ns_{0};             // … the earliest call that launched it
+  IdleTimes idle_{};
+  WeightMap idle_weights_;
 
   // Columns of the chunk at hand, kept to spare the allocations.
-  std::vector<uint64_t> columns_[9];
+  std::vector<uint64_t> columns_[10];
 };
 
 }  // namespace migprof::analyze

@@ -5,8 +5,8 @@
 
 namespace migprof::analyze {
 
-void LaunchJoin::AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns) {
-  const Call call{counts_.launches++, time_ns, site, format::CallOutcome{}, false};
+void LaunchJoin::AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns, uint16_t thread) {
+  const Call call{counts_.launches++, time_ns, site, thread, format::CallOutcome{}, false};
   const auto [entry, is_new] = calls_.try_emplace(correlation, call);
   if (!is_new) {
     Settle(entry->second);

@@ -28,15 +28,15 @@ class LaunchJoin {
   };
 
   // A call that gives the GPU work. Correlation ids are 32 bits and wrap: a call whose id comes again is settled first.
-  // `time_ns`: of its entry.
-  void AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns = 0);
+  // `time_ns`: of its entry; `thread`: any number of the caller's.
+  void AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns = 0, uint16_t thread = 0);
 
   // What became of a call, when it will have no activity. Unknown correlations are ignored.
   void AddOutcome(uint32_t correlation, format::CallOutcome outcome);
 
-  // The site of the call that caused an activity; kUnknownSite when its call is not, or no longer, there. `time_ns`, if
-  // not null, is set to the time of that call and left as it is when there is none.
-  CallSiteId Match(uint32_t correlation, uint64_t* time_ns = nullptr) {
+  // The site of the call that caused an activity; kUnknownSite when its call is not, or no longer, there. `time_ns` and
+  // `thread`, if not null, are set to what AddCall was told of it and left as they are when there is none.
+  CallSiteId Match(uint32_t correlation, uint64_t* time_ns = nullptr, uint16_t* thread = nullptr) {
     const auto call = calls_.find(correlation);
     if (call == calls_.end()) [[unlikely]] {
       ++counts_.orphaned;
@@ -44,6 +44,7 @@ class LaunchJoin {
     }
     call->second.matched = true;
     if (time_ns != nullptr) *time_ns = call->second.time_ns;
+    if (thread != nullptr) *thread = call->second.thread;
     return call->second.site;
   }
 
@@ -69,6 +70,7 @@ class LaunchJoin {
     uint64_t serial;
     uint64_t time_ns;
     CallSiteId site;
+    uint16_t thread;
     format::CallOutcome outcome;  // 0: none
     bool matched;
   };

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <queue>
 
 #include "absl/strings/str_cat.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
+#include "libmigprof/analyze/slice_meter.h"
 
 namespace migprof::analyze {
 namespace {
@@ -22,15 +24,20 @@ struct OpenFile {
   std::unique_ptr<format::ByteSource> source;
   std::unique_ptr<format::ChunkReader> reader;
   std::unique_ptr<FileAnalysis> analysis;
+  uint16_t number = 0;  // among those of the slice; the last one stands for all beyond
   size_t next_chunk = 0;
-  std::vector<uint64_t> earliest;  // [i]: no activity in chunks i, i + 1, … starts before this
+  std::vector<uint64_t> earliest;  // [i]: no activity or allocation in chunks i, i + 1, … starts before this
+  uint32_t memory_process = 0;     // in the meter's memory
 };
+
+// Whether all processes' chunks of this kind are to come nearly in order of time.
+bool HasOrderedTimes(format::ChunkKind kind) { return IsActivity(kind) || kind == format::ChunkKind::kAllocations; }
 
 std::vector<uint64_t> EarliestActivity(const std::vector<format::ChunkRef>& chunks) {
   std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
   for (size_t i = chunks.size(); i-- > 0;) {
     earliest[i] = earliest[i + 1];
-    if (IsActivity(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
+    if (HasOrderedTimes(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
       earliest[i] = std::min(earliest[i], chunks[i].header.first_ns);
     }
   }
@@ -54,18 +61,25 @@ void AddTotals(const FileTotals& file, SliceProfile* slice) {
 
 class SliceReader {
  public:
-  SliceReader(const StackView& view, std::atomic<uint64_t>* bytes_done) : view_(view), bytes_done_(bytes_done) {}
+  SliceReader(const StackView& view, bool metrics, std::atomic<uint64_t>* bytes_done)
+      : view_(view), metrics_(metrics), bytes_done_(bytes_done) {}
 
   SliceResult Read(const std::vector<const TraceScan*>& files);
 
  private:
+  // Promises that no activity that is still unread starts before `time`.
+  void SettleBefore(uint64_t time, std::vector<OpenFile>* files);
   void ReadNextChunk(OpenFile* file);
   void FinishFile(OpenFile* file);
   void TakeIdentity(const TraceScan& scan);
+  void AddTimeAfterTheLastWork(SliceProfile* profile);
 
   StackView view_;
+  bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
   IntervalUnion busy_;
+  std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
+  IdleTimes idle_{};
   SliceResult result_;
   bool keep_open_ = true;
 };
@@ -83,33 +97,70 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
   for (size_t i = 0; i < files.size(); ++i) {
     TakeIdentity(*files[i]);
     open[i].scan = files[i];
+    open[i].number = static_cast<uint16_t>(std::min<size_t>(i, UINT16_MAX));
     open[i].earliest = EarliestActivity(files[i]->chunks);
     queue.emplace(open[i].earliest[0], &open[i]);
   }
+  busy_.SetBegin(result_.profile.first_ns);
+  if (metrics_) {
+    const SliceProfile& profile = result_.profile;
+    meter_.emplace(profile.first_ns, profile.window_ns, profile.identity);
+    for (OpenFile& file : open) file.memory_process = meter_->memory()->AddProcess(file.scan->last_ns);
+  }
   while (!queue.empty()) {
     OpenFile* const file = queue.top().second;
+    // No file has any times to come: the first to end has to wait for the last, as its key is the largest there is.
+    // Gaps that its work ended are told before it is done with.
+    if (file->next_chunk == file->scan->chunks.size()) SettleBefore(UINT64_MAX, &open);
     queue.pop();
     if (file->next_chunk < file->scan->chunks.size()) {
       ReadNextChunk(file);
       const uint64_t earliest = file->earliest[file->next_chunk];
       queue.emplace(earliest, file);
-      if (IsActivity(file->scan->chunks[file->next_chunk - 1].kind())) busy_.SettleBefore(queue.top().first);
+      if (HasOrderedTimes(file->scan->chunks[file->next_chunk - 1].kind())) SettleBefore(queue.top().first, &open);
     } else {
       FinishFile(file);
     }
   }
   SliceProfile& profile = result_.profile;
   profile.busy_ns = busy_.Finish();
+  if (meter_) profile.metrics = meter_->Finish();
+  profile.metrics.idle_ns = idle_;
+  if (metrics_) AddTimeAfterTheLastWork(&profile);
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
     return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
   });
   return std::move(result_);
 }
 
+void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
+  if (!metrics_) return busy_.SettleBefore(time);
+  meter_->SettleBefore(time);
+  busy_.SettleBefore(time, [files](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+    FileAnalysis* const analysis = (*files)[ended_by.file].analysis.get();
+    if (analysis != nullptr) analysis->TakeGap(start, end, ended_by);
+  });
+}
+
+void SliceReader::AddTimeAfterTheLastWork(SliceProfile* profile) {
+  const uint64_t end = profile->first_ns + profile->window_ns;
+  if (busy_.covered_until() >= end) return;
+  const uint64_t rest = end - busy_.covered_until();
+  const auto note = [this](const char* text, FrameKind kind) {
+    return result_.frames.Intern({.name = text, .full_name = text, .module = "", .kind = kind});
+  };
+  const NodeId after = profile->idle.Child(0, note("[after the last GPU work]", FrameKind::kNote));
+  constexpr IdleCause kCause = IdleCause::kNothingRunning;
+  profile->idle.Add(profile->idle.Child(after, note(Name(kCause), FrameKind::kIdle)), rest, 1);
+  profile->metrics.idle_ns[static_cast<size_t>(kCause)] += rest;
+}
+
 void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
-    file->analysis = std::make_unique<FileAnalysis>(&busy_);
+    file->analysis = std::make_unique<FileAnalysis>(
+        &busy_,
+        FileAnalysis::Role{file->number, file->scan->first_ns, meter_ ? &*meter_ : nullptr, file->memory_process});
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
@@ -176,7 +227,13 @@ void SliceReader::FinishFile(OpenFile* file) {
     const std::string name = absl::StrCat(process.name.empty() ? "process" : process.name, " (", process.pid, ")");
     const FrameId frame =
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
-    file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame));
+    file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame), &profile.idle,
+                              profile.idle.Child(0, frame));
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += file->analysis->idle()[cause];
+    if (meter_) {
+      file->analysis->CountLaunches();
+      file->analysis->AddMemory(&profile.memory, profile.memory.Child(0, frame));
+    }
     process.health.unspliced = totals.unspliced;
     AddTotals(totals, &profile);
     for (Problem& problem : file->damage->problems()) result_.problems.push_back(std::move(problem));
@@ -204,9 +261,9 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
 
 }  // namespace
 
-SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view,
+SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view, bool metrics,
                          std::atomic<uint64_t>* bytes_done) {
-  return SliceReader(view, bytes_done).Read(files);
+  return SliceReader(view, metrics, bytes_done).Read(files);
 }
 
 }  // namespace migprof::analyze

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/trace_definitions.h"
 
+#include <algorithm>
+#include <array>
+
 namespace migprof::analyze {
 
 namespace column = format::column;
@@ -14,6 +17,14 @@ template <typename Value>
 const Value* FindIn(const absl::flat_hash_map<uint64_t, Value>& map, uint64_t id) {
   const auto entry = map.find(id);
   return entry != map.end() ? &entry->second : nullptr;
+}
+
+// Sizes from a file that nobody vouches for: no sum or product of a few of them overflows.
+uint64_t Clamp(uint64_t size) { return std::min<uint64_t>(size, UINT32_MAX); }
+
+uint64_t Product(uint64_t x, uint64_t y, uint64_t z) {
+  const unsigned __int128 product = static_cast<unsigned __int128>(Clamp(x)) * Clamp(y) * Clamp(z);
+  return static_cast<uint64_t>(std::min<unsigned __int128>(product, UINT64_MAX));
 }
 
 }  // namespace
@@ -63,9 +74,11 @@ const StackNodeDefinition* TraceDefinitions::PythonStackNode(uint64_t id) const 
 }
 
 uint64_t TraceDefinitions::KernelName(uint64_t shape) const {
-  const uint64_t* name = FindIn(kernel_names_, shape);
-  return name != nullptr ? *name : 0;
+  const KernelShapeDefinition* definition = KernelShape(shape);
+  return definition != nullptr ? definition->name : 0;
 }
+
+const KernelShapeDefinition* TraceDefinitions::KernelShape(uint64_t id) const { return FindIn(kernel_shapes_, id); }
 
 bool TraceDefinitions::AddStrings(const format::Chunk& chunk) {
   std::vector<uint64_t> ids;
@@ -188,12 +201,24 @@ bool TraceDefinitions::AddRangeNodes(const format::Chunk& chunk) {
 }
 
 bool TraceDefinitions::AddShapes(const format::Chunk& chunk) {
-  std::vector<uint64_t> ids;
-  std::vector<uint64_t> names;
-  if (!chunk.Column(column::kernel_shapes::kId, &ids) || !chunk.Column(column::kernel_shapes::kName, &names)) {
-    return false;
+  namespace at = column::kernel_shapes;
+  constexpr std::array<uint16_t, 14> kColumns = {
+      at::kId,     at::kName,      at::kGridX,        at::kGridY,         at::kGridZ,    at::kBlockX,   at::kBlockY,
+      at::kBlockZ, at::kRegisters, at::kStaticShared, at::kDynamicShared, at::kClusterX, at::kClusterY, at::kClusterZ};
+  std::array<std::vector<uint64_t>, kColumns.size()> columns;
+  for (size_t i = 0; i < kColumns.size(); ++i) {
+    if (!chunk.Column(kColumns[i], &columns[i])) return false;
   }
-  for (size_t row = 0; row < ids.size(); ++row) kernel_names_[ids[row]] = names[row];
+  const auto& [ids, names, grid_x, grid_y, grid_z, block_x, block_y, block_z, registers, fixed_shared, asked_shared,
+               cluster_x, cluster_y, cluster_z] = columns;
+  for (size_t row = 0; row < ids.size(); ++row) {
+    kernel_shapes_[ids[row]] = {.name = names[row],
+                                .grid_blocks = Product(grid_x[row], grid_y[row], grid_z[row]),
+                                .block_threads = Product(block_x[row], block_y[row], block_z[row]),
+                                .cluster_blocks = Product(cluster_x[row], cluster_y[row], cluster_z[row]),
+                                .registers_per_thread = registers[row],
+                                .shared_bytes = Clamp(fixed_shared[row]) + Clamp(asked_shared[row])};
+  }
   return true;
 }
 

@@ -40,6 +40,15 @@ struct PythonFrameDefinition {
   bool is_entry = false;
 };
 
+struct KernelShapeDefinition {
+  uint64_t name = 0;  // string id
+  uint64_t grid_blocks = 0;
+  uint64_t block_threads = 0;
+  uint64_t cluster_blocks = 0;  // 0: no clusters
+  uint64_t registers_per_thread = 0;
+  uint64_t shared_bytes = 0;  // per block, static and dynamic
+};
+
 struct RangeNodeDefinition {
   uint64_t parent = 0;
   uint64_t name = 0;    // string id
@@ -66,6 +75,7 @@ class TraceDefinitions {
   const RangeNodeDefinition* RangeNode(uint64_t id) const;
   // String id of the kernel's name; 0 when unknown.
   uint64_t KernelName(uint64_t shape) const;
+  const KernelShapeDefinition* KernelShape(uint64_t id) const;
 
  private:
   bool AddStrings(const format::Chunk& chunk);
@@ -87,7 +97,7 @@ class TraceDefinitions {
   absl::flat_hash_map<uint64_t, PythonFrameDefinition> python_frames_;
   StackNodes python_stack_nodes_;
   absl::flat_hash_map<uint64_t, RangeNodeDefinition> range_nodes_;
-  absl::flat_hash_map<uint64_t, uint64_t> kernel_names_;
+  absl::flat_hash_map<uint64_t, KernelShapeDefinition> kernel_shapes_;
 };
 
 }  // namespace migprof::analyze

@@ -183,6 +183,7 @@ enum class CallClass : uint8_t {
   kRelease = 6,
   kSynchronize = 7,
   kGraphConstruction = 8,
+  kLoad = 9,  // of code: modules, libraries, functions
 };
 constexpr bool GivesWork(CallClass call_class) { return call_class <= CallClass::kMemset; }
 
@@ -198,10 +199,17 @@ inline constexpr uint64_t kPythonFrameEntry = 1;  // the outermost Python frame 
 // column::range_nodes::kFlags
 inline constexpr uint64_t kRangeStarted = 1;  // started and ended, perhaps by another thread; else pushed and popped
 
-// column::call_outcomes::kOutcome: what became of a call that will have no GPU activity of its own.
+// Calls that may keep their thread for long; when they returned is recorded (CallOutcome::kReturned).
+constexpr bool MayBlock(CallClass call_class) {
+  return call_class == CallClass::kMemcpy || call_class == CallClass::kAllocate || call_class == CallClass::kRelease ||
+         call_class == CallClass::kSynchronize || call_class == CallClass::kLoad;
+}
+
+// column::call_outcomes::kOutcome. The first two will have no GPU activity of their own.
 enum class CallOutcome : uint8_t {
   kFailed = 1,    // the call returned the error in kDetail
   kCaptured = 2,  // the call was recorded into a graph as the node in kDetail
+  kReturned = 3,  // the call returned kDetail ns after its entry; of calls that MayBlock
 };
 
 // column::allocations::kMemory: CUPTI's memory kinds, of which 1 and 2 are the host's. Those of old CUPTIs that do not

@@ -58,7 +58,7 @@ void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t corre
 
   CallRecord record{};
   record.header = {sizeof(CallRecord), RingRecordKind::kCall, 0, correlation};
-  record.time_ns = clock_();
+  record.time_ns = slot->open_time_ns = clock_();
   record.context = context;
   record.callback_id = callback_id;
   if (max_depth_ == 0) {
@@ -106,8 +106,11 @@ void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr || slot->open_correlation != correlation) return;
   slot->open_correlation = 0;
-  if (result != 0) [[unlikely]]
+  if (result != 0) [[unlikely]] {
     PushOutcome(slot, correlation, format::CallOutcome::kFailed, result);
+  } else if (format::MayBlock(CallClassOf(slot->open_callback_id)) && !slot->open_captured) {
+    PushOutcome(slot, correlation, format::CallOutcome::kReturned, clock_() - slot->open_time_ns);
+  }
 }
 
 void CallRecorder::Captured(ThreadSlot* slot, uint64_t graph_node) noexcept {

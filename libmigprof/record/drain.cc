@@ -130,8 +130,9 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   last_calls_[&slot] = event;
   if (SliceFile* const file = FileOfCall(call.context)) {
     file->AddCall(event);
-  } else if (event.call_class != format::CallClass::kGraphConstruction) {
-    ++unrouted_calls_;  // graphs may be built without a device: graph_log_ knows what to do
+  } else if (event.call_class != format::CallClass::kGraphConstruction &&
+             event.call_class != format::CallClass::kLoad) {
+    ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
   }
 }
 

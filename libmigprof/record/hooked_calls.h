@@ -116,15 +116,35 @@
   X(599, cuMemAllocAsync_ptsz, kAllocate)                     \
   X(611, cuMemAllocFromPoolAsync, kAllocate)                  \
   X(612, cuMemAllocFromPoolAsync_ptsz, kAllocate)             \
+  X(301, cuMemHostRegister, kAllocate)                        \
+  X(379, cuMemHostRegister_v2, kAllocate)                     \
+  X(549, cuMemCreate, kAllocate)                              \
+  X(551, cuMemMap, kAllocate)                                 \
+  X(607, cuMemPoolCreate, kAllocate)                          \
   X(38, cuMemFreeHost, kRelease)                              \
   X(245, cuMemFree_v2, kRelease)                              \
   X(600, cuMemFreeAsync, kRelease)                            \
   X(601, cuMemFreeAsync_ptsz, kRelease)                       \
+  X(302, cuMemHostUnregister, kRelease)                       \
+  X(550, cuMemRelease, kRelease)                              \
+  X(552, cuMemUnmap, kRelease)                                \
+  X(602, cuMemPoolTrimTo, kRelease)                           \
+  X(608, cuMemPoolDestroy, kRelease)                          \
   X(17, cuCtxSynchronize, kSynchronize)                       \
   X(121, cuEventSynchronize, kSynchronize)                    \
   X(126, cuStreamSynchronize, kSynchronize)                   \
   X(440, cuStreamSynchronize_ptsz, kSynchronize)              \
-  X(800, cuCtxSynchronize_v2, kSynchronize)
+  X(800, cuCtxSynchronize_v2, kSynchronize)                   \
+  X(18, cuModuleLoad, kLoad)                                  \
+  X(19, cuModuleLoadData, kLoad)                              \
+  X(20, cuModuleLoadDataEx, kLoad)                            \
+  X(21, cuModuleLoadFatBinary, kLoad)                         \
+  X(23, cuModuleGetFunction, kLoad)                           \
+  X(365, cuLinkComplete, kLoad)                               \
+  X(678, cuLibraryLoadData, kLoad)                            \
+  X(679, cuLibraryLoadFromFile, kLoad)                        \
+  X(682, cuLibraryGetModule, kLoad)                           \
+  X(742, cuFuncLoad, kLoad)
 
 // Calls that make nodes of graphs, or copies of them; recorded when nodes are.
 #define MIGPROF_GRAPH_CALLS(X)                                  \

@@ -59,6 +59,7 @@ struct ThreadSlot {
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
   uint32_t open_context = 0;
   uint32_t open_callback_id = 0;
+  uint64_t open_time_ns = 0;         // of its entry, on CUPTI's clock
   uint32_t calls = 0;                // so far
   uint64_t random = 0;               // state of a generator
   bool open_captured = false;        // it was said that the open call was captured

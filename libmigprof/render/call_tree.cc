@@ -57,7 +57,7 @@ class AllFrames {
   analyze::FrameTable above_;
 };
 
-StackTree MergeSlices(const Profile& profile, std::optional<size_t> slice, AllFrames* frames) {
+StackTree MergeSlices(const Profile& profile, std::optional<size_t> slice, FlamegraphView view, AllFrames* frames) {
   StackTree merged;
   for (size_t i = 0; i < profile.slices.size(); ++i) {
     if (slice.has_value() && *slice != i) continue;
@@ -65,7 +65,7 @@ StackTree MergeSlices(const Profile& profile, std::optional<size_t> slice, AllFr
     for (Frame& frame : analyze::SlicePath(profile.slices[i])) {
       node = merged.Child(node, frames->InternAbove(std::move(frame)));
     }
-    merged.Merge(profile.slices[i].stacks, node);
+    merged.Merge(TreeOf(profile.slices[i], view), node);
   }
   return merged;
 }
@@ -136,15 +136,10 @@ void FillTotals(std::vector<CallNode>* nodes) {
 
 Frame RootFrame() { return {.name = "all", .full_name = "all", .module = "", .kind = {}}; }
 
-}  // namespace
-
-CallTree BuildCallTree(const Profile& profile, std::optional<size_t> slice) {
-  AllFrames frames(profile);
-  const StackTree merged = MergeSlices(profile, slice, &frames);
-  const std::vector<TreeNode>& nodes = merged.nodes();
+CallTree InPreOrder(const std::vector<TreeNode>& nodes, const AllFrames& frames, FlamegraphView view) {
   const Children children = SortSiblings(nodes, RankFrames(nodes, frames));
-
   CallTree tree;
+  tree.view = view;
   tree.frames.push_back(RootFrame());
   tree.nodes.reserve(nodes.size());
   std::vector<uint32_t> new_frame(frames.size(), kNone);
@@ -171,6 +166,18 @@ CallTree BuildCallTree(const Profile& profile, std::optional<size_t> slice) {
   return tree;
 }
 
+}  // namespace
+
+CallTree BuildCallTree(const Profile& profile, std::optional<size_t> slice, FlamegraphView view) {
+  AllFrames frames(profile);
+  const StackTree merged = MergeSlices(profile, slice, view, &frames);
+  return InPreOrder(merged.nodes(), frames, view);
+}
+
+CallTree BuildSliceTree(const Profile& profile, size_t slice, FlamegraphView view) {
+  return InPreOrder(TreeOf(profile.slices[slice], view).nodes(), AllFrames(profile), view);
+}
+
 CallTree LimitNodes(CallTree tree, size_t max_nodes) {
   if (tree.nodes.size() <= max_nodes) return tree;
   // A subtree is kept when it weighs more than the heaviest that must go. Parents weigh at least as
@@ -184,6 +191,7 @@ CallTree LimitNodes(CallTree tree, size_t max_nodes) {
   const uint64_t too_light = weights[kept];
 
   CallTree limited;
+  limited.view = tree.view;
   limited.frames = std::move(tree.frames);
   const uint32_t note = static_cast<uint32_t>(limited.frames.size());
   limited.frames.push_back({.name = "[smaller frames]",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/render/flamegraph_view.h"
 
 namespace migprof::render {
 
@@ -28,6 +29,7 @@ struct CallNode {
 // siblings in the byte order of their names, so equal profiles give equal trees and a frame stands
 // at the same place in two pictures that are compared.
 struct CallTree {
+  FlamegraphView view = FlamegraphView::kGpuTime;  // what the weights are: `ns` below is bytes in a tree of memory
   // Only frames that occur, in the order of their first occurrence; [0] is the root's. Their
   // strings are clean (clean_text.h) and neither name is empty.
   std::vector<analyze::Frame> frames;
@@ -35,7 +37,11 @@ struct CallTree {
 };
 
 // All slices, or the one with this index; an index that does not exist gives a tree of a root.
-CallTree BuildCallTree(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt);
+CallTree BuildCallTree(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt,
+                       FlamegraphView view = FlamegraphView::kGpuTime);
+
+// One slice without the rows above it: everything; process; host frames; …
+CallTree BuildSliceTree(const analyze::Profile& profile, size_t slice, FlamegraphView view);
 
 // The tree with at most about `max_nodes` nodes: the smallest subtrees are replaced, below each
 // parent, by one note that carries their sum, so every total stays what it was. A tree that is

@@ -25,6 +25,7 @@ struct FlamegraphOptions {
 void WriteFlamegraphSvg(CallTree tree, const Headline& headline, const FlamegraphOptions& options, std::ostream& out);
 
 // Of all slices of a profile, or of one.
-void WriteFlamegraphSvg(const analyze::Profile& profile, std::optional<size_t> slice, std::ostream& out);
+void WriteFlamegraphSvg(const analyze::Profile& profile, std::optional<size_t> slice, std::ostream& out,
+                        FlamegraphView view = FlamegraphView::kGpuTime);
 
 }  // namespace migprof::render

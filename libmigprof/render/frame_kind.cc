@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "libmigprof/render/clean_text.h"
+#include "libmigprof/render/idle_cause.h"
 
 namespace migprof::render {
 namespace {
@@ -28,6 +29,9 @@ std::string WithoutArguments(const std::string& name) {
 }  // namespace
 
 std::string ColorClass(const analyze::Frame& frame) {
+  if (frame.kind == analyze::FrameKind::kIdle) {
+    return {'k', 'n', static_cast<char>('0' + static_cast<int>(ShownCause(frame)))};
+  }
   uint32_t hash = 2166136261u;  // FNV-1a
   for (const char c : frame.full_name) {
     hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;

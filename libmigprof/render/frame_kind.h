@@ -21,7 +21,8 @@ inline const char* KindLabel(analyze::FrameKind kind) {
 
 // The class of viewer/palette.css that colours the frame, e.g. "ki2": the letter is the kind, the
 // digit one of four shades that depends on the whole name alone, so that neighbours of one kind can
-// be told apart and a function looks the same in every picture. viewer/frames.js says the same.
+// be told apart and a function looks the same in every picture. Of a cause of idleness the digit is the cause.
+// viewer/frames.js says the same.
 std::string ColorClass(const analyze::Frame& frame);
 
 // What of the name to show in `cells` of a monospaced font: all of it; without arguments; without

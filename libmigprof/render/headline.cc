@@ -2,12 +2,14 @@
 #include "libmigprof/render/headline.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <set>
 #include <utility>
 
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/human_units.h"
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/recorder_cost.h"
 
 namespace migprof::render {
@@ -76,6 +78,57 @@ std::string CountAndTime(const Totals& totals) {
   return totals.count != 0 ? text + ')' : text;
 }
 
+std::vector<Figure> GpuTimeFigures(const Sum& sum, bool several) {
+  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns + sum.graph_runs.total_ns;
+  std::vector<Figure> figures = {
+      {"GPU time", HumanTime(gpu_ns)},
+      {several ? "windows, summed" : "window", HumanTime(sum.window_ns)},
+      {"busy", Percent(sum.busy_ns, sum.window_ns)},
+      {"kernels", CountAndTime(sum.kernels)},
+      {"copies", CountAndTime(sum.memcpys)},
+  };
+  if (sum.memsets.count != 0) figures.push_back({"memsets", CountAndTime(sum.memsets)});
+  if (sum.graph_runs.count != 0) figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
+  return figures;
+}
+
+// The three causes with most of the time, each with its share of it.
+std::vector<Figure> IdleFigures(const std::vector<const SliceProfile*>& slices, const Sum& sum) {
+  std::array<std::pair<uint64_t, size_t>, analyze::kIdleCauses> causes = {};
+  uint64_t idle_ns = 0;
+  for (size_t cause = 0; cause < causes.size(); ++cause) {
+    causes[cause].second = cause;
+    for (const SliceProfile* slice : slices) causes[cause].first += slice->metrics.idle_ns[cause];
+    idle_ns += causes[cause].first;
+  }
+  std::stable_sort(causes.begin(), causes.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<Figure> figures = {
+      {"idle", HumanTime(idle_ns)},
+      {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
+      {"idle share", Percent(idle_ns, sum.window_ns)},
+  };
+  for (size_t i = 0; i < 3 && causes[i].first != 0; ++i) {
+    figures.push_back(
+        {CauseLabel(static_cast<analyze::IdleCause>(causes[i].second)), Percent(causes[i].first, idle_ns)});
+  }
+  return figures;
+}
+
+std::vector<Figure> MemoryFigures(const std::vector<const SliceProfile*>& slices) {
+  if (slices.size() != 1) return {};
+  const analyze::MemoryUse& memory = slices[0]->metrics.memory;
+  std::vector<Figure> figures = {{"live at the peak", HumanBytes(memory.peak_bytes)}};
+  if (const uint64_t size = slices[0]->identity.memory_bytes; size != 0) {
+    figures.push_back({"of the slice's", HumanBytes(size)});
+  }
+  if (memory.peak_ns >= slices[0]->first_ns && slices[0]->first_ns != 0) {
+    figures.push_back({"reached after", HumanTime(memory.peak_ns - slices[0]->first_ns)});
+  }
+  figures.push_back({"allocations", HumanCount(memory.allocations)});
+  figures.push_back({"releases", HumanCount(memory.releases)});
+  return figures;
+}
+
 void AppendPart(const std::string& part, std::string* text) { text->append(" · ").append(part); }
 
 }  // namespace
@@ -83,10 +136,11 @@ void AppendPart(const std::string& part, std::string* text) { text->append(" · 
 std::string Headline::Title() const {
   std::string title = "migprof — ";
   for (size_t i = 0; i < place.size(); ++i) title += (i == 0 ? "" : " / ") + place[i];
+  if (view != FlamegraphView::kGpuTime) title.append(" / ").append(ViewLabel(view));
   return title;
 }
 
-Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
+Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice, FlamegraphView view) {
   std::vector<const SliceProfile*> slices;
   Sum sum;
   for (size_t i = 0; i < profile.slices.size(); ++i) {
@@ -95,17 +149,11 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice) {
     AddSlice(profile.slices[i], &sum);
   }
   Headline headline;
+  headline.view = view;
   headline.place = PlaceOf(slices);
-  const uint64_t gpu_ns = sum.kernels.total_ns + sum.memcpys.total_ns + sum.memsets.total_ns + sum.graph_runs.total_ns;
-  headline.figures = {
-      {"GPU time", HumanTime(gpu_ns)},
-      {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
-      {"busy", Percent(sum.busy_ns, sum.window_ns)},
-      {"kernels", CountAndTime(sum.kernels)},
-      {"copies", CountAndTime(sum.memcpys)},
-  };
-  if (sum.memsets.count != 0) headline.figures.push_back({"memsets", CountAndTime(sum.memsets)});
-  if (sum.graph_runs.count != 0) headline.figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
+  headline.figures = view == FlamegraphView::kIdle     ? IdleFigures(slices, sum)
+                     : view == FlamegraphView::kMemory ? MemoryFigures(slices)
+                                                       : GpuTimeFigures(sum, slices.size() > 1);
   if (const std::string cost = DescribeRecorderCost(SumRecorderCost(slices)); !cost.empty()) {
     headline.figures.push_back({"recording itself", cost});
   }

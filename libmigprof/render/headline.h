@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/render/flamegraph_view.h"
 
 namespace migprof::render {
 
@@ -19,18 +20,20 @@ struct Figure {
 
 struct Headline {
   std::vector<std::string> place;  // host, GPU, slice; or how many of each
-  std::vector<Figure> figures;     // GPU time, window, busy, kernels, copies, memsets
+  std::vector<Figure> figures;     // of the view; of GPU time: GPU time, window, busy, kernels, copies, memsets
   std::string verdict;             // "✓ Trace complete", "⚠ Trace incomplete", "Nothing recorded"
   std::string health;              // DescribeHealth
   bool loss = false;               // something was lost: pictures show `health` as a warning
   bool simulated = false;
+  FlamegraphView view = FlamegraphView::kGpuTime;
 
-  // "migprof — host / GPU / slice".
+  // "migprof — host / GPU / slice", and what the picture is of where that is not GPU time.
   std::string Title() const;
 };
 
 // Of all slices, or of one.
-Headline MakeHeadline(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt);
+Headline MakeHeadline(const analyze::Profile& profile, std::optional<size_t> slice = std::nullopt,
+                      FlamegraphView view = FlamegraphView::kGpuTime);
 
 // "1,204 launches · 1,190 matched · 10 unmatched · 4 dropped · 3 untimed · 0 bytes damaged", then
 // what else is not zero. `killed` is the number of processes that never closed their file.

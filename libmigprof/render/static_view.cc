@@ -13,6 +13,7 @@
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/frame_kind.h"
 #include "libmigprof/render/human_units.h"
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/static_layout.h"
 #include "libmigprof/render/text_layout.h"
 
@@ -117,26 +118,42 @@ void DrawFrame(const CallTree& tree, const DrawnFrame& frame, double y, std::str
     return;
   }
   out->append("><title>").append(EscapeXml(info.name)).append(" – ");
-  out->append(HumanTime(node.total_ns)).append(" (");
+  out->append(HumanAmount(node.total_ns, tree.view)).append(" (");
   out->append(Percent(node.total_ns, tree.nodes[0].total_ns)).append(")</title></rect>\n");
   const std::string label = FitLabel(info.name, static_cast<size_t>(std::max(0.0, frame.width - 8) / kCellPixels));
   if (!label.empty()) AppendText("label", kMargin + frame.x + 4, y + 12.5, label, out);
 }
 
-// Only kinds that occur; returns the bottom.
+// Only kinds and causes that occur; returns the bottom.
 double DrawLegend(const CallTree& tree, double y, std::string* out) {
   std::array<bool, kKindLabels.size()> occurs = {};
   for (size_t i = 1; i < tree.frames.size(); ++i) {
     occurs[static_cast<size_t>(tree.frames[i].kind) % occurs.size()] = true;
   }
   double x = kMargin;
-  for (size_t kind = 0; kind < occurs.size(); ++kind) {
-    if (!occurs[kind]) continue;
-    const char css_class[] = {'k', static_cast<char>('a' + kind), '1', '\0'};
+  const auto add = [&](const char* css_class, const char* label) {
+    const double width = 17 + EstimateWidth(label, kLegendPixelsHigh) + 14;
+    if (x + width > kStaticWidth) {
+      x = kMargin;
+      y += 20;
+    }
     AppendRect(css_class, x, y + 6, 12, 12, out);
     *out += " rx=\"2\"/>\n";
-    AppendText("note", x + 17, y + 16.5, kKindLabels[kind], out);
-    x += 17 + EstimateWidth(kKindLabels[kind], kLegendPixelsHigh) + 14;
+    AppendText("note", x + 17, y + 16.5, label, out);
+    x += width;
+  };
+  for (size_t kind = 0; kind < occurs.size(); ++kind) {
+    if (!occurs[kind] || kind == static_cast<size_t>(analyze::FrameKind::kIdle)) continue;
+    const char css_class[] = {'k', static_cast<char>('a' + kind), '1', '\0'};
+    add(css_class, kKindLabels[kind]);
+  }
+  std::array<bool, analyze::kIdleCauses> causes = {};
+  for (const analyze::Frame& frame : tree.frames) {
+    if (frame.kind == analyze::FrameKind::kIdle) causes[static_cast<size_t>(ShownCause(frame))] = true;
+  }
+  for (size_t cause = 0; cause < causes.size(); ++cause) {
+    const char css_class[] = {'k', 'n', static_cast<char>('0' + cause), '\0'};
+    if (causes[cause]) add(css_class, CauseLabel(static_cast<analyze::IdleCause>(cause)));
   }
   return y + 26;
 }
@@ -173,7 +190,7 @@ StaticView DrawStaticView(const CallTree& tree, const Headline& headline, size_t
   std::string hint = CountOf(layout.hidden, "frame is", "frames are") + " too narrow to draw here (grey)";
   if (layout.hidden == 0) hint = "Every frame is drawn";
   hint += ". Opened in a browser with scripts, this file zooms, searches and explains itself (press ?).";
-  if (tree.nodes[0].total_ns == 0) hint = "No GPU time was recorded, so there is nothing to draw.";
+  if (tree.nodes[0].total_ns == 0) hint = NothingInView(tree.view);
   AppendText("note", kMargin, y + 14, hint, &elements);
   return {std::move(elements), static_cast<int>(y) + 26};
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/summary_json.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "libmigprof/render/headline.h"
+#include "libmigprof/render/metrics_json.h"
 #include "libmigprof/render/viewer_assets.h"
 
 namespace migprof::render {
@@ -59,6 +61,15 @@ Json ToJson(const analyze::ProcessInfo& process) {
           {"health", ToJson(process.health)}};
 }
 
+Json IdleJson(const analyze::SliceMetrics& metrics) {
+  // By IdleCause.
+  constexpr std::array<const char*, analyze::kIdleCauses> kKeys = {
+      "no_process", "host", "synchronize", "copy", "allocation", "first_launch", "launch_latency", "unknown"};
+  Json json = Json::object();
+  for (size_t cause = 0; cause < kKeys.size(); ++cause) json[kKeys[cause]] = metrics.idle_ns[cause];
+  return json;
+}
+
 Json ToJson(const analyze::SliceProfile& slice) {
   const mig::SliceIdentity& identity = slice.identity;
   Json json = {
@@ -77,6 +88,7 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"first_ns", slice.first_ns},
       {"window_ns", slice.window_ns},
       {"busy_ns", slice.busy_ns},
+      {"idle_ns", IdleJson(slice.metrics)},
       {"kernels", ToJson(slice.kernels, false)},
       {"memcpys", ToJson(slice.memcpys, true)},
       {"memsets", ToJson(slice.memsets, true)},
@@ -84,6 +96,7 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"graph_launches", slice.graph_launches},
       {"synchronize_ns", slice.synchronize_ns},
       {"allocated_bytes", slice.allocated_bytes},
+      {"metrics", MetricsJson(slice)},
       {"health", ToJson(slice.health)},
       {"loss", analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0},
       {"processes", Json::array()},

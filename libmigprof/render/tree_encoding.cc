@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/frame_kind.h"
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/number_encoding.h"
 
 namespace migprof::render {
@@ -52,19 +53,28 @@ void AppendHeadline(const Headline& headline, std::string* json) {
 }
 
 // What only debug information tells. Pictures without it say nothing about it.
-void AppendSources(const CallTree& tree, std::string* json) {
+void AppendSources(const std::vector<analyze::Frame>& frames, std::string* json) {
   std::string inlined;
+  std::string causes;
   std::string sources;
-  for (size_t i = 0; i < tree.frames.size(); ++i) {
+  for (size_t i = 0; i < frames.size(); ++i) {
     const std::string index = std::to_string(i);
-    if (tree.frames[i].inlined) inlined.append(inlined.empty() ? "" : ",").append(index);
-    if (tree.frames[i].source.empty()) continue;
+    if (frames[i].inlined) inlined.append(inlined.empty() ? "" : ",").append(index);
+    if (frames[i].kind == analyze::FrameKind::kIdle) {
+      causes.append(causes.empty() ? "\"" : ",\"").append(index).append("\":");
+      causes += std::to_string(static_cast<int>(ShownCause(frames[i])));
+    }
+    if (frames[i].source.empty()) continue;
     sources.append(sources.empty() ? "\"" : ",\"").append(index).append("\":");
-    AppendJsonString(tree.frames[i].source, &sources);
+    AppendJsonString(frames[i].source, &sources);
   }
   if (!inlined.empty()) {
     AppendKey("inlined", json);
     json->append("[").append(inlined).append("]");
+  }
+  if (!causes.empty()) {
+    AppendKey("causes", json);
+    json->append("{").append(causes).append("}");
   }
   if (!sources.empty()) {
     AppendKey("sources", json);
@@ -72,12 +82,12 @@ void AppendSources(const CallTree& tree, std::string* json) {
   }
 }
 
-void AppendFrames(const CallTree& tree, std::string* json) {
+void AppendFrames(const std::vector<analyze::Frame>& frames, std::string* json) {
   std::string kinds;
   std::map<std::string, uint64_t> module_ids = {{"", 0}};
   std::vector<std::string> modules = {""};
   std::vector<uint64_t> module;
-  for (const analyze::Frame& frame : tree.frames) {
+  for (const analyze::Frame& frame : frames) {
     kinds += static_cast<char>('a' + static_cast<int>(frame.kind));
     const auto [entry, is_new] = module_ids.try_emplace(frame.module, modules.size());
     if (is_new) modules.push_back(frame.module);
@@ -90,11 +100,11 @@ void AppendFrames(const CallTree& tree, std::string* json) {
   AppendJsonString(kinds, json);
   AppendKey("names", json);
   AppendTexts(
-      tree.frames, [](const analyze::Frame& frame) { return frame.name; }, json);
+      frames, [](const analyze::Frame& frame) { return frame.name; }, json);
   AppendKey("full", json);
   *json += '{';
-  for (size_t i = 0; i < tree.frames.size(); ++i) {
-    const analyze::Frame& frame = tree.frames[i];
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const analyze::Frame& frame = frames[i];
     if (frame.full_name == frame.name) continue;
     if (json->back() != '{') *json += ',';
     json->append("\"").append(std::to_string(i)).append("\":");
@@ -106,7 +116,7 @@ void AppendFrames(const CallTree& tree, std::string* json) {
       modules, [](const std::string& text) { return text; }, json);
   AppendKey("module", json);
   *json += EncodeNumbers(module);
-  AppendSources(tree, json);
+  AppendSources(frames, json);
 }
 
 std::string EncodeShape(const CallTree& tree) {
@@ -133,10 +143,10 @@ std::string EncodeShape(const CallTree& tree) {
 
 // The frame column. Real programs have few callees per function, so most numbers are indices into
 // a short list: one digit instead of two or three.
-std::vector<uint64_t> FrameNumbers(const CallTree& tree) {
+std::vector<uint64_t> FrameNumbers(const CallTree& tree, size_t frame_count) {
   std::vector<uint64_t> numbers;
   numbers.reserve(tree.nodes.size());
-  std::vector<uint32_t> list_length(tree.frames.size(), 0);
+  std::vector<uint32_t> list_length(frame_count, 0);
   absl::flat_hash_map<uint64_t, uint32_t> index_in_list;
   for (size_t i = 1; i < tree.nodes.size(); ++i) {
     const CallNode& node = tree.nodes[i];
@@ -178,21 +188,46 @@ void AppendWeights(const CallTree& tree, std::string* json) {
   *json += EncodeNumbers(inner);
 }
 
-}  // namespace
+void AppendNodes(const CallTree& tree, size_t frame_count, std::string* json) {
+  if (tree.view != FlamegraphView::kGpuTime) {
+    AppendKey("view", json);
+    AppendJsonString(ViewName(tree.view), json);
+  }
+  AppendKey("nodes", json);
+  *json += std::to_string(tree.nodes.size());
+  AppendKey("shape", json);
+  json->append("\"").append(EncodeShape(tree)).append("\"");
+  AppendKey("frame", json);
+  *json += EncodeNumbers(FrameNumbers(tree, frame_count));
+  AppendWeights(tree, json);
+}
 
-std::string EncodeTree(const CallTree& tree, const Headline& headline) {
+std::string Begin(const Headline& headline) {
   std::string json = "{";
   AppendKey("version", &json);
   json += std::to_string(kTreeEncodingVersion);
   AppendHeadline(headline, &json);
-  AppendFrames(tree, &json);
-  AppendKey("nodes", &json);
-  json += std::to_string(tree.nodes.size());
-  AppendKey("shape", &json);
-  json.append("\"").append(EncodeShape(tree)).append("\"");
-  AppendKey("frame", &json);
-  json += EncodeNumbers(FrameNumbers(tree));
-  AppendWeights(tree, &json);
+  return json;
+}
+
+}  // namespace
+
+std::string EncodeTree(const CallTree& tree, const Headline& headline) {
+  std::string json = Begin(headline);
+  AppendFrames(tree.frames, &json);
+  AppendNodes(tree, tree.frames.size(), &json);
+  return json + "\n}";
+}
+
+std::string EncodeFrames(const std::vector<analyze::Frame>& frames) {
+  std::string json = "{";
+  AppendFrames(frames, &json);
+  return json + "\n}";
+}
+
+std::string EncodeNodes(const CallTree& tree, size_t frame_count, const Headline& headline) {
+  std::string json = Begin(headline);
+  AppendNodes(tree, frame_count, &json);
   return json + "\n}";
 }
 

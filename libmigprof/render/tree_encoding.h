@@ -13,7 +13,9 @@
 //   modules     [text…], the first of them ""
 //   module      numbers: per frame, index into modules
 //   inlined     [index of frame…] that the compiler inlined; absent when there are none
+//   causes      {index of frame: IdleCause}, of frames of kind kIdle; absent when there are none
 //   sources     {index of frame: "file:line"}; absent when there are none
+//   view        ViewName; absent in a tree of GPU time
 //   nodes       how many nodes, with the root
 //   shape       balanced parentheses of the tree without the root: a bit 1 where a node begins, a bit
 //               0 where it ends; six bits per digit, lowest first
@@ -29,6 +31,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/headline.h"
@@ -40,5 +43,11 @@ inline constexpr uint32_t kShortlist = 64;
 
 // The whole object.
 std::string EncodeTree(const CallTree& tree, const Headline& headline);
+
+// In parts, for several trees over one list of frames: an object with kindLabels to sources, and, per tree, one with
+// version, headline, and view to inner. The nodes of `tree` refer to that list, of `frame_count` frames; tree.frames is
+// not looked at.
+std::string EncodeFrames(const std::vector<analyze::Frame>& frames);
+std::string EncodeNodes(const CallTree& tree, size_t frame_count, const Headline& headline);
 
 }  // namespace migprof::render

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -85,6 +86,32 @@ double MergeSeconds(const std::vector<std::string>& files, int threads) {
   return Median(times);
 }
 
+double CpuSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// What metrics add to merging `file`: processor time with them over that without. The two take turns, so that whatever
+// else the machine does falls on both.
+double MetricsCost(const std::string& file) {
+  std::vector<double> ratios;
+  for (int round = 0; round < 11; ++round) {
+    double seconds[2];
+    for (const bool metrics : {round % 2 == 0, round % 2 != 0}) {
+      analyze::AnalysisOptions options;
+      options.threads = 1;
+      options.metrics = metrics;
+      const double start = CpuSeconds();
+      analyze::AnalyzeTraces({file}, options);
+      seconds[metrics ? 1 : 0] = CpuSeconds() - start;
+    }
+    std::printf("metrics: %.3f s of processor time with them, %.3f s without\n", seconds[1], seconds[0]);
+    ratios.push_back(seconds[1] / seconds[0]);
+  }
+  return Median(ratios);
+}
+
 // Reading and decompressing the same files, and nothing else.
 double DecompressSeconds(const std::string& file) {
   class NoDamage : public format::DamageReporter {
@@ -125,6 +152,7 @@ void BenchMerge(Figures* figures) {
   const double one = MergeSeconds({files[0]}, 1);
   const double two_on_one = MergeSeconds(files, 1);
   const double two_on_two = MergeSeconds(files, 2);
+  const double metrics_cost = MetricsCost(files[0]);
   const double decompress = DecompressSeconds(files[0]);
   const std::string merge = BuiltFile("bin/migprof-merge");
   const std::string output = (folder / "out").string();
@@ -138,6 +166,7 @@ void BenchMerge(Figures* figures) {
   figures->Add("merge_pairs_per_second_core", kPairsPerSlice / one, "pairs/s");
   figures->Add("merge_over_zstd", one / decompress, "x");
   figures->Add("merge_two_core_speedup", two_on_one / two_on_two, "x");
+  figures->Add("metrics_merge_cost", metrics_cost, "x");
   figures->Add("merge_peak_mb", peak, "MB");
   figures->Add("merge_peak_mb_tenth", peak_of_tenth, "MB");
 }

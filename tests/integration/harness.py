@@ -92,10 +92,10 @@ class Run:
     def summary(self):
         return json.loads((self.report / "summary.json").read_text())
 
-    def folded(self):
-        """[(frames, ns)] of folded.txt."""
+    def folded(self, name="folded.txt"):
+        """[(frames, ns)] of folded.txt, or another file of folded stacks."""
         rows = []
-        for line in (self.report / "folded.txt").read_text().splitlines():
+        for line in (self.report / name).read_text().splitlines():
             stack, value = line.rsplit(" ", 1)
             rows.append((stack.split(";"), int(value)))
         return rows
@@ -152,6 +152,12 @@ class Dump:
                 current = nodes[current]["parent"]
             stacks[node] = stack
         return stacks
+
+
+def chunks_of(path):
+    """The chunk headers of a trace file: [{"kind", "first", "last", …}]."""
+    text = subprocess.run([str(BIN / "migprof-dump"), "--chunks", str(path)], check=True, capture_output=True, text=True).stdout
+    return [dict(FIELD.findall(line)) for line in text.splitlines() if line.startswith("chunk ")]
 
 
 def main():

@@ -119,8 +119,14 @@ uint64_t TraceBuilder::Range(const std::string& name, uint64_t parent, const std
   return next_range_++;
 }
 
-uint64_t TraceBuilder::Shape(const std::string& kernel) {
-  shapes_.push_back({next_shape_, String(kernel), 8});
+uint64_t TraceBuilder::Shape(const std::string& kernel, const ShapeSizes& sizes) {
+  if (sizes.grid == 0) {
+    shapes_.push_back({next_shape_, String(kernel), 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  } else {
+    const uint64_t one = sizes.cluster != 0 ? 1 : 0;
+    shapes_.push_back({next_shape_, String(kernel), sizes.grid, 1, 1, sizes.block, 1, 1, sizes.registers,
+                       sizes.static_shared, sizes.dynamic_shared, sizes.cluster, one, one});
+  }
   return next_shape_++;
 }
 
@@ -178,7 +184,12 @@ void TraceBuilder::Flush() {
         {column::python_stack_nodes::kId, column::python_stack_nodes::kParent, column::python_stack_nodes::kFrame},
         &python_stack_nodes_);
   write(ChunkKind::kKernelShapes,
-        {column::kernel_shapes::kId, column::kernel_shapes::kName, column::kernel_shapes::kGridX}, &shapes_);
+        {column::kernel_shapes::kId, column::kernel_shapes::kName, column::kernel_shapes::kGridX,
+         column::kernel_shapes::kGridY, column::kernel_shapes::kGridZ, column::kernel_shapes::kBlockX,
+         column::kernel_shapes::kBlockY, column::kernel_shapes::kBlockZ, column::kernel_shapes::kRegisters,
+         column::kernel_shapes::kStaticShared, column::kernel_shapes::kDynamicShared, column::kernel_shapes::kClusterX,
+         column::kernel_shapes::kClusterY, column::kernel_shapes::kClusterZ},
+        &shapes_);
   write(ChunkKind::kRangeNodes,
         {column::range_nodes::kId, column::range_nodes::kParent, column::range_nodes::kName,
          column::range_nodes::kDomain, column::range_nodes::kFlags},
@@ -255,6 +266,19 @@ void TraceBuilder::Flush() {
                {column::graph_runs::kCorrelation, column::graph_runs::kStart, column::graph_runs::kDuration,
                 column::graph_runs::kFlags},
                rows, first, last, 0);
+  rows.clear();
+  first = UINT64_MAX, last = 0;
+  for (const AllocationRow& row : allocations_) {
+    rows.push_back(
+        {row.correlation, row.time_ns, row.address, row.bytes, static_cast<uint64_t>(row.operation), row.memory});
+    first = std::min(first, row.time_ns);
+    last = std::max(last, row.time_ns);
+  }
+  write_events(ChunkKind::kAllocations,
+               {column::allocations::kCorrelation, column::allocations::kTime, column::allocations::kAddress,
+                column::allocations::kBytes, column::allocations::kOperation, column::allocations::kMemory},
+               rows, first, last, 0);
+  allocations_.clear();
   graph_nodes_.clear();
   graph_runs_.clear();
   calls_.clear();

@@ -34,6 +34,25 @@ struct KernelRow {
   uint64_t graph_node = 0;
 };
 
+// What a kernel's launch asked for, along one axis. Without a grid: a shape of which nothing but a part of it is known.
+struct ShapeSizes {
+  uint64_t grid = 0;
+  uint64_t block = 1;
+  uint64_t registers = 0;
+  uint64_t static_shared = 0;
+  uint64_t dynamic_shared = 0;
+  uint64_t cluster = 0;
+};
+
+struct AllocationRow {
+  uint64_t correlation = 0;
+  uint64_t time_ns = 0;
+  uint64_t address = 0;
+  uint64_t bytes = 0;
+  format::AllocationOperation operation = format::AllocationOperation::kAllocate;
+  uint64_t memory = 3;  // CUPTI's kind: device
+};
+
 struct GraphNodesRow {
   uint64_t node = 0;
   uint64_t time_ns = 0;
@@ -82,13 +101,14 @@ class TraceBuilder {
   uint64_t PythonStack(const std::vector<uint64_t>& frames);
   // A range inside of `parent`, or outermost when that is 0.
   uint64_t Range(const std::string& name, uint64_t parent = 0, const std::string& domain = "");
-  uint64_t Shape(const std::string& kernel);
+  uint64_t Shape(const std::string& kernel, const ShapeSizes& sizes = {});
 
   void Call(const CallRow& row) { calls_.push_back(row); }
   void Kernel(const KernelRow& row) { kernels_.push_back(row); }
   void GraphNodes(const GraphNodesRow& row) { graph_nodes_.push_back(row); }
   void GraphRun(const GraphRunRow& row) { graph_runs_.push_back(row); }
   void Transfer(const TransferRow& row) { transfers_.push_back(row); }
+  void Allocation(const AllocationRow& row) { allocations_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
   void Lost(uint64_t calls) { lost_ += calls; }
 
@@ -123,6 +143,7 @@ class TraceBuilder {
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;
   std::vector<TransferRow> transfers_;
+  std::vector<AllocationRow> allocations_;
   std::vector<GraphNodesRow> graph_nodes_;
   std::vector<GraphRunRow> graph_runs_;
   std::vector<std::pair<uint64_t, format::CallOutcome>> outcomes_;

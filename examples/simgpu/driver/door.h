@@ -27,6 +27,9 @@ CUresult Refusal(const Entry& entry, uint32_t gate);
 // The error that SIMGPU_FAULTS has for this call, or CUDA_SUCCESS. A profiler sees the call all the same.
 CUresult FaultOf(const Entry& entry, uint32_t gate);
 
+// Writes a call of the calling thread into the ledger.
+void NoteCall(const Entry& entry, uint64_t start_ns, uint64_t end_ns);
+
 // The answer of a function that has no body; names it on stderr the first time.
 CUresult NotSimulated(const Entry& entry);
 
@@ -67,14 +70,22 @@ inline CUresult Pass(const Entry& entry, const void* parameters, const void* ker
   Tool* const tool = process.tool.load(std::memory_order_acquire);
   uint8_t interest = kNoInterest;
   if (tool != nullptr) interest = tool->interest.driver[entry.callback_id].load(std::memory_order_relaxed);
-  const auto timed_body = [&] {
-    clock.Spend(g_driver_call_ns.load(std::memory_order_relaxed));
+  const auto guarded_body = [&] {
     if (fault != CUDA_SUCCESS) return fault;
     try {
       return body();
     } catch (const std::exception&) {  // no memory, no thread to be had
       return CUDA_ERROR_OUT_OF_MEMORY;
     }
+  };
+  const auto timed_body = [&] {
+    const bool noted = (process.gate.load(std::memory_order_relaxed) & kGateLedgerOfCalls) != 0;
+    const uint64_t start = noted ? clock.NowNs() : 0;
+    clock.Spend(g_driver_call_ns.load(std::memory_order_relaxed));
+    const CUresult result = guarded_body();
+    if (noted) [[unlikely]]
+      NoteCall(entry, start, clock.NowNs());
+    return result;
   };
   if (interest == kNoInterest) [[likely]]
     return timed_body();

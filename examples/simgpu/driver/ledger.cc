@@ -40,6 +40,15 @@ void AppendString(std::string* line, std::string_view text) {
   *line += '"';
 }
 
+void AppendShape(std::string* line, const KernelWork& kernel) {
+  const auto product = [](const uint32_t(&sizes)[3]) { return uint64_t{sizes[0]} * sizes[1] * sizes[2]; };
+  AppendMember(line, "grid_blocks", product(kernel.grid));
+  AppendMember(line, "block_threads", product(kernel.block));
+  AppendMember(line, "cluster_blocks", product(kernel.cluster));
+  AppendMember(line, "registers", kernel.registers_per_thread);
+  AppendMember(line, "shared_bytes", uint64_t{kernel.static_shared_bytes} + kernel.dynamic_shared_bytes);
+}
+
 std::string_view KindName(WorkKind kind) {
   switch (kind) {
     case WorkKind::kKernel:
@@ -50,6 +59,11 @@ std::string_view KindName(WorkKind kind) {
       return "memset";
   }
   return "";
+}
+
+bool IsSet(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && std::strcmp(value, "1") == 0;
 }
 
 Ledger* Open() {
@@ -63,8 +77,7 @@ Ledger* Open() {
     Complain("SIMGPU_LEDGER %s: %s", path, std::strerror(errno));
     return nullptr;
   }
-  const char* sync = std::getenv("SIMGPU_LEDGER_SYNC");
-  return new Ledger(file, !can_map || (sync != nullptr && std::strcmp(sync, "1") == 0));
+  return new Ledger(file, !can_map || IsSet("SIMGPU_LEDGER_SYNC"), IsSet("SIMGPU_LEDGER_DETAIL"));
 }
 
 }  // namespace
@@ -74,22 +87,58 @@ Ledger* Ledger::ForProcess() {
   return ledger;
 }
 
-void Ledger::Append(std::string_view slice, const Work& work) {
-  const std::lock_guard lock(mutex_);
+void Ledger::StartLine(std::string_view slice, std::string_view kind, std::string_view name) {
   line_.clear();
   line_ += "{\"slice\":";
   AppendString(&line_, slice);
   AppendMember(&line_, "pid", static_cast<uint64_t>(getpid()));
   line_ += ",\"kind\":\"";
-  line_ += KindName(work.kind);
+  line_ += kind;
   line_ += "\",\"name\":";
-  AppendString(&line_, work.name);
+  AppendString(&line_, name);
+}
+
+void Ledger::Append(std::string_view slice, const Work& work) {
+  const std::lock_guard lock(mutex_);
+  StartLine(slice, KindName(work.kind), work.name);
   AppendMember(&line_, "start_ns", work.start_ns);
   AppendMember(&line_, "end_ns", work.end_ns);
   AppendMember(&line_, "correlation_id", work.correlation_id);
   AppendMember(&line_, "stream", work.stream_id);
   AppendMember(&line_, "bytes", work.bytes);
   AppendMember(&line_, "graph_node_id", work.graph_node_id);
+  if (details_) {
+    AppendMember(&line_, "queued_ns", work.queued_ns);
+    if (work.kind == WorkKind::kKernel) AppendShape(&line_, work.kernel);
+  }
+  line_ += '}';
+  WriteLine(line_);
+}
+
+void Ledger::AppendMemory(std::string_view slice, const MemoryOperation& operation) {
+  if (!details_) return;
+  const std::lock_guard lock(mutex_);
+  line_.clear();
+  line_ += "{\"slice\":";
+  AppendString(&line_, slice);
+  AppendMember(&line_, "pid", static_cast<uint64_t>(getpid()));
+  line_ += operation.release ? ",\"kind\":\"free\"" : ",\"kind\":\"alloc\"";
+  AppendMember(&line_, "time_ns", operation.time_ns);
+  AppendMember(&line_, "correlation_id", operation.correlation_id);
+  AppendMember(&line_, "address", operation.address);
+  AppendMember(&line_, "bytes", operation.bytes);
+  AppendMember(&line_, "memory_kind", operation.memory_kind);
+  line_ += '}';
+  WriteLine(line_);
+}
+
+void Ledger::AppendCall(std::string_view slice, const LedgerCall& call) {
+  const std::lock_guard lock(mutex_);
+  StartLine(slice, "call", call.name);
+  AppendMember(&line_, "start_ns", call.start_ns);
+  AppendMember(&line_, "end_ns", call.end_ns);
+  AppendMember(&line_, "correlation_id", call.correlation_id);
+  AppendMember(&line_, "thread", call.thread);
   line_ += '}';
   WriteLine(line_);
 }

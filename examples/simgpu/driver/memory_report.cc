@@ -5,6 +5,7 @@
 
 #include "driver/clock.h"
 #include "driver/device.h"
+#include "driver/ledger.h"
 #include "driver/memory_pool.h"
 #include "driver/process.h"
 
@@ -24,8 +25,9 @@ uint8_t KindOf(const Allocation& allocation) {
 }
 
 void Report(const Allocation& allocation, uint32_t stream_id, bool release) {
+  Ledger* const ledger = Ledger::ForProcess();
   Tool* const tool = AttachedTool();
-  if (tool == nullptr) return;
+  if (ledger == nullptr && tool == nullptr) return;
   MemoryOperation operation = {};
   operation.release = release;
   operation.async = allocation.pool != nullptr;
@@ -38,7 +40,8 @@ void Report(const Allocation& allocation, uint32_t stream_id, bool release) {
   operation.bytes = allocation.bytes;
   operation.time_ns = Clock::Get().NowNs();
   if (allocation.pool != nullptr) operation.pool = StateOf(*allocation.pool);
-  tool->MemoryChanged(operation);
+  if (ledger != nullptr) ledger->AppendMemory(allocation.device->slice, operation);
+  if (tool != nullptr) tool->MemoryChanged(operation);
 }
 
 }  // namespace

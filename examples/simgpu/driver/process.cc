@@ -34,7 +34,9 @@ Process& Process::Get() {
   return process;
 }
 
-Process::Process() : gate(kGateUninitialized | (HasInjectedFailures() ? kGateInjectedFailures : 0u)) {
+Process::Process() : gate(kGateUninitialized) {
+  if (HasInjectedFailures()) gate |= kGateInjectedFailures;
+  if (Environment("SIMGPU_LEDGER_CALLS") == "1") gate |= kGateLedgerOfCalls;
   if (FaultSwitch("high-correlation-ids")) next_correlation_id_ = kHighCorrelationId;
 }
 

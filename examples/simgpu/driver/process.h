@@ -18,6 +18,7 @@ enum Gate : uint32_t {
   kGateUninitialized = 1,
   kGateForkedChild = 2,       // of a process that had called cuInit
   kGateInjectedFailures = 4,  // SIMGPU_FAULTS names functions
+  kGateLedgerOfCalls = 8,     // SIMGPU_LEDGER_CALLS: calls go into the ledger too
 };
 
 class Process {

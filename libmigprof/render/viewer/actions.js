@@ -84,6 +84,10 @@
       view.redraw();
     },
     toggleDark() {
+      if (view.options.toggleDark) {
+        view.options.toggleDark();
+        return;
+      }
       view.state.dark = !view.theme.isDark;
       view.theme.choose(view.state.dark);
       view.redraw({ scroll: false });

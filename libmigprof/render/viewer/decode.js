@@ -40,7 +40,8 @@
     return into;
   }
 
-  function decodeFrames(data) {
+  // Of the object that EncodeFrames writes, or of a whole tree, which holds the same.
+  viewer.decodeFrames = (data) => {
     const count = data.names.length;
     const kinds = new Uint8Array(count);
     const modules = new Array(count);
@@ -52,9 +53,9 @@
     }
     for (const [index, name] of Object.entries(data.full)) full[index] = name;
     const inlined = new Set(data.inlined ?? []);
-    const sources = data.sources ?? {};
-    return { count, names: data.names, full, kinds, modules, inlined, sources, kindLabels: data.kindLabels };
-  }
+    const { kindLabels, names, sources = {}, causes = {} } = data;
+    return { count, names, full, kinds, modules, inlined, sources, causes, kindLabels };
+  };
 
   // parent, depth and end (one past the last descendant) of each node, from its parentheses.
   function decodeShape(data, tree) {
@@ -142,14 +143,16 @@
     }
   }
 
-  viewer.decodeTree = (data) => {
+  // `frames` where several trees share them, else those of the tree.
+  viewer.decodeTree = (data, frames = viewer.decodeFrames(data)) => {
     if (data.version !== VERSION) {
       throw new Error(`this viewer reads trees of version ${VERSION}, not ${data.version}`);
     }
     const count = data.nodes;
     const tree = {
       count,
-      frames: decodeFrames(data),
+      frames,
+      texts: viewer.viewTexts(data.view),
       frame: new Uint32Array(count),
       parent: new Uint32Array(count),
       depth: new Uint32Array(count),

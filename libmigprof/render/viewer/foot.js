@@ -4,28 +4,38 @@
   'use strict';
   const viewer = (globalThis.migprofViewer ??= {});
 
-  function makeLegend(frames) {
+  function makeLegend(tree) {
+    const { frames } = tree;
     const list = viewer.html('ul', { class: 'mp-legend', 'aria-label': 'Colours' });
-    const occurs = new Set(frames.kinds.subarray(1));
-    frames.kindLabels.forEach((label, kind) => {
-      if (!occurs.has(kind)) return;
-      const swatch = viewer.svg('rect', {
-        class: `k${String.fromCharCode(97 + kind)}1`, width: 12, height: 12, rx: 2,
-      });
+    // The frames of this tree: it may share its list with others.
+    const kinds = new Uint8Array(frames.kindLabels.length);
+    const causes = new Map();
+    for (let node = 1; node < tree.count; ++node) {
+      const frame = tree.frame[node];
+      const cause = frames.causes[frame];
+      if (cause === undefined) kinds[frames.kinds[frame]] = 1;
+      else causes.set(cause, frames.names[frame]);
+    }
+    const add = (color, label) => {
+      const swatch = viewer.svg('rect', { class: color, width: 12, height: 12, rx: 2 });
       list.append(
         viewer.html(
           'li', {},
           viewer.svg('svg', { width: 12, height: 12, 'aria-hidden': 'true' }, swatch), label));
+    };
+    frames.kindLabels.forEach((label, kind) => {
+      if (kinds[kind] === 1) add(`k${String.fromCharCode(97 + kind)}1`, label);
     });
+    [...causes].sort(([a], [b]) => a - b).forEach(([cause, name]) => add(`kn${cause}`, name));
     return list;
   }
 
   function statusText(tree, root, hidden) {
-    if (tree.totalNs[0] === 0) return 'No GPU time was recorded, so there is nothing to draw.';
+    if (tree.totalNs[0] === 0) return tree.texts.nothing;
     const parts = [];
     if (root !== 0) {
       const name = tree.frames.names[tree.frame[root]];
-      const time = viewer.humanTime(tree.totalNs[root]);
+      const time = tree.texts.human(tree.totalNs[root]);
       const share = viewer.percent(tree.totalNs[root], tree.totalNs[0]);
       parts.push(`Zoomed to ${name}: ${time}, ${share} of all.`);
     }
@@ -47,9 +57,9 @@
   }
 
   viewer.Foot = class {
-    constructor(frames) {
+    constructor(tree) {
       this.status = viewer.html('p', { class: 'mp-status', role: 'status' });
-      this.element = viewer.html('footer', { class: 'mp-foot' }, makeLegend(frames), this.status);
+      this.element = viewer.html('footer', { class: 'mp-foot' }, makeLegend(tree), this.status);
     }
 
     show(tree, root, hidden) {

@@ -8,8 +8,10 @@
   const FEWEST_CELLS = 3;
   const encoder = new TextEncoder();
 
-  // The kind gives the colour; one of four shades depends on the whole name alone.
+  // The kind gives the colour; one of four shades depends on the whole name alone; of idleness, on the cause.
   viewer.colorClass = (frames, frame) => {
+    const cause = frames.causes?.[frame];
+    if (cause !== undefined) return `kn${cause}`;
     let hash = 2166136261;
     for (const byte of encoder.encode(frames.full[frame])) {
       hash = Math.imul(hash ^ byte, 16777619);

@@ -20,7 +20,8 @@
   ];
 
   viewer.Help = class {
-    constructor(onClose) {
+    // `texts` are those of view_texts.js.
+    constructor({ meaning, rows }, onClose) {
       this.onClose = onClose;
       const list = viewer.html('dl', {});
       for (const [keys, text] of LINES) {
@@ -36,8 +37,7 @@
           viewer.html('h2', {}, 'How to read and use this picture'),
           viewer.html(
             'p', {},
-            'The width of a frame is the GPU time spent in what it launched. Read along the rows: ',
-            'host, GPU, slice, process, the calls of the program, and last the kernel or copy. ',
+            `${meaning} Read along the rows: ${rows} `,
             'Order from left to right means nothing. Grey stands for frames too narrow to draw, a pale ',
             'match for those with a match among them.'),
           list, this.closeButton));

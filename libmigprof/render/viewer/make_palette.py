@@ -29,13 +29,32 @@ KINDS = [
     ("memset", (0.855, 0.070, 55), (0.31, 0.065, 59)),
     ("note", (0.66, 0.185, 28), (0.41, 0.150, 22)),
     ("range", (0.621, 0.055, 192), (0.25, 0.058, 277)),
-    ("idle", (0.70, 0.03, 20), (0.28, 0.03, 20)),
 ]
+# The fourteenth kind, idle, has a colour per IdleCause instead of shades.
+CAUSES = [
+    ("nothing running", (0.929, 0.044, 238), (0.467, 0.058, 250)),
+    ("host", (0.873, 0.181, 69), (0.520, 0.145, 58)),
+    ("synchronize", (0.641, 0.148, 297), (0.446, 0.164, 282)),
+    ("copy", (0.733, 0.164, 216), (0.507, 0.101, 224)),
+    ("allocation", (0.698, 0.189, 40), (0.349, 0.127, 44)),
+    ("first launch", (0.888, 0.188, 151), (0.528, 0.079, 143)),
+    ("launch latency", (0.946, 0.185, 98), (0.394, 0.112, 98)),
+    ("unknown", (0.639, 0.053, 243), (0.403, 0.000, 236)),
+]
+# In a picture of idle time the causes have the colours, and what led to them is pale.
+PALE = {
+    "native": ((0.915, 0.035, 98), (0.45, 0.025, 107)),
+    "python": ((0.86, 0.045, 242), (0.40, 0.05, 245)),
+    "cuda api": ((0.80, 0.045, 345), (0.33, 0.05, 331)),
+    "graph": ((0.75, 0.05, 298), (0.29, 0.055, 302)),
+    "range": ((0.70, 0.03, 192), (0.24, 0.03, 277)),
+}
 TEXT = {"light": "#16191d", "dark": "#f4f6f8"}
 SHADES = [(-0.018, -5), (0.0, 0), (0.018, 5), (0.03, -2)]  # added to lightness and hue
 LEAST_CONTRAST = 4.5
 # Distance in OKLab, times 100: about 2 can just be told apart side by side.
 LEAST_DISTANCE = 4.5
+LEAST_DISTANCE_OF_CAUSES = 3.8  # eight of them; their names stand beside them
 # These stand in fixed rows of their own, or have brackets around their names: colour adds nothing.
 ALIKE = {"host", "gpu", "slice", "process"}
 
@@ -104,25 +123,38 @@ def distance(a, b, matrix):
     return 100 * math.dist(*seen)
 
 
-def fills(theme):
-    """[(class, kind, hex)], kind by kind."""
+def fills(theme, pale=False):
+    """[(class, kind, hex)], kind by kind; `pale`: only those of pictures of idle time."""
     result = []
     for index, (kind, *colors) in enumerate(KINDS):
-        lightness, chroma, hue = colors[theme == "dark"]
+        if pale and kind not in PALE:
+            continue
+        lightness, chroma, hue = (PALE[kind] if pale else colors)[theme == "dark"]
         for shade, (add, turn) in enumerate(SHADES):
             color = to_hex(oklch_to_linear(lightness + add, chroma, hue + turn))
             result.append((f"k{chr(ord('a') + index)}{shade}", kind, color))
     return result
 
 
+def causes(theme):
+    return [
+        (f"kn{index}", name, to_hex(oklch_to_linear(*colors[theme == "dark"])))
+        for index, (name, *colors) in enumerate(CAUSES)
+    ]
+
+
 def rules(theme, scope, indent=""):
-    return "".join(f"{indent}{scope} .{name} {{ fill: {color}; }}\n" for name, _, color in fills(theme))
+    def write(scope, fills):
+        return "".join(f"{indent}{scope} .{name} {{ fill: {color}; }}\n" for name, _, color in fills)
+
+    idle = scope.replace(".", ".mp-idle.", 1) if scope != ".mp-static" else ".mp-idle .mp-static"
+    return write(scope, fills(theme) + causes(theme)) + write(idle, fills(theme, pale=True))
 
 
 def stylesheet():
     return (
         "/* SPDX-License-Identifier: Apache-2.0 */\n"
-        "/* Made by make_palette.py. Classes: k, kind of frame (a: host … n: idle), shade. */\n"
+        "/* Made by make_palette.py. Classes: k, kind of frame (a: host … m: range), shade; kn and cause of idleness. */\n"
         + rules("light", ".migprof")
         + rules("dark", ".mp-viewer[data-theme=dark]")
         + "@media screen and (prefers-color-scheme: dark) {\n"
@@ -143,6 +175,16 @@ def problems():
             for sight, matrix in DEFICIENCIES.items():
                 if distance(a, b, matrix) < LEAST_DISTANCE:
                     yield f"{theme} {kind_a} and {kind_b}, {sight}: {distance(a, b, matrix):.1f}"
+        pale = fills(theme, pale=True)
+        for name, kind, color in pale + causes(theme):
+            if contrast(color, text) < LEAST_CONTRAST:
+                yield f"{theme} idle {name} ({kind}): contrast {contrast(color, text):.2f}"
+        for (name_a, cause, a), (name_b, other, b) in itertools.product(causes(theme), causes(theme) + pale):
+            if name_a == name_b or (name_b[1] != "n" and not name_b.endswith("1")):
+                continue
+            for sight, matrix in DEFICIENCIES.items():
+                if distance(a, b, matrix) < LEAST_DISTANCE_OF_CAUSES:
+                    yield f"{theme} {cause} and {other}, {sight}: {distance(a, b, matrix):.1f}"
 
 
 def main():

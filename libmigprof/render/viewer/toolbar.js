@@ -88,7 +88,7 @@
         return;
       }
       const share = viewer.html('b', {}, `${viewer.percent(found.ns, tree.totalNs[0])} matched`);
-      this.result.append(share, ` · ${viewer.humanTime(found.ns)}`);
+      this.result.append(share, ` · ${tree.texts.human(found.ns)}`);
       if (root !== 0) {
         const within = found.within(root);
         this.result.append(` · ${viewer.percent(within, tree.totalNs[root])} of this view`);

@@ -6,19 +6,21 @@
 
   const DISTANCE = 14;
 
-  // A value and, where it says more, the exact number behind it.
-  const exact = (text, ns) => (ns < 1000 ? text : `${text} (${viewer.humanCount(ns)} ns)`);
+  // A weight and, where it says more, the exact number behind it.
+  const exact = ({ human, unit }, amount) =>
+    amount < 1000 ? human(amount) : `${human(amount)} (${viewer.humanCount(amount)} ${unit})`;
 
   // [[term, text]…]
   viewer.describe = (tree, node, root) => {
     const all = tree.totalNs[0];
     const total = tree.totalNs[node];
     const self = tree.selfNs[node];
-    const lines = [['Time', exact(viewer.humanTime(total), total)]];
+    const { texts } = tree;
+    const lines = [[texts.amount, exact(texts, total)]];
     if (root !== 0) lines.push(['Of this view', viewer.percent(total, tree.totalNs[root])]);
     lines.push(['Of all', viewer.percent(total, all)]);
-    lines.push(['Self', self > 0 && self === total ? 'all of it' : exact(viewer.humanTime(self), self)]);
-    lines.push(['Launches', viewer.humanCount(tree.totalCount[node])]);
+    lines.push(['Self', self > 0 && self === total ? 'all of it' : exact(texts, self)]);
+    lines.push([texts.count, viewer.humanCount(tree.totalCount[node])]);
     return lines;
   };
 
@@ -53,7 +55,7 @@
       } else {
         this.name.textContent = `${viewer.countOf(drawn.count, 'frame', 'frames')} too narrow to draw`;
         this.kind.textContent = `Click to zoom to the widest: ${tree.frames.names[frame]}`;
-        this.fillFacts([['Time together', exact(viewer.humanTime(drawn.ns), drawn.ns)]]);
+        this.fillFacts([[`${tree.texts.amount} together`, exact(tree.texts, drawn.ns)]]);
       }
     }
 

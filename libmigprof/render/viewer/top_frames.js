@@ -8,12 +8,12 @@
   const ROWS = 25;
 
   viewer.TopFrames = class {
-    constructor() {
+    constructor({ noun, count }) {
       this.body = viewer.html('tbody');
-      const heads = ['Frame', 'Kind', 'Own time', 'Of this view', 'Launches'];
+      const heads = ['Frame', 'Kind', `Own ${noun}`, 'Of this view', count];
       const table = viewer.html(
         'table', {},
-        viewer.html('caption', {}, 'Frames with most time of their own in this view'),
+        viewer.html('caption', {}, `Frames with most ${noun} of their own in this view`),
         viewer.html(
           'thead', {},
           viewer.html('tr', {}, ...heads.map((head) => viewer.html('th', { scope: 'col' }, head)))),
@@ -31,14 +31,14 @@
     }
 
     show(tree, root) {
-      const { frames } = tree;
+      const { frames, texts } = tree;
       this.body.replaceChildren(
         ...viewer.topFrames(tree, root, ROWS).map(({ frame, ns, count }) =>
           viewer.html(
             'tr', {},
             viewer.html('th', { scope: 'row', title: frames.full[frame] }, frames.names[frame]),
             viewer.html('td', {}, frames.kindLabels[frames.kinds[frame]]),
-            viewer.html('td', {}, viewer.humanTime(ns)),
+            viewer.html('td', {}, texts.human(ns)),
             viewer.html('td', {}, viewer.percent(ns, tree.totalNs[root])),
             viewer.html('td', {}, viewer.humanCount(count)))));
     }

@@ -15,6 +15,18 @@
     return digits.replace(/\B(?=(\d{3})+$)/g, ',');
   };
 
+  // Decimal units, three digits.
+  viewer.humanBytes = (bytes) => {
+    const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
+    let unit = 0;
+    let value = bytes;
+    while (unit + 1 < units.length && value >= 999.5) {
+      value /= 1000;
+      ++unit;
+    }
+    return `${unit === 0 ? value.toFixed(0) : threeDigits(value)} ${units[unit]}`;
+  };
+
   viewer.humanTime = (ns) => {
     const seconds = Math.round(ns / 1e9);
     if (seconds < 120) {

@@ -17,7 +17,10 @@
       this.options = options;
       // The node zoomed to; the node that keys walk on, or -1; the search; dark, or null for what
       // the system says.
-      this.state = { root: 0, cursor: -1, pattern: '', matchCase: false, icicle: false, dark: null };
+      this.state = {
+        root: 0, cursor: -1, pattern: '', matchCase: false,
+        icicle: options.icicle === true, dark: options.dark ?? null,
+      };
       this.found = null;  // of viewer.search
       this.matchAt = -1;  // index into found.nodes
       this.layout = null;
@@ -35,19 +38,22 @@
           'aria-label': 'Flamegraph. Arrow keys walk, Enter zooms, slash searches, question mark helps.',
         }, this.cursorItem);
       this.toolbar = new viewer.Toolbar(this.actions, `${id}-result`);
-      this.foot = new viewer.Foot(this.tree.frames);
-      this.topFrames = new viewer.TopFrames();
-      this.help = new viewer.Help(() => this.panel.focus());
+      this.foot = new viewer.Foot(this.tree);
+      this.topFrames = new viewer.TopFrames(this.tree.texts);
+      this.help = new viewer.Help(this.tree.texts, () => this.panel.focus());
       this.element = viewer.html(
-        'div', { class: `migprof mp-viewer${this.options.fill ? ' mp-fill' : ''}` },
+        'div', {
+          class: `migprof mp-viewer${this.options.fill ? ' mp-fill' : ''}` +
+            `${this.tree.texts.name === 'idle' ? ' mp-idle' : ''}`,
+        },
         viewer.html(
-          'div', { class: 'mp-body' }, viewer.makeHead(headline), this.toolbar.element, this.panel,
+          'div', { class: 'mp-body' }, this.options.bare ? null : viewer.makeHead(headline), this.toolbar.element, this.panel,
           this.topFrames.element, this.foot.element),
         this.help.element);
       this.tooltip = new viewer.Tooltip(this.element);
       this.chart = new viewer.Chart(this.panel, this.tree);
       this.theme = new viewer.Theme(this.element, () => this.toolbar.show(this.state, this.theme.isDark));
-      this.theme.apply();
+      this.theme.choose(this.state.dark);
     }
 
     get rowHeight() {

@@ -7,7 +7,12 @@
 //   fill      take the whole height of the element; else be as high as the chart
 //   fragment  keep what is shown in the fragment of the address; for one viewer per page
 //   allKeys   listen to the keys of the whole document; else only while the viewer has the focus
-// The handle: {state, zoom(node), search(pattern), reset(), destroy()}.
+//   bare      no title, figures and health: the page around it has its own
+//   icicle    begin with the root at the top
+//   dark      true or false where the page has chosen
+//   frames    of viewer.decodeFrames, where `data` (of EncodeNodes) has none of its own
+//   toggleDark  called instead of changing the viewer alone, for a page that changes as a whole
+// The handle: {state, zoom(node), search(pattern), reset(), setDark(dark), destroy()}.
 (() => {
   'use strict';
   const viewer = (globalThis.migprofViewer ??= {});
@@ -29,7 +34,7 @@
   }
 
   viewer.mount = (element, data, options = {}) => {
-    const view = new viewer.View(viewer.decodeTree(data), data.headline, options);
+    const view = new viewer.View(viewer.decodeTree(data, options.frames), data.headline, options);
     const { state, actions } = view;
     element.append(view.element);
     viewer.listenToPointer(view.chart, actions);
@@ -51,6 +56,11 @@
       zoom: actions.zoom,
       search: actions.search,
       reset: actions.reset,
+      setDark(dark) {
+        state.dark = dark;
+        view.theme.choose(dark);
+        view.redraw({ scroll: false });
+      },
       destroy() {
         stopWidth();
         stopKeys();

@@ -62,6 +62,51 @@ TEST(IntervalUnion, RandomIntervalsWithSettlements_EqualTheReference) {
   }
 }
 
+struct Gap {
+  uint64_t start;
+  uint64_t end;
+  uint32_t ended_by;
+  bool operator==(const Gap&) const = default;
+};
+
+TEST(IntervalUnion, Gaps_AreToldWithWhatEndedThem) {
+  IntervalUnion busy;
+  busy.SetBegin(5);
+  busy.Add(10, 20, {.site = 1});
+  busy.Add(15, 30, {.site = 2});
+  busy.Add(50, 60, {.site = 3});
+  busy.Add(40, 45, {.site = 4});
+  std::vector<Gap> gaps;
+  const auto tell = [&gaps](uint64_t start, uint64_t end, const WorkOrigin& origin) {
+    gaps.push_back({start, end, origin.site});
+  };
+  busy.SettleBefore(12, tell);  // in the middle of one
+  EXPECT_EQ(gaps, (std::vector<Gap>{{5, 10, 1}}));
+  busy.SettleBefore(UINT64_MAX, tell);
+  EXPECT_EQ(gaps, (std::vector<Gap>{{5, 10, 1}, {30, 40, 4}, {45, 50, 3}}));
+  EXPECT_EQ(busy.covered_until(), 60u);
+}
+
+TEST(IntervalUnion, GapsAndIntervals_AddUp) {
+  std::mt19937_64 random(11);
+  IntervalUnion busy;
+  uint64_t idle = 0;
+  uint64_t last = 0;
+  const auto tell = [&](uint64_t start, uint64_t end, const WorkOrigin&) {
+    EXPECT_GE(start, last);
+    EXPECT_GT(end, start);
+    last = end;
+    idle += end - start;
+  };
+  for (uint64_t i = 0; i < 50'000; ++i) {
+    const uint64_t start = i * 10 + random() % 40;
+    busy.Add(start, start + random() % 12);
+    if (i % 97 == 0) busy.SettleBefore(i * 10, tell);
+  }
+  busy.SettleBefore(UINT64_MAX, tell);
+  EXPECT_EQ(busy.Finish() + idle, busy.covered_until());
+}
+
 TEST(IntervalUnion, SettledTime_TakesNoMemory) {
   IntervalUnion busy;
   for (uint64_t i = 0; i < 1'000'000; ++i) {

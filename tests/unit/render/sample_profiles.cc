@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "tests/unit/render/sample_metrics.h"
+
 namespace migprof::render {
 namespace {
 
@@ -138,6 +140,7 @@ Profile SampleProfile() {
   profile.simulated = true;
   SliceProfile small = MigSlice("node-a17", "1g.10gb", 7, 16, "MIG-89abcdef-0123-4567-89ab-cdef01234567");
   FillTraining(&profile, &small, "train.py (pid 4201)", 1);
+  FillSampleMetrics(&small);
   Finish(&small, 4600 * kMs, 3315 * kMs, 4201, "train.py");
 
   SliceProfile large = MigSlice("node-a17", "3g.40gb", 2, 60, "MIG-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "libmigprof/render/frame_kind.h"
 #include "tests/unit/render/encoding_reader.h"
 #include "tests/unit/render/sample_profiles.h"
 
@@ -142,7 +143,7 @@ TEST(EncodeTree, Headline_IsWhole) {
   EXPECT_EQ(json["headline"]["health"], headline.health);
   EXPECT_EQ(json["headline"]["loss"], true);
   EXPECT_EQ(json["headline"]["simulated"], true);
-  EXPECT_EQ(json["kindLabels"].size(), 14u);
+  EXPECT_EQ(json["kindLabels"].size(), kKindLabels.size());
 }
 
 TEST(EncodeTree, HalfAMillionNodes_StayWithinTheirBudget) {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/analyze/idle_gaps.h"
+
+#include <algorithm>
+
+namespace migprof::analyze {
+namespace {
+
+// A thread in endless need of others' work keeps no more calls than this; the oldest are forgotten, and what they took
+// then counts as the host's own.
+constexpr size_t kMostCalls = 64 * 1024;
+
+IdleCause CauseOf(format::CallClass call_class) {
+  switch (call_class) {
+    case format::CallClass::kMemcpy:
+      return IdleCause::kCopy;
+    case format::CallClass::kAllocate:
+    case format::CallClass::kRelease:
+      return IdleCause::kAllocation;
+    case format::CallClass::kSynchronize:
+      return IdleCause::kSynchronize;
+    case format::CallClass::kLoad:
+      return IdleCause::kFirstLaunch;
+    default:
+      return IdleCause::kHost;
+  }
+}
+
+}  // namespace
+
+const char* Name(IdleCause cause) {
+  switch (cause) {
+    case IdleCause::kNothingRunning:
+      return "no process running";
+    case IdleCause::kHost:
+      return "host code";
+    case IdleCause::kSynchronize:
+      return "synchronization";
+    case IdleCause::kCopy:
+      return "copies";
+    case IdleCause::kAllocation:
+      return "memory allocation";
+    case IdleCause::kFirstLaunch:
+      return "first launch";
+    case IdleCause::kLaunchLatency:
+      return "launch latency";
+    case IdleCause::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+uint16_t BlockingCalls::ThreadOf(uint64_t serial) {
+  if (calls_.size() > UINT16_MAX) {
+    const auto known = threads_.find(serial);
+    return known != threads_.end() ? known->second : 0;
+  }
+  const auto [entry, is_new] = threads_.try_emplace(serial, static_cast<uint16_t>(calls_.size()));
+  if (is_new) calls_.emplace_back();
+  return entry->second;
+}
+
+void BlockingCalls::Entered(uint32_t correlation, uint64_t time_ns, uint16_t thread, format::CallClass call_class) {
+  open_[correlation] = {time_ns, thread, CauseOf(call_class)};
+}
+
+void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
+  const auto entry = open_.find(correlation);
+  if (entry == open_.end()) return;
+  const OpenCall& call = entry->second;
+  std::deque<Call>& calls = calls_[call.thread];
+  // A thread's calls come in order and do not overlap; whatever does not keep to that is nothing to build upon.
+  if (calls.empty() || call.time_ns >= calls.back().end) {
+    if (calls.size() >= kMostCalls) calls.pop_front();
+    calls.push_back({call.time_ns, call.time_ns + std::min(took_ns, UINT64_MAX - call.time_ns), call.cause});
+  }
+  open_.erase(entry);
+}
+
+IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, uint64_t begin_ns, const GapEnd& gap_end) {
+  IdleTimes times{};
+  const auto add = [&times](IdleCause cause, uint64_t ns) { times[static_cast<size_t>(cause)] += ns; };
+  const uint64_t begin = std::clamp(begin_ns, start, end);
+  add(IdleCause::kNothingRunning, begin - start);
+  const uint64_t asked = std::clamp(gap_end.call_ns, begin, end);
+  add(gap_end.is_transfer       ? IdleCause::kCopy
+      : gap_end.is_first_launch ? IdleCause::kFirstLaunch
+                                : IdleCause::kLaunchLatency,
+      end - asked);
+  // Before that nothing was queued, and the thread was in one of these calls, or in none.
+  std::deque<Call>& calls = calls_[gap_end.thread < calls_.size() ? gap_end.thread : 0];
+  while (!calls.empty() && calls.front().end <= start) calls.pop_front();
+  uint64_t inside = 0;
+  for (const Call& call : calls) {
+    if (call.start >= asked) break;
+    const uint64_t from = std::max(call.start, begin);
+    const uint64_t to = std::min(call.end, asked);
+    if (from >= to) continue;
+    add(call.cause, to - from);
+    inside += to - from;
+  }
+  add(IdleCause::kHost, asked - begin - inside);
+  return times;
+}
+
+}  // namespace migprof::analyze

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why nothing ran on a slice: what the thread that ended a gap was doing in it. docs/metrics.md has the definitions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/slice_metrics.h"
+#include "libmigprof/format/trace_format.h"
+
+namespace migprof::analyze {
+
+// The name of a cause as shown: "host code", "copies", ….
+const char* Name(IdleCause cause);
+
+// Nanoseconds by IdleCause.
+using IdleTimes = std::array<uint64_t, kIdleCauses>;
+
+// What is known of the work that ended a gap.
+struct GapEnd {
+  uint64_t call_ns = 0;  // entry of the call that asked for it
+  uint16_t thread = 0;   // that made the call
+  bool is_transfer = false;
+  bool is_first_launch = false;  // of its kernel in the process
+};
+
+// The calls of a process that may have kept their threads, while they may still lie in a gap. For one file; not
+// thread-safe.
+class BlockingCalls {
+ public:
+  // The small number that stands for a thread; 0 when there are more than can be told apart.
+  uint16_t ThreadOf(uint64_t serial);
+
+  // A call that format::MayBlock, and what became of it.
+  void Entered(uint32_t correlation, uint64_t time_ns, uint16_t thread, format::CallClass call_class);
+  void Returned(uint32_t correlation, uint64_t took_ns);
+  void Forget(uint32_t correlation) { open_.erase(correlation); }
+
+  // Divides the gap [start, end), in which the process had begun at `begin_ns`, into causes. They add up to its length.
+  // Gaps come in order; calls that ended before one are forgotten with it.
+  IdleTimes Divide(uint64_t start, uint64_t end, uint64_t begin_ns, const GapEnd& gap_end);
+
+ private:
+  struct OpenCall {
+    uint64_t time_ns;
+    uint16_t thread;
+    IdleCause cause;
+  };
+  struct Call {
+    uint64_t start;
+    uint64_t end;
+    IdleCause cause;
+  };
+
+  absl::flat_hash_map<uint64_t, uint16_t> threads_;
+  absl::flat_hash_map<uint32_t, OpenCall> open_;
+  std::vector<std::deque<Call>> calls_{1};  // [thread], by start; none overlap
+};
+
+}  // namespace migprof::analyze
