@@ -149,7 +149,7 @@ bool Holds(const std::vector<std::string>& list, const char* name) {
 
 // Metrics cost a little, and stacks of GPU time and the table need none.
 bool NeedsMetrics(const MergeOptions& options) {
-  return Holds(options.formats, "json") ||
+  return Holds(options.formats, "json") || Holds(options.formats, "openmetrics") ||
          options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
 }
 
@@ -163,7 +163,7 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
   }
-  if (wants("openmetrics")) {
+  if (Holds(options.formats, "openmetrics")) {
     // Two dialects: what Prometheus and importers of OpenMetrics read, and what promtool and the textfile collector of
     // node_exporter do.
     const std::vector<render::MetricFamily> families = render::ProfileMetrics(profile);

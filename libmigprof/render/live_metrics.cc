@@ -157,14 +157,14 @@ class Families {
       }
     }
     MetricFamily& suspect = Gauge(
-        "migprof_slice_counter_suspect", "",
+        "migprof_slice_reading_suspect", "",
         "1 for a counter that is not to be believed: the driver repeats itself (stale), or says more than there is");
     for (const Instance& instance : instances) {
       for (const mig::LiveCounterInfo& info : mig::kLiveCounterTable) {
         const std::optional<mig::LiveValue>& value = instance.slice->counter(info.id);
         if (!value || !value->is_suspect()) continue;
         suspect.metrics.push_back(
-            {With(instance.labels, {{"counter", info.name}, {"reason", value->stale ? "stale" : "out_of_range"}}), 1});
+            {With(instance.labels, {{"quantity", info.name}, {"reason", value->stale ? "stale" : "out_of_range"}}), 1});
       }
     }
   }
