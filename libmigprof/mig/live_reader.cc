@@ -19,7 +19,7 @@ uint64_t UnixNanoseconds() {
 }
 
 // A driver that refuses for good must not be asked for everything in every reading.
-constexpr std::chrono::seconds kLeastBetweenLists(1);
+constexpr int kListsPerRelist = 10;
 
 // Told of a handle whose slice was destroyed, or whose GPU is lost.
 bool IsGone(int code) {
@@ -55,7 +55,7 @@ LiveSample LiveReader::Read() {
   const auto start = std::chrono::steady_clock::now();
   const bool is_due = !has_list_ || start - listed_ >= relist_ || !sample_.problem.empty();
   // Listing reads everything. A slice that is gone shows in a refusal, and there is a new list in the same reading.
-  if (is_due || (!Refresh() && start - listed_ >= kLeastBetweenLists)) ListSlices();
+  if (is_due || (!Refresh() && start - listed_ >= relist_ / kListsPerRelist)) ListSlices();
   sample_.time_ns = UnixNanoseconds();
   sample_.took_ns = static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
   return sample_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/live_metrics.h"
 
-#include <algorithm>
+#include <optional>
 #include <set>
+#include <string>
 #include <tuple>
 
 #include "libmigprof/render/metric_families.h"
@@ -14,13 +15,17 @@ constexpr uint64_t kSecond = 1'000'000'000;
 // A sample of that age is shown no more.
 constexpr uint64_t kTooOld = 30 * kSecond;
 
-// Of all processes of the slice, if they are of one and the same pod.
-const mig::Workload* OnlyPod(const mig::Use& use) {
-  const mig::Workload* pod = nullptr;
+// Of all processes of the slice, if they are of one and the same pod; without a container if they are of several.
+std::optional<mig::Workload> OnlyPod(const mig::Use& use) {
+  std::optional<mig::Workload> pod;
   for (const mig::GpuProcess& process : use.processes) {
-    if (process.workload.pod_uid.empty()) return nullptr;
-    if (pod != nullptr && pod->pod_uid != process.workload.pod_uid) return nullptr;
-    pod = &process.workload;
+    const mig::Workload& own = process.workload;
+    if (own.pod_uid.empty() || (pod && pod->pod_uid != own.pod_uid)) return std::nullopt;
+    if (pod && pod->container_name != own.container_name) {
+      pod->container_name.clear();
+    } else {
+      pod = own;
+    }
   }
   return pod;
 }
@@ -70,11 +75,11 @@ class Families {
   }
 
   // As dcgm-exporter labels a GPU instance, and the pod if it is one alone.
-  Labels InstanceLabels(const mig::LiveSlice& slice, const mig::Workload* pod) const {
+  Labels InstanceLabels(const mig::LiveSlice& slice, const std::optional<mig::Workload>& pod) const {
     Labels labels = GpuLabels(slice.gpu_index, slice.gpu_uuid);
     labels.emplace_back(kGpuInstanceLabel, IdText(slice.gpu_instance_id));
     labels.emplace_back(kGpuInstanceProfileLabel, slice.gpu_instance_profile);
-    if (pod == nullptr) return labels;
+    if (!pod) return labels;
     return With(labels, {{kPodLabel, pod->pod_name},
                          {kNamespaceLabel, pod->pod_namespace},
                          {kContainerLabel, pod->container_name},
@@ -98,7 +103,7 @@ class Families {
     MetricFamily& info =
         Gauge("migprof_slice_info", "", "1 for every slice: a MIG compute instance, or a GPU without MIG");
     for (const mig::LiveSlice& slice : sample_.slices) {
-      Labels labels = WithCompute(InstanceLabels(slice, nullptr), slice);
+      Labels labels = WithCompute(InstanceLabels(slice, std::nullopt), slice);
       labels = With(labels, {{kProfileLabel, slice.profile},
                              {kModelLabel, slice.gpu_name},
                              {kPciLabel, slice.pci_bus_id},
@@ -131,7 +136,7 @@ class Families {
     for (const mig::LiveSlice& slice : sample_.slices) {
       if (slice.siblings > 1 && slice.gpu_instance_id) {
         if (!seen.emplace(slice.gpu_index, slice.gpu_uuid, *slice.gpu_instance_id).second) continue;
-        instances.push_back({InstanceLabels(slice, nullptr), &slice});
+        instances.push_back({InstanceLabels(slice, std::nullopt), &slice});
       } else {
         instances.push_back({WithCompute(InstanceLabels(slice, OnlyPod(slice.use)), slice), &slice});
       }

@@ -37,6 +37,12 @@ std::string NumberText(double value) {
   return std::string(text, end.ptr);
 }
 
+// To the millisecond, which is what Prometheus keeps.
+std::string TimeText(double seconds) {
+  char text[64];
+  return std::string(text, std::to_chars(text, text + sizeof(text), seconds, std::chars_format::fixed, 3).ptr);
+}
+
 // OpenMetrics calls a counter's family by the name without "_total".
 std::string FamilyName(const MetricFamily& family, MetricFormat format) {
   const bool is_shortened =
@@ -61,7 +67,9 @@ void WriteFamily(const MetricFamily& family, MetricFormat format, std::ostream& 
       separator = ',';
     }
     if (separator == ',') out << '}';
-    out << ' ' << NumberText(metric.value) << '\n';
+    out << ' ' << NumberText(metric.value);
+    if (format == MetricFormat::kOpenMetrics && metric.time_seconds) out << ' ' << TimeText(*metric.time_seconds);
+    out << '\n';
   }
 }
 

@@ -2,6 +2,7 @@
 // Families of metrics as text: what Prometheus and all that read its formats take.
 #pragma once
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 struct Metric {
   Labels labels;
   double value = 0;
+  // When it was so, in seconds since 1970; only OpenMetrics is told. Importers need it, and scrapers use their own
+  // clock.
+  std::optional<double> time_seconds = std::nullopt;
 };
 
 enum class MetricType { kGauge, kCounter };

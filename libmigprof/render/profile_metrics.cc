@@ -2,6 +2,7 @@
 #include "libmigprof/render/profile_metrics.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "libmigprof/render/metric_families.h"
@@ -35,6 +36,9 @@ const char* CauseName(size_t cause) {
   }
   return "unknown";
 }
+
+// All of it was so when the recording ended.
+double EndOf(const SliceProfile& slice) { return static_cast<double>(slice.first_ns + slice.window_ns) / kSecond; }
 
 // "3g.40gb" of "1c.3g.40gb": dcgm-exporter names the GPU instance.
 std::string GpuInstanceProfile(const std::string& profile) {
@@ -70,8 +74,10 @@ class Families {
   explicit Families(const analyze::Profile& profile) : profile_(profile), labels_(DistinctLabels(profile)) {}
 
   std::vector<MetricFamily> Build() {
+    std::optional<double> end;
+    for (const SliceProfile& slice : profile_.slices) end = std::max(end.value_or(0), EndOf(slice));
     Add("migprof_simulated", MetricType::kGauge, "", "1 when a part of this was recorded on the simulated GPU")
-        .metrics.push_back({{}, profile_.simulated ? 1.0 : 0.0});
+        .metrics.push_back({{}, profile_.simulated ? 1.0 : 0.0, end});
     AddInfo();
     AddTimes();
     AddAmounts();
@@ -89,7 +95,8 @@ class Families {
   void AddPerSlice(const char* name, MetricType type, const char* unit, const char* help, ValueOf value_of) {
     MetricFamily& family = Add(name, type, unit, help);
     for (size_t i = 0; i < labels_.size(); ++i) {
-      family.metrics.push_back({labels_[i], static_cast<double>(value_of(profile_.slices[i]))});
+      family.metrics.push_back(
+          {labels_[i], static_cast<double>(value_of(profile_.slices[i])), EndOf(profile_.slices[i])});
     }
   }
 
@@ -100,7 +107,7 @@ class Families {
       info.metrics.push_back({With(labels_[i], {{kProfileLabel, identity.profile},
                                                 {kModelLabel, identity.gpu_name},
                                                 {kPciLabel, identity.pci_bus_id}}),
-                              1});
+                              1, EndOf(profile_.slices[i])});
     }
     AddPerSlice("migprof_slice_multiprocessors", MetricType::kGauge, "", "SMs of the slice",
                 [](const SliceProfile& slice) { return slice.identity.sm_count; });
@@ -150,7 +157,8 @@ class Families {
         uint64_t ns = slice.metrics.idle_ns[cause];
         // All of the idle time is told, also what nobody knows a cause of.
         if (static_cast<IdleCause>(cause) == IdleCause::kUnknown) ns += all - std::min(all, told);
-        idle.metrics.push_back({With(labels_[i], {{"cause", CauseName(cause)}}), static_cast<double>(ns) / kSecond});
+        idle.metrics.push_back(
+            {With(labels_[i], {{"cause", CauseName(cause)}}), static_cast<double>(ns) / kSecond, EndOf(slice)});
       }
     }
   }
