@@ -11,6 +11,12 @@
 #include "libmigprof/mig/live_reader.h"
 
 namespace migprof::tools {
+namespace {
+
+// GPM wants more than 100 ms between two readings.
+constexpr std::chrono::milliseconds kLeastPause(105);
+
+}  // namespace
 
 LiveSampler::LiveSampler(std::chrono::nanoseconds interval)
     : interval_(interval), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -43,7 +49,9 @@ std::shared_ptr<const mig::LiveSample> LiveSampler::Latest() const {
 
 void LiveSampler::Run(const mig::NvmlApi& nvml) {
   {
-    mig::LiveReader reader(nvml);
+    mig::NvmlCounterApi counters;
+    mig::FindNvmlCounters(&counters);
+    mig::LiveReader reader(nvml, counters);
     auto next = std::chrono::steady_clock::now();
     for (;;) {
       auto sample = std::make_shared<const mig::LiveSample>(reader.Read());
@@ -53,9 +61,7 @@ void LiveSampler::Run(const mig::NvmlApi& nvml) {
       // A full counter means that there is news already.
       [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof(one));
       // No catching up after a driver that took long: counters need time between two readings.
-      next =
-          std::max(next + interval_, std::chrono::steady_clock::now() +
-                                         std::min<std::chrono::nanoseconds>(interval_, std::chrono::milliseconds(110)));
+      next = std::max(next + interval_, std::chrono::steady_clock::now() + kLeastPause);
       if (changed_.wait_until(lock, next, [this] { return stopping_; })) break;
     }
   }

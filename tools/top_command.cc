@@ -71,7 +71,9 @@ void Print(const mig::LiveSample& sample, const TopOptions& options) {
 }
 
 int Once(const mig::NvmlApi& nvml, const TopOptions& options) {
-  mig::LiveReader reader(nvml);
+  mig::NvmlCounterApi counters;
+  mig::FindNvmlCounters(&counters);
+  mig::LiveReader reader(nvml, counters);
   mig::LiveSample sample = reader.Read();
   if (sample.problem.empty() && reader.HasCounters()) {
     std::this_thread::sleep_for(Interval(options));

@@ -2,6 +2,8 @@
 #include "libmigprof/mig/live_reader.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <utility>
 
 #include "libmigprof/mig/gpu_use.h"
@@ -26,6 +28,28 @@ bool IsGone(int code) {
   return code == kNvmlNotFound || code == kNvmlInvalidArgument || code == kNvmlUninitialized || code == kNvmlGpuIsLost;
 }
 
+std::optional<LiveCounter> LiveCounterOf(Counter counter) {
+  switch (counter) {
+    case Counter::kGraphicsUtilization:
+      return LiveCounter::kGraphics;
+    case Counter::kSmUtilization:
+      return LiveCounter::kSm;
+    case Counter::kSmOccupancy:
+      return LiveCounter::kOccupancy;
+    case Counter::kTensorUtilization:
+      return LiveCounter::kTensor;
+    case Counter::kDramBandwidthUtilization:
+      return LiveCounter::kDram;
+    default:
+      return std::nullopt;
+  }
+}
+
+// GPM tells of GPU instances as a whole.
+bool SharesCounters(const LiveSlice& a, const LiveSlice& b) {
+  return a.gpu_index == b.gpu_index && a.gpu_instance_id.has_value() && a.gpu_instance_id == b.gpu_instance_id;
+}
+
 // Whether it is still what it was: UUIDs and ids come again when another slice takes the place.
 bool IsSame(const LiveSlice& a, const LiveSlice& b) {
   return a.gpu_uuid == b.gpu_uuid && a.mig_uuid == b.mig_uuid && a.gpu_instance_id == b.gpu_instance_id &&
@@ -35,10 +59,14 @@ bool IsSame(const LiveSlice& a, const LiveSlice& b) {
 
 }  // namespace
 
-LiveReader::LiveReader(const NvmlApi& nvml, std::chrono::nanoseconds relist, const std::string& proc)
-    : nvml_(nvml), relist_(relist), names_(proc) {}
+LiveReader::LiveReader(const NvmlApi& nvml, const NvmlCounterApi& counters, std::chrono::nanoseconds relist,
+                       const std::string& proc)
+    : nvml_(nvml), counter_api_(counters), relist_(relist), names_(proc) {}
 
-LiveReader::~LiveReader() { Close(); }
+LiveReader::~LiveReader() {
+  sources_.clear();
+  Close();
+}
 
 bool LiveReader::Open() {
   if (is_open_) return true;
@@ -56,6 +84,7 @@ LiveSample LiveReader::Read() {
   const bool is_due = !has_list_ || start - listed_ >= relist_ || !sample_.problem.empty();
   // Listing reads everything. A slice that is gone shows in a refusal, and there is a new list in the same reading.
   if (is_due || (!Refresh() && start - listed_ >= relist_ / kListsPerRelist)) ListSlices();
+  ReadCounters();
   sample_.time_ns = UnixNanoseconds();
   sample_.took_ns = static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
   return sample_;
@@ -66,7 +95,10 @@ void LiveReader::ListSlices() {
   Open();
   names_.Forget();
   Host host = ReadTopology(nvml_, names_);
-  if (!host.problem.empty()) Close();
+  if (!host.problem.empty()) {
+    sources_.clear();
+    Close();
+  }
   std::vector<LiveSlice> slices;
   const std::vector<LiveGpu> before = std::exchange(sample_.gpus, {});
   for (const Gpu& gpu : host.gpus) AddGpu(gpu, &slices);
@@ -83,11 +115,11 @@ void LiveReader::ListSlices() {
   sample_.driver_version = std::move(host.driver_version);
   sample_.problem = std::move(host.problem);
   sample_.problem_code = host.problem_code;
-  sample_.slices = std::move(slices);
+  std::vector<LiveSlice> old = std::exchange(sample_.slices, std::move(slices));
   sample_.topology_ns = UnixNanoseconds();
   listed_ = std::chrono::steady_clock::now();
   has_list_ = true;
-  FindDevices();
+  FindSources(std::move(old));
 }
 
 void LiveReader::AddGpu(const Gpu& gpu, std::vector<LiveSlice>* slices) {
@@ -97,7 +129,6 @@ void LiveReader::AddGpu(const Gpu& gpu, std::vector<LiveSlice>* slices) {
   common.gpu_uuid = gpu.uuid;
   common.gpu_name = gpu.name;
   common.pci_bus_id = gpu.pci_bus_id;
-  common.counter_refusal = kNvmlFunctionNotFound;
   if (gpu.refusal == kNvmlSuccess && gpu.mode != MigMode::kOn) {
     LiveSlice& whole = slices->emplace_back(common);
     whole.sm_count = gpu.sm_count;
@@ -137,16 +168,68 @@ void LiveReader::KeepHistory(std::vector<LiveSlice>* slices) const {
     const auto is_same = [&](const LiveSlice& known) { return IsSame(known, slice); };
     const auto known = std::find_if(sample_.slices.begin(), sample_.slices.end(), is_same);
     slice.first_seen_ns = known == sample_.slices.end() ? now : known->first_seen_ns;
+    // Said once for all time.
+    if (known != sample_.slices.end()) slice.counter_refusal = known->counter_refusal;
   }
 }
 
-void LiveReader::FindDevices() {
-  sources_.clear();
+// Counters of slices that are still there go on: they are about the time since they were read last.
+void LiveReader::FindSources(std::vector<LiveSlice> before) {
+  std::vector<Source> old = std::exchange(sources_, {});
+  old.resize(before.size());
   for (const LiveSlice& slice : sample_.slices) {
     const std::string& uuid = slice.mig_uuid.empty() ? slice.gpu_uuid : slice.mig_uuid;
-    Source& source = sources_.emplace_back();
+    Source source;
     if (Ask(nvml_.device_get_handle_by_uuid, uuid.c_str(), &source.device) != kNvmlSuccess) source.device = nullptr;
+    const bool is_first = sources_.empty() || !SharesCounters(sample_.slices[sources_.size() - 1], slice);
+    for (size_t i = 0; i < before.size() && is_first; ++i) {
+      if (old[i].counters != nullptr && IsSame(before[i], slice)) source.counters = std::move(old[i].counters);
+    }
+    if (is_first && source.counters == nullptr) OpenCounters(slice, &source);
+    sources_.push_back(std::move(source));
   }
+}
+
+void LiveReader::OpenCounters(const LiveSlice& slice, Source* source) {
+  SliceIdentity identity;
+  identity.gpu_uuid = slice.gpu_uuid;
+  identity.mig_uuid = slice.mig_uuid;
+  identity.gpu_instance_id = slice.gpu_instance_id;
+  identity.compute_instance_id = slice.compute_instance_id;
+  source->counters = std::make_unique<SliceCounters>();
+  if (!source->counters->Open(nvml_, counter_api_, identity).ok()) source->counters = nullptr;
+}
+
+bool LiveReader::HasCounters() const {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].counters != nullptr && sample_.slices[i].counter_refusal == kNvmlSuccess) return true;
+  }
+  return false;
+}
+
+void LiveReader::ReadCounters() {
+  bool has_values = false;
+  for (size_t i = 0; i < sample_.slices.size(); ++i) {
+    LiveSlice& slice = sample_.slices[i];
+    if (sources_[i].counters == nullptr) {
+      if (i == 0 || !SharesCounters(sample_.slices[i - 1], slice)) continue;
+      slice.counters = sample_.slices[i - 1].counters;
+      slice.counter_refusal = sample_.slices[i - 1].counter_refusal;
+      continue;
+    }
+    slice.counters = {};
+    for (const CounterReading& reading : sources_[i].counters->Read()) {
+      const std::optional<LiveCounter> counter = LiveCounterOf(reading.counter);
+      if (!counter) continue;
+      if (*counter == LiveCounter::kSm) slice.counter_refusal = reading.error;
+      if (reading.error != kNvmlSuccess || std::isnan(reading.value)) continue;
+      slice.counters[static_cast<size_t>(*counter)] = LiveValue{reading.value, reading.stale};
+      has_values = true;
+    }
+  }
+  const auto now = std::chrono::steady_clock::now();
+  sample_.interval_ns = has_values ? static_cast<uint64_t>(std::chrono::nanoseconds(now - counted_).count()) : 0;
+  counted_ = now;
 }
 
 // Whether all slices are what was listed.

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "libmigprof/mig/cached_process_names.h"
 #include "libmigprof/mig/live_sample.h"
 #include "libmigprof/mig/nvml_api.h"
+#include "libmigprof/mig/nvml_counter_api.h"
+#include "libmigprof/mig/slice_counters.h"
 
 namespace migprof::mig {
 
@@ -16,9 +19,10 @@ namespace migprof::mig {
 // thread-safe. Every reading may take as long as the driver pleases.
 class LiveReader {
  public:
-  // `nvml` is a loaded table. Slices are listed anew every `relist`, and at once when one is gone.
-  explicit LiveReader(const NvmlApi& nvml, std::chrono::nanoseconds relist = std::chrono::seconds(10),
-                      const std::string& proc = "/proc");
+  // `nvml` and `counters` are tables of the loaded library. Slices are listed anew every `relist`, and soon after one
+  // is gone.
+  LiveReader(const NvmlApi& nvml, const NvmlCounterApi& counters,
+             std::chrono::nanoseconds relist = std::chrono::seconds(10), const std::string& proc = "/proc");
   LiveReader(const LiveReader&) = delete;
   LiveReader& operator=(const LiveReader&) = delete;
   ~LiveReader();
@@ -28,12 +32,14 @@ class LiveReader {
   LiveSample Read();
 
   // Whether a second reading will tell more than the first.
-  bool HasCounters() const { return false; }
+  bool HasCounters() const;
 
  private:
   // What is asked again in every reading.
   struct Source {
     NvmlDevice device = nullptr;
+    // Null for a compute instance that shares its GPU instance with the one before: so it does the counters.
+    std::unique_ptr<SliceCounters> counters;
   };
 
   bool Open();
@@ -41,11 +47,14 @@ class LiveReader {
   void ListSlices();
   void AddGpu(const Gpu& gpu, std::vector<LiveSlice>* slices);
   void KeepHistory(std::vector<LiveSlice>* slices) const;
-  void FindDevices();
+  void FindSources(std::vector<LiveSlice> before);
+  void OpenCounters(const LiveSlice& slice, Source* source);
+  void ReadCounters();
   bool Refresh();
   bool RefreshSlice(size_t index);
 
   const NvmlApi nvml_;
+  const NvmlCounterApi counter_api_;
   const std::chrono::nanoseconds relist_;
   CachedProcessNames names_;
   bool is_open_ = false;
@@ -53,6 +62,7 @@ class LiveReader {
   bool has_list_ = false;
   LiveSample sample_;
   std::vector<Source> sources_;  // of sample_.slices
+  std::chrono::steady_clock::time_point counted_;
 };
 
 }  // namespace migprof::mig

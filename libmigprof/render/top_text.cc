@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "libmigprof/mig/nvml_api.h"
 #include "libmigprof/mig/nvml_error.h"
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/human_units.h"
@@ -166,8 +167,9 @@ std::vector<std::string> Notes(const mig::LiveSample& sample) {
     }
   }
   if (refusal != 0 && !has_counters) {
+    const bool is_missing = refusal == mig::kNvmlNotSupported || refusal == mig::kNvmlFunctionNotFound;
     notes.push_back(absl::StrCat("No utilization: the driver has no GPM counters for these slices (",
-                                 mig::NvmlErrorText(refusal), "); they need Hopper or later."));
+                                 mig::NvmlErrorText(refusal), is_missing ? "); they need Hopper or later." : ")."));
   }
   if (suspect) notes.push_back("! more than there is, ~ repeated by the driver: not to be believed, shown as it came.");
   if (shared)

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <thread>
 
 #include "tests/unit/mig/fake_nvml.h"
@@ -30,10 +32,11 @@ class LiveReaderTest : public testing::Test {
 
   FakeNvml& nvml_ = FakeNvml::Get();
   NvmlApi api_ = FakeNvml::Api();
+  NvmlCounterApi counter_api_;  // none, as before Hopper
 };
 
 TEST_F(LiveReaderTest, EverySliceAndWholeGpu_IsARow) {
-  LiveReader reader(api_, kNever, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
   const LiveSample sample = reader.Read();
   EXPECT_EQ(nvml_.open, 1) << "held";
   ASSERT_THAT(sample.slices, SizeIs(4));
@@ -53,7 +56,7 @@ TEST_F(LiveReaderTest, EverySliceAndWholeGpu_IsARow) {
 }
 
 TEST_F(LiveReaderTest, MemoryAndProcesses_AreReadAgainWithoutANewList) {
-  LiveReader reader(api_, kNever, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
   const LiveSample before = reader.Read();
   FakeDevice& device = nvml_.gpus[0].mig_devices[0];
   device.memory.used += 123;
@@ -65,7 +68,7 @@ TEST_F(LiveReaderTest, MemoryAndProcesses_AreReadAgainWithoutANewList) {
 }
 
 TEST_F(LiveReaderTest, RefusedQuestions_LeaveTheRest) {
-  LiveReader reader(api_, kNever, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
   reader.Read();
   nvml_.failures["DeviceGetComputeRunningProcesses_v3"] = kNvmlNoPermission;
   nvml_.failures["DeviceGetMemoryInfo"] = kNvmlNoPermission;
@@ -76,7 +79,7 @@ TEST_F(LiveReaderTest, RefusedQuestions_LeaveTheRest) {
 }
 
 TEST_F(LiveReaderTest, SliceThatIsGone_MakesANewList) {
-  LiveReader reader(api_, kRelist, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kRelist, "/nonexistent");
   reader.Read();
   WaitForLists();
   nvml_.gpus[0].mig_devices.clear();
@@ -86,7 +89,7 @@ TEST_F(LiveReaderTest, SliceThatIsGone_MakesANewList) {
 }
 
 TEST_F(LiveReaderTest, SliceMadeAnewUnderTheSameUuid_IsANewOne) {
-  LiveReader reader(api_, std::chrono::nanoseconds(0), "/nonexistent");
+  LiveReader reader(api_, counter_api_, std::chrono::nanoseconds(0), "/nonexistent");
   const LiveSample before = reader.Read();
   WaitForLists();
   nvml_.gpus[0].mig_devices[0].attributes.multiprocessor_count -= 6;
@@ -97,7 +100,7 @@ TEST_F(LiveReaderTest, SliceMadeAnewUnderTheSameUuid_IsANewOne) {
 }
 
 TEST_F(LiveReaderTest, GpuLostWhileReading_IsSaidWithItsName) {
-  LiveReader reader(api_, kRelist, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kRelist, "/nonexistent");
   reader.Read();
   WaitForLists();
   nvml_.failures["DeviceGetHandleByIndex_v2:0"] = kNvmlGpuIsLost;
@@ -109,8 +112,62 @@ TEST_F(LiveReaderTest, GpuLostWhileReading_IsSaidWithItsName) {
   EXPECT_EQ(sample.gpus[0].slices, 0u);
 }
 
+TEST_F(LiveReaderTest, WithoutCounters_ThereIsNoSecondReadingToWaitFor) {
+  LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
+  EXPECT_EQ(reader.Read().slices[0].counter_refusal, kNvmlFunctionNotFound);
+  EXPECT_FALSE(reader.HasCounters());
+}
+
+// GPM that gives 137.5 for every metric, and how many samples were not given back.
+int g_gpm_samples = 0;
+NvmlCounterApi FakeGpm() {
+  NvmlCounterApi api;
+  api.gpm_query_device_support = [](NvmlDevice, NvmlGpmSupport* support) {
+    support->is_supported = 1;
+    return kNvmlSuccess;
+  };
+  api.gpm_sample_alloc = [](NvmlGpmSample* sample) {
+    *sample = reinterpret_cast<NvmlGpmSample>(static_cast<uintptr_t>(++g_gpm_samples));
+    return kNvmlSuccess;
+  };
+  api.gpm_sample_free = [](NvmlGpmSample) { return --g_gpm_samples, kNvmlSuccess; };
+  api.gpm_sample_get = [](NvmlDevice, NvmlGpmSample) { return kNvmlSuccess; };
+  api.gpm_metrics_get = [](NvmlGpmMetrics* metrics) {
+    for (uint32_t i = 0; i < metrics->metric_count; ++i) {
+      metrics->metrics[i].value = metrics->metrics[i].metric_id == 10 ? std::nan("") : 137.5;
+      metrics->metrics[i].result = kNvmlSuccess;
+    }
+    return kNvmlSuccess;
+  };
+  return api;
+}
+
+TEST_F(LiveReaderTest, Counters_AreThereFromTheSecondReadingOnAndNeverClamped) {
+  {
+    LiveReader reader(api_, FakeGpm(), std::chrono::nanoseconds(0), "/nonexistent");  // lists every time
+    const LiveSample first = reader.Read();
+    EXPECT_TRUE(reader.HasCounters());
+    EXPECT_FALSE(first.slices[0].counter(LiveCounter::kSm).has_value());
+    EXPECT_EQ(first.interval_ns, 0u);
+    const LiveSample second = reader.Read();
+    EXPECT_GT(second.interval_ns, 0u);
+    for (const LiveSlice& slice : second.slices) {
+      ASSERT_TRUE(slice.counter(LiveCounter::kSm).has_value());
+      EXPECT_EQ(slice.counter(LiveCounter::kSm)->percent, 137.5);
+      EXPECT_TRUE(slice.counter(LiveCounter::kSm)->is_suspect());
+      EXPECT_FALSE(slice.counter(LiveCounter::kDram).has_value()) << "NaN is no value";
+    }
+    EXPECT_EQ(g_gpm_samples, 2 * 3) << "compute instances of one GPU instance are sampled once";
+    nvml_.gpus[0].mig_devices[0].attributes.multiprocessor_count -= 6;
+    const LiveSample third = reader.Read();
+    EXPECT_FALSE(third.slices[0].counter(LiveCounter::kSm).has_value()) << "nothing to do with the slice before";
+    EXPECT_TRUE(third.slices[1].counter(LiveCounter::kSm).has_value());
+  }
+  EXPECT_EQ(g_gpm_samples, 0);
+}
+
 TEST_F(LiveReaderTest, DriverThatComesBack_IsAskedAgain) {
-  LiveReader reader(api_, kNever, "/nonexistent");
+  LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
   nvml_.failures["Init_v2"] = kNvmlDriverNotLoaded;
   const LiveSample without = reader.Read();
   EXPECT_THAT(without.problem, HasSubstr("modprobe"));
