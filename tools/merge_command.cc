@@ -28,6 +28,7 @@
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/openmetrics.h"
 #include "libmigprof/render/profile_metrics.h"
+#include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
@@ -149,7 +150,7 @@ bool Holds(const std::vector<std::string>& list, const char* name) {
 
 // Metrics cost a little, and stacks of GPU time and the table need none.
 bool NeedsMetrics(const MergeOptions& options) {
-  return Holds(options.formats, "json") || Holds(options.formats, "openmetrics") ||
+  return Holds(options.formats, "json") || Holds(options.formats, "html") || Holds(options.formats, "openmetrics") ||
          options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
 }
 
@@ -158,6 +159,9 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
     if (!Holds(options.views, render::ViewName(view))) continue;
     if (Holds(options.formats, "svg")) WriteFlamegraphs(profile, view, output);
     if (Holds(options.formats, "folded")) WriteFolded(profile, view, output);
+  }
+  if (Holds(options.formats, "html")) {
+    output->Write("report.html", [&](std::ostream& out) { render::WriteReportHtml(profile, {}, out); });
   }
   if (Holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
@@ -212,7 +216,7 @@ std::string CheckList(const std::string& text, const char* what, const std::vect
 }  // namespace
 
 std::string CheckFormats(const std::string& text) {
-  return CheckList(text, "format", {"svg", "folded", "json", "openmetrics"});
+  return CheckList(text, "format", {"svg", "html", "folded", "json", "openmetrics"});
 }
 
 std::string CheckViews(const std::string& text) {

@@ -10,7 +10,7 @@ namespace migprof::tools {
 struct MergeOptions {
   std::vector<std::string> inputs;
   std::string output = "migprof-report";
-  std::vector<std::string> formats = {"svg"};
+  std::vector<std::string> formats = {"svg", "html"};
   std::vector<std::string> views = {"gpu"};  // of flamegraphs and folded stacks: render::ViewName
   bool show_internals = false;
   bool show_interpreter = false;

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
 
   migprof::tools::RunOptions run_options;
-  std::string formats = "svg";
+  std::string formats = "svg,html";
   CLI::App* run = app.add_subcommand("run",
                                      "run a program under the recorder, then merge and show what was "
                                      "recorded:\nmigprof run [OPTIONS] -- COMMAND [ARGUMENT ...]");
@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_option("--format", formats, "what to write: a comma list of svg, folded, json, openmetrics")
+  run->add_option("--format", formats, "what to write: a comma list of svg, html, folded, json, openmetrics")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");

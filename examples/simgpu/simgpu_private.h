@@ -16,7 +16,7 @@
 
 namespace simgpu {
 
-constexpr uint32_t kInterfaceVersion = 1;
+constexpr uint32_t kInterfaceVersion = 2;
 
 // Larger than any callback id of the driver or the runtime API.
 constexpr size_t kMaxCallbackIds = 1024;
@@ -137,6 +137,16 @@ struct PoolOperation {
   PoolState pool;
 };
 
+// What a device has done since the process began, up to a moment: sums that only grow.
+struct DeviceUse {
+  uint64_t now_ns = 0;
+  uint64_t kernel_ns = 0;   // in which at least one kernel ran
+  double sm_ns = 0;         // … summed over the share of its SMs that had a block
+  double warp_ns = 0;       // … over the share of the warps it can hold
+  double tensor_ns = 0;     // the part of sm_ns that was in kernels with "gemm" or "mma" in their names
+  double memory_bytes = 0;  // that copies and memsets read or wrote in its memory
+};
+
 struct ContextFacts {
   uint32_t id;
   uint32_t device;
@@ -227,6 +237,7 @@ class Driver {
   // Empty before cuInit.
   virtual const std::vector<DeviceRef>& Devices() = 0;
   virtual uint64_t MemoryInUse(uint32_t device) = 0;
+  virtual DeviceUse UseUpToNow(uint32_t device) = 0;
 
   virtual CUcontext CurrentContext() = 0;
   // False when there is no such object.

@@ -87,7 +87,7 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
   }
   for (size_t row = 0; row < correlations.size(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
-    const uint16_t thread = blocking_calls_.ThreadOf(threads[row]);
+    const uint16_t thread = last_thread_ = blocking_calls_.ThreadOf(threads[row]);
     if (format::MayBlock(call_class)) {
       blocking_calls_.Entered(static_cast<uint32_t>(correlations[row]), times[row], thread, call_class);
     }
@@ -183,6 +183,7 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
     if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
+    if (role_.kernels != nullptr && totals == &totals_.kernels) role_.kernels->Add(start, start + duration);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   weight.ns += duration;
@@ -199,16 +200,25 @@ void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended
   } else {
     const Leaf& leaf = leaves_[ended_by.leaf];
     times = blocking_calls_.Divide(
-        start, end, role_.begin_ns,
+        start, end,
         {.call_ns = ended_by.call_ns,
          .thread = ended_by.thread,
          .is_transfer = leaf.kind == LeafKind::kTransfer,
          .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
   }
+  AddIdle(ended_by.site, times);
+}
+
+void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {
+  AddIdle(InternSite({.after_work = true}),
+          blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
+}
+
+void FileAnalysis::AddIdle(CallSiteId site, const IdleTimes& times) {
   for (size_t cause = 0; cause < kIdleCauses; ++cause) {
     if (times[cause] == 0) continue;
     idle_[cause] += times[cause];
-    Weight& weight = idle_weights_[uint64_t{ended_by.site} << 32 | cause];
+    Weight& weight = idle_weights_[uint64_t{site} << 32 | cause];
     weight.ns += times[cause];
     ++weight.count;
   }
@@ -310,6 +320,7 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
   const CallSite& site = sites_[id];
   NodeId node = under;
+  if (site.after_work) return tree->Child(node, names->Note("[after its last GPU work]", FrameKind::kProcess));
   if (site.sampled_out) {
     node = tree->Child(node, names->Note("[stack left out to save time]"));
     return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));

@@ -46,12 +46,12 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;          // among the slice's files
-    uint64_t begin_ns = 0;        // first event of the process on the slice
-    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
-    uint32_t memory_process = 0;  // its number in the meter's memory
+    uint16_t number = 0;               // among the slice's files
+    SliceMeter* meter = nullptr;       // told everything; null when no metrics are wanted
+    IntervalUnion* kernels = nullptr;  // given the intervals of kernels, unless it is null
+    uint32_t memory_process = 0;       // its number in the meter's memory
   };
-  // Adds the busy intervals to `busy`. It and the meter must outlive this.
+  // Adds the busy intervals to `busy`. It and what the role points to must outlive this.
   FileAnalysis(IntervalUnion* busy, const Role& role) : busy_(busy), role_(role), meter_(role.meter) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
@@ -60,6 +60,8 @@ class FileAnalysis {
   // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
   // work.
   void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by);
+  // The same for a time that no more work of this file ended, while its process was there.
+  void TakeTimeAfterWork(uint64_t start, uint64_t end);
 
   // Adds all stacks with their weights below node `under` of `tree`, and the idle time they ended below `idle_under` of
   // `idle`. Call once, after the last Take.
@@ -91,6 +93,7 @@ class FileAnalysis {
     CallSiteId launched_at = kUnknownSite;
     CallSiteId captured_at = kUnknownSite;
     bool truncated = false;    // the outermost frames are missing
+    bool after_work = false;   // no call at all: stands for the time after the last work
     bool sampled_out = false;  // there is no stack: those of other calls stand for it
     uint32_t stands_for = 1;   // calls, itself included, for which its stack stands
 
@@ -98,7 +101,7 @@ class FileAnalysis {
     template <typename H>
     friend H AbslHashValue(H hash, const CallSite& site) {
       return H::combine(std::move(hash), site.stack_node, site.python_node, site.range_node, site.api,
-                        site.is_graph_launch, site.truncated, site.sampled_out, site.stands_for);
+                        site.is_graph_launch, site.truncated, site.after_work, site.sampled_out, site.stands_for);
     }
   };
   enum class LeafKind : uint8_t { kKernel, kTransfer, kGraphRun };
@@ -132,6 +135,7 @@ class FileAnalysis {
   using Weights = std::vector<std::pair<uint64_t, Weight>>;  // the same in order
   // In a fixed order, so that equal input gives equal trees, and with the stacks that stand for others.
   Weights InOrder(const WeightMap& weights) const;
+  void AddIdle(CallSiteId site, const IdleTimes& times);
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(Weights* weights) const;
   // The node of `tree` for a site.
@@ -154,6 +158,7 @@ class FileAnalysis {
   absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
   absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;
   WeightMap weights_;
+  uint16_t last_thread_ = 0;  // that made a call
   BlockingCalls blocking_calls_;
   absl::flat_hash_map<uint64_t, uint32_t> functions_;  // kernel's name -> index of
   std::vector<uint64_t> first_call_ns_{0};             // … the earliest call that launched it

@@ -77,12 +77,10 @@ void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
   open_.erase(entry);
 }
 
-IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, uint64_t begin_ns, const GapEnd& gap_end) {
+IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end) {
   IdleTimes times{};
   const auto add = [&times](IdleCause cause, uint64_t ns) { times[static_cast<size_t>(cause)] += ns; };
-  const uint64_t begin = std::clamp(begin_ns, start, end);
-  add(IdleCause::kNothingRunning, begin - start);
-  const uint64_t asked = std::clamp(gap_end.call_ns, begin, end);
+  const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
   add(gap_end.is_transfer       ? IdleCause::kCopy
       : gap_end.is_first_launch ? IdleCause::kFirstLaunch
                                 : IdleCause::kLaunchLatency,
@@ -93,13 +91,13 @@ IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, uint64_t begin_ns,
   uint64_t inside = 0;
   for (const Call& call : calls) {
     if (call.start >= asked) break;
-    const uint64_t from = std::max(call.start, begin);
+    const uint64_t from = std::max(call.start, start);
     const uint64_t to = std::min(call.end, asked);
     if (from >= to) continue;
     add(call.cause, to - from);
     inside += to - from;
   }
-  add(IdleCause::kHost, asked - begin - inside);
+  add(IdleCause::kHost, asked - start - inside);
   return times;
 }
 

@@ -40,9 +40,9 @@ class BlockingCalls {
   void Returned(uint32_t correlation, uint64_t took_ns);
   void Forget(uint32_t correlation) { open_.erase(correlation); }
 
-  // Divides the gap [start, end), in which the process had begun at `begin_ns`, into causes. They add up to its length.
-  // Gaps come in order; calls that ended before one are forgotten with it.
-  IdleTimes Divide(uint64_t start, uint64_t end, uint64_t begin_ns, const GapEnd& gap_end);
+  // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
+  // one are forgotten with it.
+  IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end);
 
  private:
   struct OpenCall {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 namespace migprof::analyze {
@@ -46,6 +48,9 @@ class IntervalUnion {
   // The end of the last settled interval; what SetBegin said when there was none.
   uint64_t covered_until() const { return covered_until_; }
 
+  // `settled` is told of everything that is summed up, in ascending order.
+  void SetObserver(std::function<void(uint64_t start, uint64_t end)> settled) { settled_ = std::move(settled); }
+
   size_t pending() const { return pending_.size() + fresh_.size(); }
 
  private:
@@ -60,6 +65,7 @@ class IntervalUnion {
   std::vector<Interval> fresh_;    // added since the last settlement
   std::vector<Interval> pending_;  // disjoint, ascending
   std::vector<Interval> merged_;   // scratch
+  std::function<void(uint64_t start, uint64_t end)> settled_;
   uint64_t settled_length_ = 0;
   uint64_t covered_until_ = 0;
 };
@@ -78,6 +84,7 @@ void IntervalUnion::SettleBefore(uint64_t time, OnGap&& on_gap) {
     }
     if (end > covered_until_) {
       settled_length_ += end - covered_until_;
+      if (settled_) settled_(covered_until_, end);
       covered_until_ = end;
     }
     if (interval.end > time) {

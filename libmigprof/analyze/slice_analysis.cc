@@ -5,8 +5,11 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/counter_samples.h"
+#include "libmigprof/analyze/counter_series.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
 #include "libmigprof/analyze/slice_meter.h"
@@ -69,17 +72,22 @@ class SliceReader {
  private:
   // Promises that no activity that is still unread starts before `time`.
   void SettleBefore(uint64_t time, std::vector<OpenFile>* files);
+  void FinishCounters();
   void ReadNextChunk(OpenFile* file);
   void FinishFile(OpenFile* file);
   void TakeIdentity(const TraceScan& scan);
-  void AddTimeAfterTheLastWork(SliceProfile* profile);
+  // Time in which nothing ran, and that no work ended: before the process that ended it began, or after all work.
+  void TakeTimeWithoutWork(uint64_t start, uint64_t end, std::vector<OpenFile>* files);
+  void AddTimeWithoutProcess(uint64_t ns);
 
   StackView view_;
   bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
+  std::optional<CounterMerge> counters_;  // before busy_, which tells it what settles
   IntervalUnion busy_;
   std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
   IdleTimes idle_{};
+  bool all_settled_ = false;
   SliceResult result_;
   bool keep_open_ = true;
 };
@@ -93,6 +101,9 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     return std::pair(a.first, a.second->scan->path) > std::pair(b.first, b.second->scan->path);
   };
   std::priority_queue<Entry, std::vector<Entry>, decltype(later)> queue(later);
+  std::vector<CounterSample> samples;
+  for (const TraceScan* file : files) ReadCounterSamples(*file, &samples);
+  counters_.emplace(std::move(samples)).Watch(&busy_);
   std::vector<OpenFile> open(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     TakeIdentity(*files[i]);
@@ -126,7 +137,7 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
   profile.busy_ns = busy_.Finish();
   if (meter_) profile.metrics = meter_->Finish();
   profile.metrics.idle_ns = idle_;
-  if (metrics_) AddTimeAfterTheLastWork(&profile);
+  FinishCounters();
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
     return std::tie(a.pid, a.name) < std::tie(b.pid, b.name);
   });
@@ -134,25 +145,60 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
 }
 
 void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
+  if (IntervalUnion* const kernels = counters_->kernels()) kernels->SettleBefore(time);
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
-  busy_.SettleBefore(time, [files](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-    FileAnalysis* const analysis = (*files)[ended_by.file].analysis.get();
-    if (analysis != nullptr) analysis->TakeGap(start, end, ended_by);
+  busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+    OpenFile& file = (*files)[ended_by.file];
+    const uint64_t begin = std::clamp(file.scan->first_ns, start, end);
+    if (start < begin) TakeTimeWithoutWork(start, begin, files);
+    if (begin < end && file.analysis != nullptr) file.analysis->TakeGap(begin, end, ended_by);
   });
+  if (time != UINT64_MAX || std::exchange(all_settled_, true)) return;
+  const uint64_t end = result_.profile.first_ns + result_.profile.window_ns;
+  if (busy_.covered_until() < end) TakeTimeWithoutWork(busy_.covered_until(), end, files);
 }
 
-void SliceReader::AddTimeAfterTheLastWork(SliceProfile* profile) {
-  const uint64_t end = profile->first_ns + profile->window_ns;
-  if (busy_.covered_until() >= end) return;
-  const uint64_t rest = end - busy_.covered_until();
-  const auto note = [this](const char* text, FrameKind kind) {
-    return result_.frames.Intern({.name = text, .full_name = text, .module = "", .kind = kind});
-  };
-  const NodeId after = profile->idle.Child(0, note("[after the last GPU work]", FrameKind::kNote));
-  constexpr IdleCause kCause = IdleCause::kNothingRunning;
-  profile->idle.Add(profile->idle.Child(after, note(Name(kCause), FrameKind::kIdle)), rest, 1);
-  profile->metrics.idle_ns[static_cast<size_t>(kCause)] += rest;
+// Of the processes that were there, one that had its last work behind it is as good as any other: the one that stayed
+// longest.
+void SliceReader::TakeTimeWithoutWork(uint64_t start, uint64_t end, std::vector<OpenFile>* files) {
+  while (start < end) {
+    OpenFile* there = nullptr;
+    uint64_t next_begin = end;
+    for (OpenFile& file : *files) {
+      const TraceScan& scan = *file.scan;
+      if (scan.first_ns > start) {
+        next_begin = std::min(next_begin, scan.first_ns);
+      } else if (scan.last_ns > start && file.analysis != nullptr &&
+                 (there == nullptr || scan.last_ns > there->scan->last_ns)) {
+        there = &file;
+      }
+    }
+    const uint64_t until = there != nullptr ? std::min(end, there->scan->last_ns) : next_begin;
+    if (there != nullptr) {
+      there->analysis->TakeTimeAfterWork(start, until);
+    } else {
+      AddTimeWithoutProcess(until - start);
+    }
+    start = until;
+  }
+}
+
+void SliceReader::AddTimeWithoutProcess(uint64_t ns) {
+  StackTree& idle = result_.profile.idle;
+  const char* const name = Name(IdleCause::kNothingRunning);
+  idle.Add(
+      idle.Child(0, result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kIdle})),
+      ns, 1);
+  idle_[static_cast<size_t>(IdleCause::kNothingRunning)] += ns;
+}
+
+void SliceReader::FinishCounters() {
+  SliceProfile& profile = result_.profile;
+  const Health& health = profile.health;
+  const bool complete = health.dropped + health.untimed + health.damaged_bytes + health.missing_chunks == 0 &&
+                        !health.stopped && !health.killed;
+  profile.metrics.counters = counters_->Finish(complete, profile.first_ns, profile.metrics.timeline);
 }
 
 void SliceReader::ReadNextChunk(OpenFile* file) {
@@ -160,7 +206,7 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
         &busy_,
-        FileAnalysis::Role{file->number, file->scan->first_ns, meter_ ? &*meter_ : nullptr, file->memory_process});
+        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, counters_->kernels(), file->memory_process});
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);

@@ -19,8 +19,8 @@ struct SliceResult {
 };
 
 // Reads the event payloads of `files`, which all belong to one slice and are sorted by process. `bytes_done` is counted
-// up while reading. Without `metrics` the profile's metrics and memory stay empty. Memory is bounded by unique stacks
-// and the join window, not by events.
+// up while reading. Without `metrics` the profile's metrics and memory stay empty. Memory is bounded by unique stacks,
+// counter samples and the join window, not by events.
 SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view, bool metrics,
                          std::atomic<uint64_t>* bytes_done);
 

@@ -142,6 +142,11 @@ constexpr ColumnStyle kGraphRunsColumns[] = {{column::graph_runs::kCorrelation, 
                                              {column::graph_runs::kStream, "stream"},
                                              {column::graph_runs::kContext, "context"},
                                              {column::graph_runs::kFlags, "flags"}};
+constexpr ColumnStyle kCounterSamplesColumns[] = {{column::counter_samples::kTime, "time"},
+                                                  {column::counter_samples::kCounter, "counter"},
+                                                  {column::counter_samples::kValue, "value"},
+                                                  {column::counter_samples::kFlags, "flags"},
+                                                  {column::counter_samples::kSpan, "span"}};
 constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
                                                 {column::clock_samples::kRealtime, "realtime"},
                                                 {column::clock_samples::kMonotonic, "monotonic"}};
@@ -165,6 +170,7 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kSynchronizations, "synchronization", kSynchronizationsColumns},
     {ChunkKind::kGraphNodes, "graph_nodes", kGraphNodesColumns},
     {ChunkKind::kGraphRuns, "graph_run", kGraphRunsColumns},
+    {ChunkKind::kCounterSamples, "counter_sample", kCounterSamplesColumns},
     {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
 };
 

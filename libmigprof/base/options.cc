@@ -64,6 +64,11 @@ bool ParseBudget(const char* text, Options* options) {
   return options->budget_ppm = tenths * 1000, true;
 }
 
+bool ParseCounters(const char* text, Options* options) {
+  if (std::strcmp(text, "off") == 0) return options->counters_ms = 0, true;
+  return ParseNumber(text, 100, 60000, &options->counters_ms);
+}
+
 const OptionSpec* FindSpec(const char* name, size_t length) {
   for (const OptionSpec& spec : kOptionSpecs) {
     if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
@@ -80,7 +85,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 14> kOptionSpecs = {{
+const std::array<OptionSpec, 15> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -111,6 +116,9 @@ const std::array<OptionSpec, 14> kOptionSpecs = {{
      "largest share of a thread's time that recording may take; to stay below it stacks get less detailed, totals do "
      "not",
      ParseBudget},
+    {"MIGPROF_COUNTERS", "1000", "off, or 100 to 60000",
+     "milliseconds between two samples of NVML's counters (memory in use, GPM) of slices while they are in use",
+     ParseCounters},
     {"MIGPROF_CHECK_STACKS", "0", "0 to 1000000",
      "compare one of so many captured stacks with libunwind's and count differences; 0: none",
      [](const char* text, Options* o) { return ParseNumber(text, 0, 1000000, &o->check_stacks); }},

@@ -43,6 +43,7 @@ enum class ChunkKind : uint16_t {
   kSynchronizations = 21,
   kGraphNodes = 22,
   kGraphRuns = 23,
+  kCounterSamples = 24,
   // Bookkeeping.
   kClockSamples = 32,
   kCounters = 33,
@@ -164,6 +165,9 @@ namespace graph_runs {
 inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kGraph = 4, kStream = 5, kContext = 6,
                           kFlags = 7;
 }
+namespace counter_samples {
+inline constexpr uint16_t kTime = 1, kCounter = 2, kValue = 3, kFlags = 4, kSpan = 5;
+}
 namespace clock_samples {
 inline constexpr uint16_t kCupti = 1, kRealtime = 2, kMonotonic = 3;
 }
@@ -233,6 +237,11 @@ inline constexpr uint64_t kActivityUntimed = 1;  // CUPTI gave no usable times; 
 // column::transfers::kWhat: CUPTI's copy kind (1 host to device, 2 device to host, … 8 device to device, 10 peer to
 // peer), or kMemset.
 inline constexpr uint64_t kMemset = 64;
+
+// column::counter_samples::kFlags
+inline constexpr uint64_t kCounterRefused = 1;     // there is no value: NVML refused, with the error in kValue
+inline constexpr uint64_t kCounterNotANumber = 2;  // NVML said NaN, or something negative or beyond all bounds
+inline constexpr uint64_t kCounterStale = 4;       // NVML said the same as of the interval before: nothing new
 
 // column::allocations::kOperation
 enum class AllocationOperation : uint8_t { kAllocate = 1, kRelease = 2 };

@@ -272,6 +272,9 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.refused_buffers", parts_.buffers->refused()},
+          {"process.counter_samples", parts_.counters->samples()},
+          {"process.slow_counter_samples", parts_.counters->slow_samples()},
+          {"process.counter_cpu_ns", parts_.counters->cpu_ns()},
           {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
 }
 

@@ -9,6 +9,7 @@
 #include "libmigprof/base/error.h"
 #include "libmigprof/record/activity_buffers.h"
 #include "libmigprof/record/call_recorder.h"
+#include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/cupti_api.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/governor.h"
@@ -35,6 +36,7 @@ class Drain : private ActivitySink {
     Definitions* definitions;
     PythonRuntime* python;  // null: no Python frames are asked for
     uint32_t budget_ppm;    // as for Governor
+    const CounterSampler* counters;
   };
 
   explicit Drain(const Parts& parts);

@@ -13,8 +13,10 @@
 #include <string>
 
 #include "libmigprof/base/cancellation.h"
+#include "libmigprof/base/clock.h"
 #include "libmigprof/base/options.h"
 #include "libmigprof/base/raw_log.h"
+#include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
 
@@ -45,6 +47,7 @@ struct Session final : DrainWork {
   GraphRecorder* graphs = nullptr;
   SliceFiles* files = nullptr;
   Drain* drain = nullptr;
+  CounterSampler* counters = nullptr;
   DrainThread thread;
   pid_t process = 0;      // that records; a child made behind pthread_atfork's back is another
   bool finished = false;  // the drain thread has ended
@@ -54,7 +57,8 @@ struct Session final : DrainWork {
     return Attempt([this] {
       Error error;
       const bool any = drain->Collect(&error);
-      Check(error);
+      // Not in Finish: while the process ends NVML is left alone.
+      if (Check(error)) files->SampleCounters(counters);
       return any;
     });
   }
@@ -82,6 +86,7 @@ struct Session final : DrainWork {
     if (error.ok()) return true;
     failed = true;
     g_recording.store(false, std::memory_order_release);
+    counters->Stop();
     static LogOnce log;
     log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
               error.code != 0 ? std::strerror(error.code) : "");
@@ -175,9 +180,12 @@ Error Build(Session* session) {
   session->files = new SliceFiles(
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
       driver, &session->definitions);
+  session->counters =
+      new CounterSampler(session->options.counters_ms, session->options.exit_timeout_ms,
+                         {&CuptiNow, &MonotonicNs, [] { return ClockNs(CLOCK_THREAD_CPUTIME_ID); }}, {});
   session->drain = new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts,
                               &session->buffers, session->calls, &session->tracer, session->files,
-                              &session->definitions, python, session->options.budget_ppm});
+                              &session->definitions, python, session->options.budget_ppm, session->counters});
   if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
                                            &session->contexts, &session->buffers, &g_recording});
       !error.ok()) {

@@ -319,7 +319,7 @@ bool SliceFile::is_full() const {
 
 bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
-                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() ==
+                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() + counters_.rows() ==
              0 &&
          lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0 &&
          std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
@@ -383,6 +383,7 @@ Error SliceFile::Flush() {
   write(allocations_, nullptr);
   write(synchronizations_, nullptr);
   write(graph_runs_, nullptr);
+  write(counters_, nullptr);
   write(clock_samples_, nullptr);
   return first_error;
 }

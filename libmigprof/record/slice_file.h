@@ -11,6 +11,7 @@
 #include "libmigprof/format/chunk_writer.h"
 #include "libmigprof/mig/slice_identity.h"
 #include "libmigprof/record/activity.h"
+#include "libmigprof/record/counter_rows.h"
 #include "libmigprof/record/defined_set.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/file_sink.h"
@@ -70,6 +71,7 @@ class SliceFile {
   void AddAllocation(const AllocationActivity& allocation);
   void AddSynchronization(const SynchronizationActivity& synchronization);
   void AddClockSample(const ClockSample& sample);
+  CounterRows* counters() { return &counters_; }
   // Losses to be stated in the header of the next chunk of calls, and of kernels.
   void AddLostCalls(uint64_t count) { lost_calls_ += count; }
   void AddLostActivities(uint64_t count) { lost_activities_ += count; }
@@ -142,6 +144,7 @@ class SliceFile {
   RowTable<6> graph_nodes_;
   RowTable<7> graph_runs_;
   RowTable<3> clock_samples_;
+  CounterRows counters_;
   uint64_t lost_calls_ = 0;
   uint64_t lost_activities_ = 0;
   uint64_t lost_graph_nodes_ = 0;

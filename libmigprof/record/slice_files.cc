@@ -40,9 +40,13 @@ std::string SliceFiles::PathFor(const mig::SliceIdentity& identity, int attempt)
 
 SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
   const auto known = files_.find(ordinal);
-  if (known != files_.end()) return known->second.file.get();
+  if (known != files_.end()) {
+    ++known->second.uses;
+    return known->second.file.get();
+  }
   if (!error_.ok()) return nullptr;
-  Entry entry{.identity = Identify(ordinal), .file = nullptr};
+  Entry entry;
+  entry.identity = Identify(ordinal);
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     entry.file = std::make_unique<SliceFile>(definitions_);
@@ -51,7 +55,7 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
   }
   if (!error_.ok()) return nullptr;
   // NVML may take seconds; the file already says what the driver knows, and is amended.
-  AskNvml(&entry.identity);
+  entry.known_to_nvml = AskNvml(&entry.identity);
   AddInstanceIds(&entry.identity);
   error_ = entry.file->WriteIdentity(entry.identity);
   return files_.emplace(ordinal, std::move(entry)).first->second.file.get();
@@ -71,19 +75,19 @@ mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
   return identity;
 }
 
-void SliceFiles::AskNvml(mig::SliceIdentity* identity) {
-  if (nvml_missing_ || identity->device_uuid().empty()) return;
+bool SliceFiles::AskNvml(mig::SliceIdentity* identity) {
+  if (nvml_missing_ || identity->device_uuid().empty()) return false;
   if (!nvml_loaded_) {
     if (const Error error = mig::LoadNvml(&nvml_); !error.ok()) {
       nvml_missing_ = true;
       LogDebug("NVML: %s", error.what);
-      return;
+      return false;
     }
     nvml_loaded_ = true;
   }
-  if (const Error error = mig::AddFromNvml(nvml_, identity); !error.ok()) {
-    LogDebug("NVML: %s (%d)", error.what, error.code);
-  }
+  const Error error = mig::AddFromNvml(nvml_, identity);
+  if (!error.ok()) LogDebug("NVML: %s (%d)", error.what, error.code);
+  return error.ok();
 }
 
 bool SliceFiles::AddInstanceIds(mig::SliceIdentity* identity) const {
@@ -112,6 +116,16 @@ void SliceFiles::NoteMigDevice(const DeviceActivity& device) {
 
 void SliceFiles::ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>& visit) {
   for (auto& [ordinal, entry] : files_) visit(ordinal, entry.file.get());
+}
+
+void SliceFiles::SampleCounters(CounterSampler* sampler) {
+  if (!nvml_loaded_ || !sampler->is_due()) return;
+  std::vector<CounterSampler::Device> devices;
+  for (auto& [ordinal, entry] : files_) {
+    if (!entry.known_to_nvml) continue;
+    devices.push_back({ordinal, &entry.identity, entry.file->counters(), entry.uses});
+  }
+  sampler->Update(nvml_, devices);
 }
 
 }  // namespace migprof::record

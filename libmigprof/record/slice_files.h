@@ -11,6 +11,7 @@
 #include "libmigprof/mig/nvml_api.h"
 #include "libmigprof/mig/slice_identity.h"
 #include "libmigprof/record/activity.h"
+#include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/process_facts.h"
 #include "libmigprof/record/slice_file.h"
@@ -34,6 +35,10 @@ class SliceFiles {
   void NoteMigDevice(const DeviceActivity& device);
 
   void ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>& visit);
+
+  // Has `sampler` sample the devices that NVML has identified. Without one, NVML is left alone.
+  void SampleCounters(CounterSampler* sampler);
+
   bool empty() const { return files_.empty(); }
   const Error& error() const { return error_; }
 
@@ -41,10 +46,13 @@ class SliceFiles {
   struct Entry {
     mig::SliceIdentity identity;
     std::unique_ptr<SliceFile> file;
+    bool known_to_nvml = false;
+    uint64_t uses = 0;  // how often ForDevice was asked for it
   };
 
   mig::SliceIdentity Identify(uint32_t ordinal);
-  void AskNvml(mig::SliceIdentity* identity);
+  // Whether NVML knows the device.
+  bool AskNvml(mig::SliceIdentity* identity);
   bool AddInstanceIds(mig::SliceIdentity* identity) const;
   std::string PathFor(const mig::SliceIdentity& identity, int attempt) const;
 

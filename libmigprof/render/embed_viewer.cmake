@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DSOURCE=<render folder> -DOUTPUT=<file.cc> -DSCRIPTS=<a.js,b.js,…> -P embed_viewer.cmake
+# cmake -DSOURCE=<render folder> -DOUTPUT=<file.cc> -DSCRIPTS=<a.js,b.js,…> -DREPORT=<c.css,d.js,…> -P embed_viewer.cmake
 #
 # Writes the definitions of viewer_assets.h. Lines that hold only a comment, and indentation, stay behind:
 # the files are copied into every picture.
@@ -35,6 +35,13 @@ append_asset(kViewerStyle viewer/viewer.css)
 append_asset(kStaticStyle viewer/static.css)
 append_asset(kViewerScript ${scripts})
 append_asset(kSvgShellScript viewer/svg_shell.js)
+string(REPLACE "," ";" report "${REPORT}")
+list(TRANSFORM report PREPEND viewer/report/)
+set(report_styles ${report})
+list(FILTER report_styles INCLUDE REGEX "css$")
+list(FILTER report EXCLUDE REGEX "css$")
+append_asset(kReportStyle viewer/palette.css viewer/viewer.css ${report_styles})
+append_asset(kReportScript ${scripts} ${report})
 append_asset(kSummarySchema summary.schema.json)
 append_asset(kSlicesSchema slices.schema.json)
 append_asset(kTopSchema top.schema.json)

@@ -70,6 +70,22 @@ Json IdleJson(const analyze::SliceMetrics& metrics) {
   return json;
 }
 
+Json ToJson(const analyze::CounterSeries& series) {
+  const auto or_null = [&series](double value) { return series.samples == 0 ? Json(nullptr) : Json(value); };
+  Json json = {{"name", series.name},
+               {"unit", series.unit},
+               {"source", series.source},
+               {"samples", series.samples},
+               {"mean", or_null(series.mean)},
+               {"smallest", or_null(series.smallest)},
+               {"largest", or_null(series.largest)},
+               {"doubt", OrNull(series.doubt)}};
+  if (series.bins.empty()) return json;
+  json["bins"] = Json::array();
+  for (const std::optional<double>& bin : series.bins) json["bins"].push_back(bin ? Json(*bin) : Json(nullptr));
+  return json;
+}
+
 Json ToJson(const analyze::SliceProfile& slice) {
   const mig::SliceIdentity& identity = slice.identity;
   Json json = {
@@ -97,10 +113,14 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"synchronize_ns", slice.synchronize_ns},
       {"allocated_bytes", slice.allocated_bytes},
       {"metrics", MetricsJson(slice)},
+      {"counters", Json::array()},
       {"health", ToJson(slice.health)},
       {"loss", analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0},
       {"processes", Json::array()},
   };
+  for (const analyze::CounterSeries& series : slice.metrics.counters) {
+    json["counters"].push_back(ToJson(series));
+  }
   for (const analyze::ProcessInfo& process : slice.processes) {
     json["processes"].push_back(ToJson(process));
   }

@@ -17,6 +17,10 @@ extern const std::string_view kViewerScript;
 extern const std::string_view kStaticStyle;
 extern const std::string_view kSvgShellScript;
 
+// The report: all of the viewer and the page around it.
+extern const std::string_view kReportStyle;
+extern const std::string_view kReportScript;
+
 // summary.schema.json.
 extern const std::string_view kSummarySchema;
 

@@ -29,6 +29,7 @@ void BenchCapture(Figures* figures);
 void BenchLaunch(Figures* figures);
 void BenchPython(Figures* figures);
 void BenchStart(Figures* figures);
+void BenchCounters(Figures* figures);
 void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);
 void BenchDraw(Figures* figures);

@@ -17,12 +17,12 @@ int main(int argc, char** argv) {
   };
   const Topic topics[] = {
 #ifdef MIGPROF_BENCH_RECORDER
-      {"ring", migprof::bench::BenchRing},       {"capture", migprof::bench::BenchCapture},
-      {"launch", migprof::bench::BenchLaunch},   {"start", migprof::bench::BenchStart},
-      {"trace", migprof::bench::BenchTrace},     {"python", migprof::bench::BenchPython},
-      {"top", migprof::bench::BenchTop},
+      {"ring", migprof::bench::BenchRing},         {"capture", migprof::bench::BenchCapture},
+      {"launch", migprof::bench::BenchLaunch},     {"start", migprof::bench::BenchStart},
+      {"trace", migprof::bench::BenchTrace},       {"python", migprof::bench::BenchPython},
+      {"counters", migprof::bench::BenchCounters}, {"top", migprof::bench::BenchTop},
 #endif
-      {"merge", migprof::bench::BenchMerge},     {"draw", migprof::bench::BenchDraw},
+      {"merge", migprof::bench::BenchMerge},       {"draw", migprof::bench::BenchDraw},
       {"symbols", migprof::bench::BenchSymbols},
   };
   // Pairs that are compared run interleaved, so that a change of the machine's speed meets both.

@@ -67,7 +67,11 @@ class Browser:
             self.settle()
 
     def emulate(self, scheme="light", media=""):
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        # Without motion, so that what was found at a place is still there when it is clicked.
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
     def open(self, name, fragment=""):

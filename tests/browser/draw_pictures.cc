@@ -13,6 +13,7 @@
 #include "libmigprof/render/folded.h"
 #include "libmigprof/render/frame_kind.h"
 #include "libmigprof/render/human_units.h"
+#include "libmigprof/render/report_html.h"
 #include "libmigprof/render/summary_json.h"
 #include "libmigprof/render/tree_encoding.h"
 #include "libmigprof/render/viewer_assets.h"
@@ -23,6 +24,7 @@ namespace {
 using migprof::analyze::Profile;
 using migprof::render::CallGraph;
 using migprof::render::CallTree;
+using migprof::render::FlamegraphView;
 
 // Milliseconds that `work` takes.
 template <typename Work>
@@ -37,6 +39,11 @@ void Write(const std::string& path, const std::string& text) { std::ofstream(pat
 void DrawPicture(const std::string& path, const Profile& profile, bool one_slice) {
   std::ofstream out(path, std::ios::binary);
   migprof::render::WriteFlamegraphSvg(profile, one_slice ? std::optional<size_t>(0) : std::nullopt, out);
+}
+
+void DrawReport(const std::string& path, const Profile& profile) {
+  std::ofstream out(path, std::ios::binary);
+  migprof::render::WriteReportHtml(profile, {}, out);
 }
 
 void DrawLarge(const std::string& path, CallGraph calls, const char* name) {
@@ -109,6 +116,17 @@ int main(int argc, char** argv) {
   DrawPicture(folder + "medium.svg", migprof::render::LargeProfile(3000, 30, CallGraph::kSparse), false);
   DrawPicture(folder + "deep.svg", migprof::render::LargeProfile(300, 1500, CallGraph::kSparse), false);
   DrawPicture(folder + "sources.svg", migprof::render::SourcesProfile(), false);
+  const Profile h200 = migprof::render::H200Profile();
+  for (const FlamegraphView view : migprof::render::kFlamegraphViews) {
+    std::ofstream out(folder + "h200." + ViewName(view) + ".svg", std::ios::binary);
+    migprof::render::WriteFlamegraphSvg(h200, 1, out, view);
+  }
+  DrawReport(folder + "report_h200.html", h200);
+  DrawReport(folder + "report_fleet.html", migprof::render::FleetProfile());
+  DrawReport(folder + "report_sample.html", sample);
+  DrawReport(folder + "report_hostile.html", migprof::render::HostileProfile());
+  DrawReport(folder + "report_empty.html", Profile());
+  DrawReport(folder + "report_million.html", migprof::render::LargeProfile(1'000'000, 40, CallGraph::kSparse));
   WritePage(folder + "page.html", sample);
   WriteSameInBothLanguages(folder + "same_in_both_languages.json");
   std::ofstream summary(folder + "summary.json", std::ios::binary);

@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
     trace.Kernel({.correlation = 4, .shape = shape, .flags = format::kActivityUntimed});
     trace.Outcome(3, format::CallOutcome::kFailed);
     trace.Transfer({.correlation = 9, .start_ns = 5000, .duration_ns = 10, .bytes = 64, .what = format::kMemset});
+    trace.Counter({.time_ns = 6000, .counter = 17, .value = 990'000, .span_ns = 5000});
+    trace.Counter({.time_ns = 6000, .counter = 1, .value = 4, .flags = format::kCounterRefused});
     trace.Lost(2);
     trace.Close();
   }

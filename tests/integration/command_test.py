@@ -22,12 +22,13 @@ class MigprofRun(unittest.TestCase):
     @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
     def test_run_records_merges_and_shows(self):
         run = harness.Run(self)
-        result = self.migprof(run, "run", "--format", "svg,json", "-o", "out", "--", harness.BIN / "copies", "--rounds", "2")
+        result = self.migprof(run, "run", "--format", "svg,html,json", "-o", "out", "--", harness.BIN / "copies", "--rounds", "2")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 rounds of copies", result.stdout)
         self.assertRegex(result.stdout, r"4g\.40gb")
         self.assertRegex(result.stdout, r"(?i)simulated")
         self.assertTrue((run.folder / "out" / "flamegraphs" / "all.svg").exists())
+        self.assertIn("SIMULATED GPU", (run.folder / "out" / "report.html").read_text(encoding="utf-8"))
         self.assertTrue((run.folder / "out" / "summary.json").exists())
 
     @unittest.skipIf(harness.SANITIZED, "migprof run preloads")

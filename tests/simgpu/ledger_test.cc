@@ -92,6 +92,26 @@ TEST(Ledger, LineSaysWhatWasDoneWhere) {
   EXPECT_EQ(lines[1].stream, 7u) << "the default stream";
 }
 
+TEST(Ledger, WithDetails_SaysWhatAKernelAskedForAndWhoHasMemory) {
+  const std::string file = TemporaryFile(".jsonl");
+  InChild({{"SIMGPU_LEDGER", file}, {"SIMGPU_LEDGER_DETAIL", "1"}, Topology("two-gpus")}, [] {
+    const GpuProgram slice(0);
+    EXPECT_CUDA(slice.Launch(slice.alpha, slice.stream));
+    CUdeviceptr memory = 0;
+    EXPECT_CUDA(cuMemAllocAsync(&memory, 4096, slice.stream));
+    EXPECT_CUDA(cuMemFreeAsync(memory, slice.stream));
+    void* host = nullptr;
+    EXPECT_CUDA(cuMemAllocHost(&host, 512));
+    EXPECT_CUDA(cuMemFreeHost(host));
+  });
+  const std::string text = ReadText(file);
+  EXPECT_NE(text.find("\"grid_blocks\":"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"queued_ns\":"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"bytes\":4096,\"memory_kind\":3}"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"bytes\":512,\"memory_kind\":2}"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"kind\":\"free\""), std::string::npos) << text;
+}
+
 struct Ending {
   const char* name;
   void (*end)();

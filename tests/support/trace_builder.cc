@@ -279,6 +279,13 @@ void TraceBuilder::Flush() {
                 column::allocations::kBytes, column::allocations::kOperation, column::allocations::kMemory},
                rows, first, last, 0);
   allocations_.clear();
+
+  for (const CounterRow& row : counters_) rows.push_back({row.time_ns, row.counter, row.value, row.flags, row.span_ns});
+  write_events(ChunkKind::kCounterSamples,
+               {column::counter_samples::kTime, column::counter_samples::kCounter, column::counter_samples::kValue,
+                column::counter_samples::kFlags, column::counter_samples::kSpan},
+               rows, 0, 0, 0);
+  counters_.clear();
   graph_nodes_.clear();
   graph_runs_.clear();
   calls_.clear();

@@ -69,6 +69,14 @@ struct GraphRunRow {
   uint64_t flags = 0;
 };
 
+struct CounterRow {
+  uint64_t time_ns = 0;
+  uint64_t counter = 0;
+  uint64_t value = 0;
+  uint64_t flags = 0;
+  uint64_t span_ns = 0;
+};
+
 struct TransferRow {
   uint64_t correlation = 0;
   uint64_t start_ns = 0;
@@ -107,6 +115,7 @@ class TraceBuilder {
   void Kernel(const KernelRow& row) { kernels_.push_back(row); }
   void GraphNodes(const GraphNodesRow& row) { graph_nodes_.push_back(row); }
   void GraphRun(const GraphRunRow& row) { graph_runs_.push_back(row); }
+  void Counter(const CounterRow& row) { counters_.push_back(row); }
   void Transfer(const TransferRow& row) { transfers_.push_back(row); }
   void Allocation(const AllocationRow& row) { allocations_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
@@ -146,6 +155,7 @@ class TraceBuilder {
   std::vector<AllocationRow> allocations_;
   std::vector<GraphNodesRow> graph_nodes_;
   std::vector<GraphRunRow> graph_runs_;
+  std::vector<CounterRow> counters_;
   std::vector<std::pair<uint64_t, format::CallOutcome>> outcomes_;
   uint64_t lost_ = 0;
 };

@@ -12,6 +12,7 @@
 #include "base/process_board.h"
 #include "base/topology.h"
 #include "driver/memory_arena.h"
+#include "driver/use_meter.h"
 
 namespace simgpu::driver {
 
@@ -41,6 +42,7 @@ struct Device {
   const Limits limits;
   MemoryArena arena;
   PostedUse* posted = nullptr;  // what other processes see; null when there is no board
+  mutable UseMeter meter;
 
   // Guards the three that follow. Held while a profiler is told of the context, whose callback may ask for it again.
   std::recursive_mutex primary_mutex;

@@ -32,6 +32,11 @@ class DriverInterface final : public Driver {
     return found != nullptr ? found->arena.used() : 0;
   }
 
+  DeviceUse UseUpToNow(uint32_t device) override {
+    const Device* const found = Process::Get().DeviceAt(static_cast<CUdevice>(device));
+    return found != nullptr ? found->meter.UpTo(Clock::Get().NowNs()) : DeviceUse{};
+  }
+
   CUcontext CurrentContext() override { return HandleOf(driver::CurrentContext()); }
 
   bool ContextId(CUcontext context, uint32_t* id) override {

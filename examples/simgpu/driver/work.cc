@@ -74,6 +74,7 @@ const char* CopyName(uint8_t copy_kind) {
 }
 
 void ReportWork(const Device& device, const Work& work) {
+  device.meter.Add(device, work, Clock::Get().NowNs());
   if (Ledger* const ledger = Ledger::ForProcess()) ledger->Append(device.slice, work);
   if (Tool* const tool = AttachedTool()) tool->Executed(work);
 }

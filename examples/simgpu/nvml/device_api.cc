@@ -185,12 +185,4 @@ SIMGPU_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nv
   return NVML_SUCCESS;
 }
 
-SIMGPU_EXPORT nvmlReturn_t nvmlGpmQueryDeviceSupport(nvmlDevice_t device, nvmlGpmSupport_t* support) {
-  const DeviceHandle* handle;
-  if (const auto refusal = Refusal("nvmlGpmQueryDeviceSupport", device, &handle)) return *refusal;
-  if (support == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  support->isSupportedDevice = 0;
-  return NVML_SUCCESS;
-}
-
 }  // extern "C"

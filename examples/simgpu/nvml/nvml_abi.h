@@ -24,6 +24,7 @@ constexpr nvmlReturn_t NVML_ERROR_INSUFFICIENT_SIZE = 7;
 constexpr nvmlReturn_t NVML_ERROR_DRIVER_NOT_LOADED = 9;
 constexpr nvmlReturn_t NVML_ERROR_GPU_IS_LOST = 15;
 constexpr nvmlReturn_t NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18;
+constexpr nvmlReturn_t NVML_ERROR_NO_DATA = 21;
 constexpr nvmlReturn_t NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25;
 constexpr nvmlReturn_t NVML_ERROR_UNKNOWN = 999;
 
@@ -110,5 +111,27 @@ struct nvmlUtilization_t {
 struct nvmlGpmSupport_t {
   unsigned version, isSupportedDevice;
 };
+constexpr unsigned kNvmlGpmVersion = 1;
+
+using nvmlGpmSample_t = struct nvmlGpmSample_st*;
+
+struct nvmlGpmMetric_t {
+  unsigned metricId;
+  nvmlReturn_t nvmlReturn;
+  double value;
+  struct {
+    const char* shortName;
+    const char* longName;
+    const char* unit;
+  } metricInfo;
+};
+static_assert(sizeof(nvmlGpmMetric_t) == 40);
+
+struct nvmlGpmMetricsGet_t {
+  unsigned version, numMetrics;
+  nvmlGpmSample_t sample1, sample2;
+  nvmlGpmMetric_t metrics[333];
+};
+static_assert(sizeof(nvmlGpmMetricsGet_t) == 13344);
 
 }  // extern "C"

@@ -41,6 +41,7 @@ class TraceDumpTest : public testing::Test {
     trace.Transfer({.correlation = 3, .start_ns = 1700, .duration_ns = 20, .bytes = 4096, .what = 1});
     trace.GraphNodes({.node = 7, .time_ns = 1100, .event = format::GraphNodeEvent::kCloned, .origin = 3, .count = 2});
     trace.GraphRun({.correlation = 4, .start_ns = 1800, .duration_ns = 50});
+    trace.Counter({.time_ns = 1900, .counter = 17, .value = 502'500, .span_ns = 900});
     trace.Lost(3);
     trace.Close();
   }

@@ -11,6 +11,7 @@
 #include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/folded.h"
+#include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 
@@ -42,6 +43,44 @@ class AnyProfile {
     return bytes;
   }
 
+  analyze::SliceMetrics MakeMetrics() {
+    analyze::SliceMetrics metrics;
+    if (Below(3) == 0) return metrics;
+    metrics.kernel_busy_ns = Number();
+    metrics.sm_weighted_ns = Number();
+    metrics.sm_unknown_ns = Number();
+    metrics.tensor_ns = Number();
+    for (uint64_t& ns : metrics.idle_ns) ns = Number();
+    metrics.timeline.bin_ns = Number();
+    for (uint32_t i = Below(20); i > 0; --i) metrics.timeline.bins.push_back({Number(), Number()});
+    for (uint32_t i = Below(20); i > 0; --i) metrics.memory.live_bytes.push_back(Number());
+    metrics.memory.peak_bytes = Number();
+    metrics.memory.peak_ns = Number();
+    metrics.memory.allocations = Number();
+    for (uint32_t i = Below(20); i > 0; --i) {
+      analyze::KernelUse kernel;
+      kernel.name = Bytes();
+      kernel.full_name = Bytes();
+      kernel.count = Number();
+      kernel.total_ns = Number();
+      kernel.sm_weighted_ns = Number();
+      if (Below(2) == 0) kernel.duration.Add(Number(), 1 + Below(9));
+      metrics.kernels.push_back(kernel);
+    }
+    for (uint32_t i = Below(3); i > 0; --i) {
+      analyze::CounterSeries counter;
+      counter.name = Bytes();
+      counter.unit = Below(2) == 0 ? "bytes" : Bytes();
+      counter.source = Bytes();
+      counter.mean = static_cast<double>(Number()) - 1e9;
+      counter.largest = static_cast<double>(Number());
+      for (uint32_t bin = Below(20); bin > 0; --bin) counter.bins.push_back(static_cast<double>(Number()));
+      counter.doubt = Bytes();
+      metrics.counters.push_back(counter);
+    }
+    return metrics;
+  }
+
   analyze::SliceProfile MakeSlice(analyze::Profile* profile) {
     analyze::SliceProfile slice;
     slice.host = Bytes();
@@ -59,10 +98,12 @@ class AnyProfile {
     slice.health.killed = Below(2) == 0;
     for (uint32_t i = Below(200); i > 0; --i) {
       const auto parent = static_cast<analyze::NodeId>(Below(static_cast<uint32_t>(slice.stacks.nodes().size())));
-      analyze::Frame frame{Bytes(), Bytes(), Bytes(), static_cast<analyze::FrameKind>(Below(12))};
+      analyze::Frame frame{Bytes(), Bytes(), Bytes(), static_cast<analyze::FrameKind>(Below(14))};
       const analyze::NodeId node = slice.stacks.Child(parent, profile->frames.Intern(std::move(frame)));
       if (Below(2) == 0) slice.stacks.Add(node, Number(), Number());
     }
+    slice.idle = slice.stacks;
+    slice.metrics = MakeMetrics();
     slice.processes.push_back({Below(10),
                                Bytes(),
                                Number(),
@@ -95,6 +136,9 @@ TEST(Renderers, AnyProfile_GivesCleanText) {
     WriteFlamegraphSvg(BuildCallTree(profile, 0), MakeHeadline(profile, 0), {.max_nodes = 20, .max_static_rects = 3},
                        thinned);
     ExpectClean(thinned.str());
+    std::ostringstream report;
+    WriteReportHtml(profile, {.max_bytes = 200'000, .max_details = 2}, report);
+    ExpectClean(report.str());
     std::ostringstream folded;
     WriteFolded(BuildCallTree(profile), folded);
     ExpectClean(folded.str());

@@ -143,6 +143,26 @@ Profile SampleProfile() {
   FillSampleMetrics(&small);
   Finish(&small, 4600 * kMs, 3315 * kMs, 4201, "train.py");
 
+  small.metrics.counters.resize(3);
+  const auto fill = [&](size_t i, const char* name, const char* unit, const char* source, uint64_t samples) {
+    analyze::CounterSeries& series = small.metrics.counters[i];
+    series.name = name;
+    series.unit = unit;
+    series.source = source;
+    series.samples = samples;
+    return &series;
+  };
+  analyze::CounterSeries* const memory = fill(0, "memory_used", "bytes", "NVML", 4);
+  memory->mean = memory->largest = 6'442'450'944;
+  memory->smallest = 6'000'000'000;
+  memory->bins = {6e9, std::nullopt};
+  analyze::CounterSeries* const sm = fill(1, "sm_utilization", "percent", "NVML GPM", 3);
+  sm->mean = 88.25;
+  sm->smallest = 60.5;
+  sm->largest = 112.75;
+  sm->doubt = "above 100 % in 1 of 3 samples";
+  fill(2, "tensor_utilization", "percent", "NVML GPM", 0)->doubt = "not available: no permission";
+
   SliceProfile large = MigSlice("node-a17", "3g.40gb", 2, 60, "MIG-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
   FillTraining(&profile, &large, "train.py (pid 4202)", 2);
   Finish(&large, 7000 * kMs, 6600 * kMs, 4202, "train.py");

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the slices of a profile lie on their cards: host, GPU, GPU instance, slice, with sizes. Knows nothing of
+// pictures.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libmigprof/analyze/profile.h"
+
+namespace migprof::render {
+
+struct MapSlice {
+  size_t slice = 0;    // index into the profile's
+  uint32_t units = 1;  // compute slices of the GPU
+};
+
+struct MapInstance {
+  std::optional<uint32_t> gpu_instance_id;
+  uint32_t units = 1;
+  std::vector<MapSlice> slices;  // compute instances that have a trace, by id
+  uint32_t free_units = 0;       // of the instance, without one
+};
+
+struct MapGpu {
+  std::string name;  // board; may be empty
+  std::string uuid;  // may be empty
+  bool is_mig = false;
+  uint32_t units = 7;
+  std::vector<MapInstance> instances;  // by GPU instance id: where they lie on the card is not in the trace
+  uint32_t free_units = 0;             // without a trace: not allocated, or nothing was recorded there
+  bool overlap = false;                // more than fits at one time: the card was cut anew while it was recorded
+};
+
+struct MapHost {
+  std::string name;
+  std::vector<MapGpu> gpus;
+};
+
+// Hosts and GPUs in the order of the profile.
+std::vector<MapHost> LayOutCards(const analyze::Profile& profile);
+
+}  // namespace migprof::render

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands out in one slice.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "libmigprof/render/findings.h"
+
+namespace migprof::render {
+
+inline uint64_t IdleTime(const analyze::SliceProfile& slice) {
+  return slice.window_ns > slice.busy_ns ? slice.window_ns - slice.busy_ns : 0;
+}
+
+// 0 to 1; 1 for a slice without a window.
+inline double BusyShare(const analyze::SliceProfile& slice) {
+  if (slice.window_ns == 0) return 1;
+  return static_cast<double>(slice.window_ns - IdleTime(slice)) / static_cast<double>(slice.window_ns);
+}
+
+// Kernel time × share of the SMs over kernel time: 0 to 1. Nothing when it is not known for most of the kernels.
+std::optional<double> SmFill(const analyze::SliceProfile& slice);
+
+// "; 71 % of that while `load_batch` ran": what is known of why the slice was idle; nothing when that is nothing.
+Sentence WhyIdle(const analyze::SliceProfile& slice, const analyze::FrameTable& frames);
+
+// Its findings in any order. `name` as of ShortSliceNames.
+std::vector<Finding> FindInSlice(const analyze::Profile& profile, size_t slice, const std::string& name);
+
+}  // namespace migprof::render

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libmigprof/render/findings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "libmigprof/render/idle_culprit.h"
+#include "libmigprof/render/slice_names.h"
+#include "tests/unit/render/golden.h"
+#include "tests/unit/render/sample_profiles.h"
+
+namespace migprof::render {
+namespace {
+
+using analyze::Frame;
+using analyze::FrameKind;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string AsText(const Findings& found) {
+  std::string text = PlainText(found.verdict) + '\n';
+  for (const Finding& finding : found.findings) {
+    text += "- " + finding.topic + ' ' + std::to_string(static_cast<int>(finding.severity)) + ": " +
+            PlainText(finding.sentence) + ' ' + finding.advice;
+    for (const Figure& figure : finding.evidence) text += " [" + figure.label + ": " + figure.value + ']';
+    text += '\n';
+  }
+  return text;
+}
+
+TEST(Findings, ThreeSlices_NameTheOneThatWastesItsShareAndTheCode) {
+  const Findings found = FindWhatStandsOut(H200Profile());
+  EXPECT_EQ(
+      PlainText(found.verdict),
+      "2g.35gb GI 4 wastes its share: busy only 48.0% of the time, the others 89.3%. Of its idle time 71.0% passed "
+      "while load_batch (data.py:77) ran.");
+  ASSERT_FALSE(found.findings.empty());
+  EXPECT_EQ(found.worst, 1u);
+  EXPECT_EQ(found.findings[0].slice, 1u);
+  EXPECT_EQ(found.findings[0].severity, Severity::kWaste);
+  EXPECT_EQ(PlainText(found.findings[0].sentence),
+            "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that while load_batch (data.py:77) ran.");
+}
+
+TEST(Findings, Samples_AreAsTheyEverWere) {
+  ExpectGolden("findings.txt", AsText(FindWhatStandsOut(H200Profile())) + '\n' +
+                                   AsText(FindWhatStandsOut(SampleProfile())) + '\n' + AsText(FindWhatStandsOut({})));
+}
+
+TEST(Findings, WithoutCauses_SaysThatTheyAreNotRecorded) {
+  analyze::Profile profile = H200Profile();
+  for (analyze::SliceProfile& slice : profile.slices) {
+    slice.metrics = {};
+    slice.idle = {};
+  }
+  const std::string verdict = PlainText(FindWhatStandsOut(profile).verdict);
+  EXPECT_THAT(verdict, HasSubstr("2g.35gb GI 4"));
+  EXPECT_THAT(verdict, HasSubstr("Why it was idle is not recorded."));
+  EXPECT_THAT(AsText(FindWhatStandsOut(profile)), Not(HasSubstr(" 0%")));
+}
+
+TEST(Findings, GoodSlices_GetAGoodVerdict) {
+  analyze::Profile profile = H200Profile();
+  profile.slices.erase(profile.slices.begin() + 1);
+  EXPECT_EQ(PlainText(FindWhatStandsOut(profile).verdict),
+            "All 2 slices are well used: the least, 2g.35gb GI 3, was busy 85.0% of the time.");
+}
+
+TEST(Findings, BusyWithSmallKernels_IsNotWellUsed) {
+  analyze::Profile profile = H200Profile();
+  profile.slices.erase(profile.slices.begin() + 1);
+  profile.slices[0].metrics.sm_weighted_ns = profile.slices[0].kernels.total_ns / 5;
+  EXPECT_EQ(PlainText(FindWhatStandsOut(profile).verdict),
+            "All slices are busy, but not full: 2g.35gb GI 3 runs kernels that keep only 20.0% of its SMs busy.");
+}
+
+// A tree of paths of Python functions under one process, with a CUDA call and a cause at the end.
+class CulpritTest : public ::testing::Test {
+ protected:
+  void Add(const std::vector<Frame>& path, uint64_t ns) {
+    analyze::NodeId node = 0;
+    for (Frame frame : path) {
+      frame.full_name = frame.name;
+      node = tree_.Child(node, frames_.Intern(frame));
+    }
+    tree_.Add(node, ns, 1);
+  }
+  static Frame Of(const char* name, FrameKind kind = FrameKind::kPython) {
+    return {.name = name, .full_name = "", .module = "", .kind = kind};
+  }
+  std::string Find() {
+    const auto culprit = FindIdleCulprit(tree_, frames_);
+    return culprit ? culprit->name + ' ' + std::to_string(culprit->idle_ns) : "";
+  }
+
+  const Frame process_ = Of("app (1)", FrameKind::kProcess);
+  const Frame call_ = Of("cuLaunchKernel", FrameKind::kCudaApi);
+  const Frame cause_ = Of("host code", FrameKind::kIdle);
+  analyze::FrameTable frames_;
+  analyze::StackTree tree_;
+};
+
+TEST_F(CulpritTest, DeepestFrameWithMostOfIt_IsBlamed) {
+  Add({process_, Of("<module> (a.py:1)"), Of("train"), Of("load"), Of("read"), call_, cause_}, 40);
+  Add({process_, Of("<module> (a.py:1)"), Of("train"), Of("load"), Of("parse"), call_, cause_}, 35);
+  Add({process_, Of("<module> (a.py:1)"), Of("train"), Of("step"), call_, cause_}, 25);
+  EXPECT_EQ(Find(), "load 75");
+}
+
+TEST_F(CulpritTest, PythonIsPreferredToNativeAndBothToCuda) {
+  Add({process_, Of("load"), Of("memmove", FrameKind::kNative), call_, cause_}, 100);
+  EXPECT_EQ(Find(), "load 100");
+  tree_ = {};
+  Add({process_, Of("main", FrameKind::kNative), Of("Load()", FrameKind::kNative), call_, cause_}, 100);
+  EXPECT_EQ(Find(), "Load() 100");
+}
+
+TEST_F(CulpritTest, EntryPointIsNotBlamedWhereSomethingBelowHoldsMuch) {
+  Add({process_, Of("<module> (a.py:1)"), Of("load"), call_, cause_}, 45);
+  Add({process_, Of("<module> (a.py:1)"), Of("step"), call_, cause_}, 30);
+  Add({process_, Of("<module> (a.py:1)"), Of("save"), call_, cause_}, 25);
+  EXPECT_EQ(Find(), "load 45");
+}
+
+TEST_F(CulpritTest, SameFunctionOnSeveralWays_IsAddedUpOnce) {
+  Add({process_, Of("a"), Of("load"), Of("load"), call_, cause_}, 40);
+  Add({process_, Of("b"), Of("load"), call_, cause_}, 30);
+  Add({process_, Of("c"), call_, cause_}, 30);
+  EXPECT_EQ(Find(), "load 70");
+}
+
+TEST_F(CulpritTest, NothingOfTheProgram_IsNobody) {
+  EXPECT_EQ(Find(), "");
+  Add({process_, call_, cause_}, 100);
+  EXPECT_EQ(Find(), "");
+}
+
+TEST(ShortSliceNames, AreDistinctAndAsShortAsThatAllows) {
+  EXPECT_THAT(ShortSliceNames(H200Profile()), ::testing::ElementsAre("2g.35gb GI 3", "2g.35gb GI 4", "2g.35gb GI 5"));
+  EXPECT_THAT(ShortSliceNames(SampleProfile()),
+              ::testing::ElementsAre("node-a17 / 1g.10gb GI 7", "node-a17 / 3g.40gb GI 2",
+                                     "node-b03 / 1c.2g.20gb GI 12 CI 0", "node-c01 / NVIDIA A30"));
+  analyze::Profile twice = H200Profile();
+  twice.slices.push_back(twice.slices[0]);
+  EXPECT_EQ(ShortSliceNames(twice)[3], "2g.35gb GI 3 #2");
+}
+
+}  // namespace
+}  // namespace migprof::render
