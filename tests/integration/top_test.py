@@ -165,6 +165,31 @@ class Top(unittest.TestCase):
         self.assertEqual(process.stderr.read(), "")
         process.stderr.close()
 
+    def counters(self, run, **extra):
+        return [{name: counter and (counter["percent"], counter["suspect"]) for name, counter in s["counters"].items()}
+                for s in self.once(run, **extra)["slices"]]
+
+    def test_counters(self):
+        run = self.machine()
+        for counters in self.counters(run, SIMGPU_FAULTS="gpm-says=73"):
+            self.assertEqual(set(counters.values()), {(73, False)})
+        for counters in self.counters(run, SIMGPU_FAULTS="gpm-above-100"):
+            self.assertEqual(counters["sm_utilization"], (137.5, True), "flagged, and not clamped")
+        for counters in self.counters(run, SIMGPU_FAULTS="gpm-nan"):
+            self.assertEqual(set(counters.values()), {None})
+        text = self.top(run, "--once", "--interval", "0.2", SIMGPU_FAULTS="gpm-above-100").stdout
+        self.assertIn("137.5!", text)
+        self.assertGreater(self.once(run)["interval_ns"], 100e6)
+
+    def test_boards_without_counters_do_not_make_wait(self):
+        run = self.machine("a100-seven-1g.json")
+        begin = time.monotonic()
+        answer = json.loads(self.top(run, "--once", "--json", "--interval", "30").stdout)
+        self.assertLess(time.monotonic() - begin, 20)
+        self.assertIsNone(answer["interval_ns"])
+        self.assertEqual({s["counter_problem"]["nvml_code"] for s in answer["slices"]}, {3})
+        self.assertIn("they need Hopper or later", self.top(run, "--once").stdout)
+
     # What goes wrong.
 
     def test_drivers_that_cannot_be_asked(self):
@@ -196,7 +221,7 @@ class Top(unittest.TestCase):
 
     def test_gpu_lost_while_running(self):
         run = self.machine()
-        with self.serving(run, SIMGPU_FAULTS="nvml-gpu-lost=400") as url:
+        with self.serving(run, SIMGPU_FAULTS="nvml-gpu-lost=1000") as url:
             before = get(url)[1]
             lost = self.wait("the loss", lambda: value(get(url)[1], "migprof_gpu_nvml_error") == GPU_IS_LOST and get(url)[1])
         self.assertIn("migprof_slice_info{", before)
@@ -233,7 +258,12 @@ class Top(unittest.TestCase):
                 for accept in ("", OPENMETRICS):
                     promtool(self, get(url, accept)[1])
         run = self.machine()
-        with self.serving(run, SIMGPU_FAULTS="nvml-gpu-lost=400") as url:
+        with self.serving(run, SIMGPU_FAULTS="gpm-above-100") as url:
+            text = self.wait("counters", lambda: series(get(url)[1], "migprof_slice_reading_suspect") and get(url)[1])
+        promtool(self, text)
+        self.assertEqual(value(text, "migprof_slice_sm_utilization_ratio"), 1.375)
+        run = self.machine()
+        with self.serving(run, SIMGPU_FAULTS="nvml-gpu-lost=1000") as url:
             promtool(self, self.wait("the loss", lambda: value(get(url)[1], "migprof_gpu_nvml_error") and get(url)[1]))
 
     @needs("promtool")

@@ -38,7 +38,7 @@ class LiveReaderTest : public testing::Test {
 TEST_F(LiveReaderTest, EverySliceAndWholeGpu_IsARow) {
   LiveReader reader(api_, counter_api_, kNever, "/nonexistent");
   const LiveSample sample = reader.Read();
-  EXPECT_EQ(nvml_.open, 1) << "held";
+  EXPECT_GE(nvml_.open, 1) << "held";
   ASSERT_THAT(sample.slices, SizeIs(4));
   const LiveSlice& first = sample.slices[0];
   EXPECT_EQ(first.gpu_instance_id, 3u);
