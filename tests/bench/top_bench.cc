@@ -43,6 +43,7 @@ void WriteTopology(const fs::path& path) {
   for (int gpu = 0; gpu < kGpus; ++gpu) {
     nlohmann::json copy = one;
     copy["uuid"] = Renumbered(one["uuid"], gpu);
+    copy["compute_capability"] = "9.0";  // as a Hopper, so that there are counters
     for (nlohmann::json& instance : copy["gpu_instances"]) {
       for (nlohmann::json& compute : instance["compute_instances"]) compute["uuid"] = Renumbered(compute["uuid"], gpu);
     }

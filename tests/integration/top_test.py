@@ -305,7 +305,8 @@ class Top(unittest.TestCase):
             self.assertEqual((labels["gpu"], labels["UUID"], labels["GPU_I_ID"], labels["GPU_I_PROFILE"], labels["Hostname"]),
                              ("0", gpu["uuid"], str(gpu["gpu_instances"][1]["id"]), "2g.35gb", socket.gethostname()))
             self.assertEqual((labels["compute_instance_id"], labels["simulated"]), ("0", "true"))
-            joined = ask(api, "migprof_slice_memory_used_bytes * on(UUID, GPU_I_ID) group_left(gpu_name) migprof_slice_info")
+            joined = ask(api, "migprof_slice_memory_used_bytes * on(Hostname, UUID, GPU_I_ID) group_left(gpu_name) "
+                              "max by (Hostname, UUID, GPU_I_ID, gpu_name) (migprof_slice_info)")
             self.assertEqual({result["metric"]["gpu_name"] for result in joined}, {"NVIDIA H200"})
             self.assertEqual(len(joined), 3)
 
