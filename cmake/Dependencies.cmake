@@ -29,6 +29,17 @@ else()
                   "inlined functions.")
 endif()
 
+# libmicrohttpd, for `migprof top --openmetrics`: its header only. The library is loaded when metrics are to be served,
+# so that migprof runs where it is not installed. Its first argument types are those of 0.9.71 and later.
+find_path(MIGPROF_MICROHTTPD_INCLUDE microhttpd.h)
+set(MIGPROF_MICROHTTPD_SONAME "libmicrohttpd.so.12" CACHE STRING "What `migprof top --openmetrics` loads")
+if(MIGPROF_MICROHTTPD_INCLUDE)
+  set(MIGPROF_HAVE_MICROHTTPD TRUE)
+else()
+  set(MIGPROF_HAVE_MICROHTTPD FALSE)
+  message(WARNING "microhttpd.h was not found (Debian: libmicrohttpd-dev): migprof top is built without --openmetrics.")
+endif()
+
 # CUDA and CUPTI: headers only. Nothing of them is linked; the running process brings its own.
 set(MIGPROF_CUDA_ROOT "" CACHE PATH "CUDA toolkit; empty: search")
 set(_cuda_hints ${MIGPROF_CUDA_ROOT} $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/cuda /opt/cuda)

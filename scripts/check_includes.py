@@ -33,6 +33,7 @@ OUTSIDE = {
     r"absl/.*": ["libmigprof/analyze", "libmigprof/render", "tools"],
     r"nlohmann/.*": ["libmigprof/render", "examples/simgpu"],
     r"CLI/.*": ["tools"],
+    r"microhttpd\.h": ["tools/metrics_server"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

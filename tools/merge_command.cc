@@ -26,6 +26,8 @@
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
+#include "libmigprof/render/openmetrics.h"
+#include "libmigprof/render/profile_metrics.h"
 #include "libmigprof/render/report_html.h"
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
@@ -148,7 +150,7 @@ bool Holds(const std::vector<std::string>& list, const char* name) {
 
 // Metrics cost a little, and stacks of GPU time and the table need none.
 bool NeedsMetrics(const MergeOptions& options) {
-  return Holds(options.formats, "json") || Holds(options.formats, "html") ||
+  return Holds(options.formats, "json") || Holds(options.formats, "html") || Holds(options.formats, "openmetrics") ||
          options.views != std::vector<std::string>{render::ViewName(FlamegraphView::kGpuTime)};
 }
 
@@ -164,6 +166,16 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
   if (Holds(options.formats, "json")) {
     output->Write("summary.json", [&](std::ostream& out) { render::WriteSummaryJson(profile, out); });
     output->Write("summary.schema.json", [&](std::ostream& out) { render::WriteSummarySchema(out); });
+  }
+  if (Holds(options.formats, "openmetrics")) {
+    // Two dialects: what Prometheus and importers of OpenMetrics read, and what promtool and the textfile collector of
+    // node_exporter do.
+    const std::vector<render::MetricFamily> families = render::ProfileMetrics(profile);
+    output->Write("openmetrics.txt",
+                  [&](std::ostream& out) { render::WriteMetrics(families, render::MetricFormat::kOpenMetrics, out); });
+    output->Write("metrics.prom", [&](std::ostream& out) {
+      render::WriteMetrics(families, render::MetricFormat::kPrometheusText, out);
+    });
   }
 }
 
@@ -204,7 +216,7 @@ std::string CheckList(const std::string& text, const char* what, const std::vect
 }  // namespace
 
 std::string CheckFormats(const std::string& text) {
-  return CheckList(text, "format", {"svg", "html", "folded", "json"});
+  return CheckList(text, "format", {"svg", "html", "folded", "json", "openmetrics"});
 }
 
 std::string CheckViews(const std::string& text) {

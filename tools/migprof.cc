@@ -7,6 +7,7 @@
 #include "tools/command_line.h"
 #include "tools/run_command.h"
 #include "tools/slices_command.h"
+#include "tools/top_command.h"
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_option("--format", formats, "what to write: a comma list of svg, html, folded, json")
+  run->add_option("--format", formats, "what to write: a comma list of svg, html, folded, json, openmetrics")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");
@@ -60,6 +61,27 @@ int main(int argc, char** argv) {
       "Exit status: 0 when a driver was asked, whatever it answered; 1 when there is none, or none that answers; 125 "
       "after wrong use.");
 
+  migprof::tools::TopOptions top_options;
+  CLI::App* top = app.add_subcommand("top", "show what the slices of this host or container do, again and again");
+  top->add_option("--interval", top_options.interval_seconds, "seconds between two readings")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  top->add_option("--sort", top_options.sort, "what is on top: slice, sm, occupancy, tensor, dram, memory, processes")
+      ->check(CLI::IsMember({"slice", "sm", "occupancy", "tensor", "dram", "memory", "processes"}))
+      ->capture_default_str();
+  top->add_flag("--used", top_options.only_used, "leave out slices without processes");
+  top->add_flag("--once", top_options.once, "read once, print, and end; NVML is not held open");
+  top->add_flag("--json", top_options.json, "for programs; --schema describes it. One line per reading without --once");
+  top->add_flag("--schema", top_options.schema, "print the JSON Schema of --json");
+  top->add_option("--openmetrics", top_options.openmetrics,
+                  "serve metrics for Prometheus at HOST:PORT, or at a PORT of 127.0.0.1")
+      ->type_name("ADDR")
+      ->excludes("--once");
+  top->footer(
+      "Needs no privilege and no recorder. Holds NVML open while it runs, which can keep others from changing the MIG\n"
+      "mode or resetting a GPU; --once does not.\n"
+      "Exit status: 0 after q or a signal; 1 when no driver can be asked; 125 after wrong use.");
+
   CLI::App* options = app.add_subcommand("options", "list the MIGPROF_* environment variables that the recorder obeys");
   // What follows "--" is the command's own, whatever it looks like.
   char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
@@ -73,6 +95,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (slices->parsed()) return migprof::tools::Slices(slices_options);
+  if (top->parsed()) return migprof::tools::Top(top_options);
   // Without "--" the command begins at the first word that is no option; nothing may be left over before "--".
   const std::vector<std::string> rest = run->remaining();
   if (!rest.empty() && (!run_options.command.empty() || rest.front().starts_with('-'))) {

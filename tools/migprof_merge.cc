@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", migprof::tools::VersionText(MIGPROF_VERSION));
   app.add_option("INPUT", options.inputs, "trace files, or folders that hold *.migtrace files")->required();
   app.add_option("-o,--output", options.output, "folder for the results")->capture_default_str();
-  app.add_option("--format", formats, "what to write: a comma list of svg, html, folded, json")
+  app.add_option("--format", formats, "what to write: a comma list of svg, html, folded, json, openmetrics")
       ->check(migprof::tools::CheckFormats)
       ->capture_default_str();
   app.add_option(

@@ -18,6 +18,7 @@ using NvmlComputeInstance = NvmlComputeInstanceOpaque*;
 
 // nvmlReturn_t.
 inline constexpr int kNvmlSuccess = 0;
+inline constexpr int kNvmlUninitialized = 1;
 inline constexpr int kNvmlInvalidArgument = 2;
 inline constexpr int kNvmlNotSupported = 3;
 inline constexpr int kNvmlNoPermission = 4;

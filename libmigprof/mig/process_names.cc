@@ -7,6 +7,8 @@
 #include <fstream>
 #include <utility>
 
+#include "libmigprof/mig/pod_names.h"
+
 namespace migprof::mig {
 namespace {
 
@@ -63,6 +65,7 @@ void ProcessNames::Describe(GpuProcess* process) const {
   process->name = FirstLine(ReadStart(folder + "/comm"));
   process->command_line = CommandLine(ReadStart(folder + "/cmdline"));
   process->workload = ParseCgroups(ReadStart(folder + "/cgroup"));
+  AddPodNames(folder, &process->workload);
   process->mps_server = IsMpsServer(process->name);
 }
 

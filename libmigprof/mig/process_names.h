@@ -13,11 +13,12 @@ class ProcessNames {
  public:
   // `proc` is where the process file system is mounted.
   explicit ProcessNames(std::string proc = "/proc");
+  virtual ~ProcessNames() = default;
 
   // Adds name, command line and workload of `process->pid`, as far as they are readable. In a PID namespace a driver
   // may give numbers of the host, which mean other processes here: there only a process that has libcuda loaded is
   // believed.
-  void Describe(GpuProcess* process) const;
+  virtual void Describe(GpuProcess* process) const;
 
  private:
   std::string proc_;

@@ -12,6 +12,7 @@
 #include "libmigprof/mig/gpu_use.h"
 #include "libmigprof/mig/nvml_ask.h"
 #include "libmigprof/mig/nvml_error.h"
+#include "libmigprof/mig/nvml_memory.h"
 #include "libmigprof/mig/profile_name.h"
 #include "libmigprof/mig/uuid.h"
 
@@ -49,18 +50,11 @@ std::optional<uint32_t> SmCount(const NvmlApi& nvml, NvmlDevice gpu) {
   return cores / cores_per_sm;
 }
 
-// Used is what programs use, as nvidia-smi shows it, where the driver tells that apart from what it keeps for itself.
 void ReadMemory(const NvmlApi& nvml, NvmlDevice device, std::optional<uint64_t>* total, std::optional<uint64_t>* used) {
-  NvmlMemoryV2 memory_v2{};
-  memory_v2.version = kNvmlMemoryV2Version;
-  NvmlMemory memory{};
-  if (Ask(nvml.device_get_memory_info_v2, device, &memory_v2) == kNvmlSuccess) {
-    *total = memory_v2.total;
-    *used = memory_v2.used;
-  } else if (Ask(nvml.device_get_memory_info, device, &memory) == kNvmlSuccess) {
-    *total = memory.total;
-    *used = memory.used;
-  }
+  const MemoryAnswer answer = AskMemory(nvml, device);
+  if (answer.result != kNvmlSuccess) return;
+  *total = answer.total;
+  *used = answer.used;
 }
 
 MigMode ModeOf(uint32_t value) { return value == 0 ? MigMode::kOff : value == 1 ? MigMode::kOn : MigMode::kUnknown; }

@@ -9,7 +9,10 @@ namespace migprof::mig {
 
 // Empty where there is none.
 struct Workload {
-  std::string pod_uid;       // Kubernetes: "8-4-4-4-12", or 32 digits for a static pod
+  std::string pod_uid;   // Kubernetes: "8-4-4-4-12", or 32 digits for a static pod
+  std::string pod_name;  // these three from elsewhere than the control groups: see pod_names.h
+  std::string pod_namespace;
+  std::string container_name;
   std::string container_id;  // 64 hexadecimal digits
   std::string slurm_job_id;
   std::string slurm_step;  // "0", "batch", "extern", …

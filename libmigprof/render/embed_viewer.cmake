@@ -44,6 +44,7 @@ append_asset(kReportStyle viewer/palette.css viewer/viewer.css ${report_styles})
 append_asset(kReportScript ${scripts} ${report})
 append_asset(kSummarySchema summary.schema.json)
 append_asset(kSlicesSchema slices.schema.json)
+append_asset(kTopSchema top.schema.json)
 file(WRITE ${OUTPUT} "// Made by embed_viewer.cmake.
 #include \"libmigprof/render/viewer_assets.h\"
 

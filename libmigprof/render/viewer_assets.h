@@ -27,4 +27,7 @@ extern const std::string_view kSummarySchema;
 // slices.schema.json.
 extern const std::string_view kSlicesSchema;
 
+// top.schema.json.
+extern const std::string_view kTopSchema;
+
 }  // namespace migprof::render

@@ -34,6 +34,7 @@ void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);
 void BenchDraw(Figures* figures);
 void BenchSymbols(Figures* figures);
+void BenchTop(Figures* figures);
 
 // Files of the build this program belongs to.
 std::string BuiltFile(const std::string& relative);

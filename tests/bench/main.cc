@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       {"ring", migprof::bench::BenchRing},         {"capture", migprof::bench::BenchCapture},
       {"launch", migprof::bench::BenchLaunch},     {"start", migprof::bench::BenchStart},
       {"trace", migprof::bench::BenchTrace},       {"python", migprof::bench::BenchPython},
-      {"counters", migprof::bench::BenchCounters},
+      {"counters", migprof::bench::BenchCounters}, {"top", migprof::bench::BenchTop},
 #endif
       {"merge", migprof::bench::BenchMerge},       {"draw", migprof::bench::BenchDraw},
       {"symbols", migprof::bench::BenchSymbols},

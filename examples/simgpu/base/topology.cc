@@ -2,11 +2,13 @@
 #include "base/topology.h"
 
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 
 #include "base/complain.h"
 #include "base/visible_devices.h"
@@ -30,9 +32,19 @@ std::string DefaultFile() {
 }
 
 // Null after a complaint.
-const Topology* Load() {
+std::string TopologyFile() {
   const char* given = std::getenv("SIMGPU_TOPOLOGY");
-  const std::string file = given != nullptr && *given != '\0' ? given : DefaultFile();
+  return given != nullptr && *given != '\0' ? given : DefaultFile();
+}
+
+// The file's number on its disk: another one after a replacement.
+ino_t FileNumber(const std::string& file) {
+  struct stat status {};
+  return stat(file.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+const Topology* Load() {
+  const std::string file = TopologyFile();
   auto topology = std::make_unique<Topology>();
   std::string problem;
   if (!ReadTopology(file, topology.get(), &problem)) {
@@ -78,6 +90,19 @@ const Topology* ProcessTopology() {
   // Kept for the life of the process: the driver answers until the last atexit handler has run.
   static const Topology* const topology = Load();
   return topology;
+}
+
+const Topology* CurrentTopology() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  static const std::string file = TopologyFile();
+  static ino_t number = FileNumber(file);
+  static const Topology* current = ProcessTopology();
+  const ino_t now = FileNumber(file);
+  if (now == number || now == 0) return current;
+  number = now;
+  if (const Topology* const topology = Load()) current = topology;
+  return current;
 }
 
 }  // namespace simgpu

@@ -127,4 +127,8 @@ bool ReadKernelRules(const std::string& file, std::vector<KernelRule>* rules, st
 // SIMGPU_KERNELS first. Read once; null when that failed, which has then been said on stderr.
 const Topology* ProcessTopology();
 
+// The same, read again when the file has been replaced by another one (by rename): how a machine is cut anew while
+// programs look at it. Who keeps pointers into the former one may: it stays.
+const Topology* CurrentTopology();
+
 }  // namespace simgpu

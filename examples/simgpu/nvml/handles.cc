@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <mutex>
 
 #include "base/faults.h"
 #include "base/visible_devices.h"
@@ -18,8 +19,7 @@ unsigned MigIndex(const DeviceRef& device) {
   return device.instance->placement_start + device.compute->placement_start;
 }
 
-Inventory* TakeInventory() {
-  const Topology* const topology = ProcessTopology();
+const Inventory* TakeInventory(const Topology* topology) {
   if (topology == nullptr) return nullptr;
   auto* const inventory = new Inventory;  // for the life of the process
   inventory->topology = topology;
@@ -53,7 +53,12 @@ bool GpuIsLost() {
 }  // namespace
 
 const Inventory* TheInventory() {
-  static const Inventory* const inventory = TakeInventory();
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  static const Inventory* inventory = nullptr;
+  const Topology* const topology = CurrentTopology();
+  // Handles of what was there before are no longer valid, as on a GPU that was cut anew.
+  if (inventory == nullptr || inventory->topology != topology) inventory = TakeInventory(topology);
   return inventory;
 }
 

@@ -28,7 +28,7 @@ struct ComputeInstanceHandle {
   const ComputeInstance* compute = nullptr;
 };
 
-// Everything there is. Handles stay valid for the life of the process.
+// Everything there is. Handles stay valid until the topology file is replaced.
 struct Inventory {
   const Topology* topology = nullptr;
   std::deque<DeviceHandle> gpus;

@@ -64,6 +64,15 @@ NvmlApi MakeApi() {
     *gpu = HandleOf(FakeNvml::Get().gpus[index]);
     return FailureOf(("DeviceGetHandleByIndex_v2:" + std::to_string(index)).c_str());
   };
+  api.device_get_handle_by_uuid = [](const char* uuid, NvmlDevice* device) {
+    for (const FakeGpu& gpu : FakeNvml::Get().gpus) {
+      if (gpu.uuid == uuid) return *device = HandleOf(gpu), FailureOf("DeviceGetHandleByUUID");
+      for (const FakeDevice& mig_device : gpu.mig_devices) {
+        if (mig_device.uuid == uuid) return *device = HandleOf(mig_device), FailureOf("DeviceGetHandleByUUID");
+      }
+    }
+    return kNvmlNotFound;
+  };
   api.device_get_uuid = [](NvmlDevice device, char* uuid, uint32_t length) {
     return CopyText("DeviceGetUUID", DeviceOf(device).uuid, uuid, length);
   };
