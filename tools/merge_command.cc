@@ -18,8 +18,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "libmigprof/analyze/analysis.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
@@ -199,30 +197,12 @@ std::string VersionText(const std::string& version) {
              : absl::StrCat(version, "\nbuilt without libdw: no source lines, no inlined functions");
 }
 
-std::vector<std::string> SplitList(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
+std::vector<std::string> KnownFormats() { return {"svg", "html", "folded", "json", "openmetrics"}; }
 
-namespace {
-
-// Empty when every name in the comma list is in `known`, else a sentence.
-std::string CheckList(const std::string& text, const char* what, const std::vector<std::string>& known) {
-  for (const std::string& name : SplitList(text)) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return absl::StrCat("there is no ", what, " '", name, "'; there are ", absl::StrJoin(known, ", "));
-    }
-  }
-  return SplitList(text).empty() ? absl::StrCat("name at least one of ", absl::StrJoin(known, ", ")) : "";
-}
-
-}  // namespace
-
-std::string CheckFormats(const std::string& text) {
-  return CheckList(text, "format", {"svg", "html", "folded", "json", "openmetrics"});
-}
-
-std::string CheckViews(const std::string& text) {
+std::vector<std::string> KnownViews() {
   std::vector<std::string> known;
   for (const FlamegraphView view : render::kFlamegraphViews) known.emplace_back(render::ViewName(view));
-  return CheckList(text, "view", known);
+  return known;
 }
 
 int Merge(const MergeOptions& options) {

@@ -28,12 +28,9 @@ struct MergeOptions {
 // The version, and what this build lacks; for --version.
 std::string VersionText(const std::string& version);
 
-// "svg,json" -> {"svg", "json"}.
-std::vector<std::string> SplitList(const std::string& text);
-
-// For the command line: empty when every name in the comma list is known, else a sentence.
-std::string CheckFormats(const std::string& text);
-std::string CheckViews(const std::string& text);
+// What MergeOptions::formats and ::views may hold.
+std::vector<std::string> KnownFormats();
+std::vector<std::string> KnownViews();
 
 // Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
 // `strict` and any loss.

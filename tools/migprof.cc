@@ -5,6 +5,7 @@
 
 #include "libmigprof/base/options.h"
 #include "tools/command_line.h"
+#include "tools/merge_options.h"
 #include "tools/run_command.h"
 #include "tools/slices_command.h"
 #include "tools/top_command.h"
@@ -17,39 +18,18 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
 
   migprof::tools::RunOptions run_options;
-  std::string formats = "svg,html";
   CLI::App* run = app.add_subcommand("run",
                                      "run a program under the recorder, then merge and show what was "
                                      "recorded:\nmigprof run [OPTIONS] -- COMMAND [ARGUMENT ...]");
   run->prefix_command();
-  run->add_option("-o,--output", run_options.merge_options.output, "folder for the merged results")
-      ->capture_default_str();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_option("--format", formats, "what to write: a comma list of svg, html, folded, json, openmetrics")
-      ->check(migprof::tools::CheckFormats)
-      ->capture_default_str();
   run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");
-  run->add_flag("--show-internals", run_options.merge_options.show_internals,
-                "also show how CUDA's libraries, start-up code and launch stubs call each other");
-  run->add_flag("--show-interpreter", run_options.merge_options.show_interpreter,
-                "also show the Python interpreter's own C functions between Python frames");
-  run->add_option("--nvtx", run_options.merge_options.nvtx,
-                  "ranges that the program opened (NVTX, migprof_push): frames, or off")
-      ->check(CLI::IsMember({"frames", "off"}))
-      ->capture_default_str();
-  run->add_flag("--lines", run_options.merge_options.split_lines,
-                "one frame per line of a function: \"function (file.cc:123)\"");
-  run->add_flag("!--no-inline", run_options.merge_options.show_inlined,
-                "leave out functions that the compiler inlined");
-  run->add_option("--debug-dir", run_options.merge_options.debug_folders,
-                  "folder to search for debug information by build id, before all other places; may be repeated")
-      ->allow_extra_args(false);
-  run->add_flag("!--no-debug-info", run_options.merge_options.debug_info,
-                "read no debug information: only the function names that are in the traces");
   run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
+  migprof::tools::AddMergeOptions(run, &run_options.merge_options);
   run->footer(
-      "Exit status: that of COMMAND; 128 + n if signal n ended it; 127 if it cannot be started; 125 after wrong use.");
+      "Exit status: that of COMMAND, or 2 when that is 0 and --strict finds anything lost; 128 + n if signal n ended "
+      "it; 127 if it cannot be started; 125 after wrong use.");
 
   migprof::tools::SlicesOptions slices_options;
   CLI::App* slices = app.add_subcommand(
@@ -107,6 +87,5 @@ int main(int argc, char** argv) {
     std::cerr << "migprof run: no command given\n" << run->help();
     return migprof::tools::kWrongUse;
   }
-  run_options.merge_options.formats = migprof::tools::SplitList(formats);
   return migprof::tools::Run(run_options);
 }

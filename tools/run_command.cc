@@ -155,7 +155,8 @@ int Run(const RunOptions& options) {
   } else if (options.merge) {
     MergeOptions merge = options.merge_options;
     merge.inputs = fresh;
-    Merge(merge);
+    const int merged = Merge(merge);
+    if (merge.strict && status == 0) return merged;
   } else {
     std::cerr << "migprof: " << fresh.size() << " trace file(s) in " << traces << "\n";
   }

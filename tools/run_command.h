@@ -17,8 +17,8 @@ struct RunOptions {
   MergeOptions merge_options;
 };
 
-// Exit status: that of the program, 128 + n when signal n ended it, 127 when it cannot be started; 125 when
-// libmigprof.so is missing.
+// Exit status: that of the program, or Merge's if that is 0 and the options ask to be strict, 128 + n when signal n
+// ended it, 127 when it cannot be started; 125 when libmigprof.so is missing.
 int Run(const RunOptions& options);
 
 }  // namespace migprof::tools
