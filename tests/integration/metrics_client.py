@@ -4,10 +4,20 @@
 import contextlib
 import json
 import re
+import shutil
 import socket
 import subprocess
+import sys
+import unittest
 import urllib.parse
 import urllib.request
+
+
+def needs(program):
+    found = shutil.which(program)
+    if not found:
+        print(f"SKIPPED: {program} is not installed (Debian: prometheus)", file=sys.stderr)
+    return unittest.skipUnless(found, f"{program} is not installed")
 
 
 def get(url, accept=""):
