@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 result=$(realpath -m "${1:-migprof-three-tenants}")
-build=${MIGPROF_BUILD:-$PWD/build/release}
+build=${BUILD:-$PWD/build/release}
 
 rm -rf "$result/traces"
 mkdir -p "$result"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/nvml_gate.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,6 +11,12 @@
 #include "libmigprof/base/clock.h"
 
 namespace migprof::record {
+namespace {
+
+// gettid() came with glibc 2.30.
+pid_t ThreadId() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+}  // namespace
 
 pthread_mutex_t NvmlGate::mutex_ = PTHREAD_MUTEX_INITIALIZER;
 uint32_t NvmlGate::wait_ms_ = 0;
@@ -36,12 +43,12 @@ bool NvmlGate::Shut() {
 void NvmlGate::OnExit() { static_cast<void>(Shut()); }
 
 void NvmlGate::BeforeFork() {
-  if (Shut()) forking_.store(gettid(), std::memory_order_relaxed);
+  if (Shut()) forking_.store(ThreadId(), std::memory_order_relaxed);
 }
 
 // The child inherits the gate as it is, and never looks at it.
 void NvmlGate::AfterForkInParent() {
-  if (forking_.load(std::memory_order_relaxed) != gettid()) return;
+  if (forking_.load(std::memory_order_relaxed) != ThreadId()) return;
   forking_.store(0, std::memory_order_relaxed);
   pthread_mutex_unlock(&mutex_);
 }

@@ -155,8 +155,8 @@ Sentence WhyIdle(const SliceProfile& slice, const analyze::FrameTable& frames) {
     return {Plain("; "), Strong(Percent(cause_ns, idle)), Plain(std::string(" of that ") + CauseClause(*cause))};
   }
   if (const auto culprit = FindIdleCulprit(slice.idle, frames)) {
-    return {Plain("; "), Strong(Percent(culprit->idle_ns, culprit->all_idle_ns)), Plain(" of that while "),
-            Code(culprit->name), Plain(" ran")};
+    return {Plain("; "), Strong(Percent(culprit->idle_ns, culprit->all_idle_ns)), Plain(" of that waiting for "),
+            Code(culprit->name)};
   }
   if (!cause) return {};
   return {Plain("; "), Strong(Percent(cause_ns, idle)), Plain(std::string(" of that ") + CauseClause(*cause))};

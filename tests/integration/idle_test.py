@@ -172,7 +172,7 @@ class ThreeTenants(unittest.TestCase):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="migprof-test-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         subprocess.run([harness.SOURCE / "examples" / "three_tenants.sh", folder], check=True, stdout=subprocess.PIPE,
-                       env={**os.environ, "MIGPROF_BUILD": str(harness.BUILD)})
+                       env={**os.environ, "BUILD": str(harness.BUILD)})
         slices = json.loads((folder / "summary.json").read_text())["slices"]
         busy = {entry["gpu_instance_id"]: 100 * entry["busy_ns"] / entry["window_ns"] for entry in slices}
         for instance, percent in {3: 85, 4: 48, 5: 93.6}.items():

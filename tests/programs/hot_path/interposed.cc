@@ -62,6 +62,7 @@ void* Next(const char* name, const char* version) {
 PASSED_ON(OLD, int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))
 PASSED_ON(OLD, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex))
 PASSED_ON("GLIBC_2.34", int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex))
+PASSED_ON("GLIBC_2.34", int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const timespec* until), (mutex, until))
 PASSED_ON("GLIBC_2.34", int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock))
 PASSED_ON("GLIBC_2.34", int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock))
 PASSED_ON("GLIBC_2.34", int, pthread_spin_lock, (pthread_spinlock_t * lock), (lock))

@@ -35,13 +35,13 @@ TEST(Findings, ThreeSlices_NameTheOneThatWastesItsShareAndTheCode) {
   EXPECT_EQ(
       PlainText(found.verdict),
       "2g.35gb GI 4 wastes its share: busy only 48.0% of the time, the others 89.3%. Of its idle time 71.0% passed "
-      "while load_batch (data.py:77) ran.");
+      "waiting for load_batch (data.py:77).");
   ASSERT_FALSE(found.findings.empty());
   EXPECT_EQ(found.worst, 1u);
   EXPECT_EQ(found.findings[0].slice, 1u);
   EXPECT_EQ(found.findings[0].severity, Severity::kWaste);
   EXPECT_EQ(PlainText(found.findings[0].sentence),
-            "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that while load_batch (data.py:77) ran.");
+            "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that waiting for load_batch (data.py:77).");
 }
 
 TEST(Findings, Samples_AreAsTheyEverWere) {
