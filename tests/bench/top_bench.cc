@@ -88,9 +88,8 @@ Child Start(const fs::path& topology) {
 
 // "…127.0.0.1:40211/metrics": the port; 0 when it could not serve.
 uint16_t PortIn(int messages) {
-  char text[512];
-  const ssize_t length = read(messages, text, sizeof(text) - 1);
-  const std::string line(text, static_cast<size_t>(length > 0 ? length : 0));
+  std::string line;
+  for (char c; read(messages, &c, 1) == 1 && c != '\n';) line += c;
   const size_t at = line.find("127.0.0.1:");
   return at == std::string::npos ? uint16_t{0} : static_cast<uint16_t>(std::atoi(line.c_str() + at + 10));
 }
