@@ -23,4 +23,4 @@ tenant "${slices[0]}" --load-us 270
 tenant "${slices[1]}" --load-us 3479
 tenant "${slices[2]}" --layers 32 --load-us 29
 
-"$build/bin/migprof-merge" -o "$result" --format svg,folded,json --view gpu,idle "$result/traces"
+"$build/bin/migprof-merge" -o "$result" --format svg,html,folded,json --view gpu,idle "$result/traces"

@@ -80,6 +80,7 @@ Sentence Underused(const Profile& profile, const std::vector<size_t>& underused,
   return verdict;
 }
 
+// Nothing is said of slices of which too much was lost.
 Sentence WellUsed(const Profile& profile, const std::vector<Finding>& findings, const std::vector<std::string>& names) {
   const auto small = std::find_if(findings.begin(), findings.end(),
                                   [](const Finding& finding) { return finding.topic == "small kernels"; });
@@ -93,11 +94,48 @@ Sentence WellUsed(const Profile& profile, const std::vector<Finding>& findings, 
     return {Strong(names[0]), Plain(" is well used: busy "), Strong(BusyText(profile.slices[0])),
             Plain(" of the time.")};
   }
-  const auto least = std::min_element(profile.slices.begin(), profile.slices.end(),
-                                      [](const auto& a, const auto& b) { return BusyShare(a) < BusyShare(b); });
-  return {Plain("All " + std::to_string(profile.slices.size()) + " slices are well used: the least, "),
-          Strong(names[static_cast<size_t>(least - profile.slices.begin())]), Plain(", was busy "),
-          Strong(BusyText(*least)), Plain(" of the time.")};
+  size_t known = 0;
+  size_t least = 0;
+  for (size_t i = 0; i < profile.slices.size(); ++i) {
+    if (!IsIdleKnown(profile.slices[i])) continue;
+    if (known == 0 || BusyShare(profile.slices[i]) < BusyShare(profile.slices[least])) least = i;
+    ++known;
+  }
+  const std::string which = known == profile.slices.size()
+                                ? "All " + std::to_string(known) + " slices are"
+                                : "Of the slices of which enough was recorded, all " + std::to_string(known) + " are";
+  return {Plain(which + " well used: the least, "), Strong(names[least]), Plain(", was busy "),
+          Strong(BusyText(profile.slices[least])), Plain(" of the time.")};
+}
+
+// Slices that used little of their memory, in one line however many they are.
+void FindEmptyMemory(const Profile& profile, const std::vector<std::string>& names, std::vector<Finding>* found) {
+  constexpr double kHardlyUsed = 0.25;
+  std::vector<size_t> where;
+  size_t fullest = 0;
+  const auto share = [&profile](size_t i) {
+    return static_cast<double>(profile.slices[i].metrics.memory.peak_bytes) /
+           static_cast<double>(profile.slices[i].identity.memory_bytes);
+  };
+  for (size_t i = 0; i < profile.slices.size(); ++i) {
+    const analyze::MemoryUse& memory = profile.slices[i].metrics.memory;
+    if (memory.peak_bytes == 0 || profile.slices[i].identity.memory_bytes == 0 || memory.unknown_releases != 0)
+      continue;
+    if (share(i) >= kHardlyUsed) continue;
+    if (where.empty() || share(i) > share(fullest)) fullest = i;
+    where.push_back(i);
+  }
+  if (where.empty()) return;
+  const SliceProfile& slice = profile.slices[fullest];
+  const uint64_t peak = slice.metrics.memory.peak_bytes;
+  Finding finding;
+  finding.topic = "memory";
+  finding.slice = fullest;
+  finding.sentence = {Strong(where.size() == 1 ? names[fullest] : HumanCount(where.size()) + " slices"),
+                      Plain(" never allocated more than "), Strong(Percent(peak, slice.identity.memory_bytes)),
+                      Plain(where.size() == 1 ? " of its memory." : " of their memory.")};
+  finding.evidence = {{"peak", HumanBytes(peak)}, {"of", HumanBytes(slice.identity.memory_bytes)}};
+  found->push_back(std::move(finding));
 }
 
 // Counters that are not to be trusted; what is wrong with one on several slices is said once.
@@ -135,9 +173,10 @@ Findings FindWhatStandsOut(const Profile& profile) {
   const std::vector<std::string> names = ShortSliceNames(profile);
   std::vector<size_t> underused;
   for (size_t i = 0; i < profile.slices.size(); ++i) {
-    if (BusyShare(profile.slices[i]) < kUnderused) underused.push_back(i);
+    if (BusyShare(profile.slices[i]) < kUnderused && IsIdleKnown(profile.slices[i])) underused.push_back(i);
     for (Finding& finding : FindInSlice(profile, i, names[i])) result.findings.push_back(std::move(finding));
   }
+  FindEmptyMemory(profile, names, &result.findings);
   FindDoubts(profile, names, &result.findings);
   std::stable_sort(result.findings.begin(), result.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tuple(a.severity, b.weight) < std::tuple(b.severity, a.weight);
@@ -145,14 +184,20 @@ Findings FindWhatStandsOut(const Profile& profile) {
   std::stable_sort(underused.begin(), underused.end(), [&profile](size_t a, size_t b) {
     return LostCompute(profile.slices[a]) > LostCompute(profile.slices[b]);
   });
+  const bool any_known = std::any_of(profile.slices.begin(), profile.slices.end(), IsIdleKnown);
   if (profile.slices.empty()) {
     result.verdict = {Plain("No GPU activity was recorded.")};
+  } else if (!any_known) {
+    result.verdict = {Plain("Too much was lost to tell how busy "),
+                      Plain(profile.slices.size() == 1 ? "the slice was." : "the slices were.")};
   } else if (!underused.empty()) {
     result.worst = underused.front();
     result.verdict = Underused(profile, underused, names[underused.front()]);
   } else {
     result.verdict = WellUsed(profile, result.findings, names);
-    if (!result.findings.empty()) result.worst = result.findings.front().slice;
+    for (size_t i = 0; i < profile.slices.size(); ++i) {
+      if (BusyShare(profile.slices[i]) < BusyShare(profile.slices[result.worst.value_or(i)])) result.worst = i;
+    }
   }
   return result;
 }

@@ -20,7 +20,7 @@ constexpr double kLeastFill = 0.50;         // of the SMs
 constexpr double kMuchCopying = 0.10;       // of the window
 constexpr uint64_t kShortKernelNs = 5'000;  // about what launching takes
 constexpr double kMemoryNearlyFull = 0.90;
-constexpr double kMemoryHardlyUsed = 0.25;
+constexpr double kMuchLost = 0.01;  // of the launches
 
 Words Plain(std::string text) { return {std::move(text)}; }
 Words Strong(std::string text) { return {std::move(text), Words::Style::kStrong}; }
@@ -38,6 +38,13 @@ void FindIdle(const analyze::Profile& profile, size_t index, const std::string& 
   Finding finding;
   finding.topic = "idle";
   finding.slice = index;
+  if (!IsIdleKnown(slice)) {
+    finding.sentence = {Strong(name), Plain(" was busy for at least "),
+                        Strong(Percent(slice.window_ns - idle, slice.window_ns)),
+                        Plain(" of the time. So much was lost that nobody knows how much longer.")};
+    found->push_back(std::move(finding));
+    return;
+  }
   finding.weight = Lost(static_cast<double>(idle), slice);
   finding.severity = BusyShare(slice) < kUnderused ? Severity::kWaste : Severity::kNote;
   finding.sentence = {Strong(name), Plain(" was idle "), Strong(Percent(idle, slice.window_ns)), Plain(" of the time")};
@@ -107,18 +114,15 @@ void FindMemory(const SliceProfile& slice, size_t index, const std::string& name
   const uint64_t size = slice.identity.memory_bytes;
   if (memory.peak_bytes == 0 || size == 0) return;
   const double share = static_cast<double>(memory.peak_bytes) / static_cast<double>(size);
-  const bool full = share >= kMemoryNearlyFull;
-  if (!full && (share >= kMemoryHardlyUsed || memory.unknown_releases != 0)) return;
-  found->push_back(
-      {.topic = "memory",
-       .severity = full ? Severity::kWarning : Severity::kNote,
-       .slice = index,
-       .sentence = {Strong(name),
-                    Plain(full ? " came close to the end of its memory: " : " never allocated more than "),
-                    Strong(Percent(memory.peak_bytes, size)), Plain(full ? " was allocated." : " of its memory.")},
-       .advice = {},
-       .evidence = {{"peak", HumanBytes(memory.peak_bytes)}, {"of", HumanBytes(size)}},
-       .weight = memory.peak_bytes});
+  if (share < kMemoryNearlyFull) return;
+  found->push_back({.topic = "memory",
+                    .severity = Severity::kWarning,
+                    .slice = index,
+                    .sentence = {Strong(name), Plain(" came close to the end of its memory: "),
+                                 Strong(Percent(memory.peak_bytes, size)), Plain(" was allocated.")},
+                    .advice = {},
+                    .evidence = {{"peak", HumanBytes(memory.peak_bytes)}, {"of", HumanBytes(size)}},
+                    .weight = memory.peak_bytes});
 }
 
 void FindLosses(const SliceProfile& slice, size_t index, const std::string& name, std::vector<Finding>* found) {
@@ -135,6 +139,13 @@ void FindLosses(const SliceProfile& slice, size_t index, const std::string& name
 }
 
 }  // namespace
+
+bool IsIdleKnown(const SliceProfile& slice) {
+  const analyze::Health& health = slice.health;
+  if (health.damaged_bytes + health.missing_chunks != 0 || health.stopped) return false;
+  const uint64_t without_time = health.untimed + health.dropped + health.unmatched;
+  return static_cast<double>(without_time) <= kMuchLost * static_cast<double>(health.launches + health.dropped);
+}
 
 std::optional<double> SmFill(const SliceProfile& slice) {
   const analyze::SliceMetrics& metrics = slice.metrics;
@@ -155,8 +166,8 @@ Sentence WhyIdle(const SliceProfile& slice, const analyze::FrameTable& frames) {
     return {Plain("; "), Strong(Percent(cause_ns, idle)), Plain(std::string(" of that ") + CauseClause(*cause))};
   }
   if (const auto culprit = FindIdleCulprit(slice.idle, frames)) {
-    return {Plain("; "), Strong(Percent(culprit->idle_ns, culprit->all_idle_ns)), Plain(" of that waiting for "),
-            Code(culprit->name)};
+    return {Plain("; "), Strong(Percent(culprit->idle_ns, culprit->all_idle_ns)), Plain(" of that until "),
+            Code(culprit->name), Plain(" gave it work")};
   }
   if (!cause) return {};
   return {Plain("; "), Strong(Percent(cause_ns, idle)), Plain(std::string(" of that ") + CauseClause(*cause))};

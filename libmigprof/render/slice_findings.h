@@ -20,10 +20,15 @@ inline double BusyShare(const analyze::SliceProfile& slice) {
   return static_cast<double>(slice.window_ns - IdleTime(slice)) / static_cast<double>(slice.window_ns);
 }
 
+// Whether nearly all work has its time in the trace, so that what is not busy was idle: at most one launch in a hundred
+// was lost or has no usable times, and nothing of a file is missing.
+bool IsIdleKnown(const analyze::SliceProfile& slice);
+
 // Kernel time × share of the SMs over kernel time: 0 to 1. Nothing when it is not known for most of the kernels.
 std::optional<double> SmFill(const analyze::SliceProfile& slice);
 
-// "; 71 % of that while `load_batch` ran": what is known of why the slice was idle; nothing when that is nothing.
+// "; 71 % of that until `load_batch` gave it work": what is known of why the slice was idle; nothing when that is
+// nothing.
 Sentence WhyIdle(const analyze::SliceProfile& slice, const analyze::FrameTable& frames);
 
 // Its findings in any order. `name` as of ShortSliceNames.

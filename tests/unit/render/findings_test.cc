@@ -35,13 +35,29 @@ TEST(Findings, ThreeSlices_NameTheOneThatWastesItsShareAndTheCode) {
   EXPECT_EQ(
       PlainText(found.verdict),
       "2g.35gb GI 4 wastes its share: busy only 48.0% of the time, the others 89.3%. Of its idle time 71.0% passed "
-      "waiting for load_batch (data.py:77).");
+      "until load_batch (data.py:77) gave it work.");
   ASSERT_FALSE(found.findings.empty());
   EXPECT_EQ(found.worst, 1u);
   EXPECT_EQ(found.findings[0].slice, 1u);
   EXPECT_EQ(found.findings[0].severity, Severity::kWaste);
   EXPECT_EQ(PlainText(found.findings[0].sentence),
-            "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that waiting for load_batch (data.py:77).");
+            "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that until load_batch (data.py:77) gave it work.");
+}
+
+TEST(Findings, SliceOfWhichMuchWasLost_IsAccusedOfNothing) {
+  analyze::Profile profile = H200Profile();
+  analyze::SliceProfile& worst = profile.slices[1];
+  worst.health.untimed = worst.health.launches / 20;
+  const Findings found = FindWhatStandsOut(profile);
+  EXPECT_EQ(PlainText(found.verdict).find("2g.35gb GI 4"), std::string::npos) << PlainText(found.verdict);
+  bool said = false;
+  for (const Finding& finding : found.findings) {
+    EXPECT_NE(finding.severity, Severity::kWaste) << PlainText(finding.sentence);
+    said |= PlainText(finding.sentence).find("2g.35gb GI 4 was busy for at least 48.0%") != std::string::npos;
+  }
+  EXPECT_TRUE(said);
+  for (analyze::SliceProfile& slice : profile.slices) slice.health.dropped = slice.health.launches;
+  EXPECT_EQ(PlainText(FindWhatStandsOut(profile).verdict), "Too much was lost to tell how busy the slices were.");
 }
 
 TEST(Findings, Samples_AreAsTheyEverWere) {
