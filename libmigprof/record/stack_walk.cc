@@ -48,8 +48,16 @@ class Walk {
   // Moves to the caller's frame.
   Step ToCaller(Place* place) const;
   Interrupted ToInterrupted(uint64_t sp) const;
-  bool IsOnStack(uint64_t address) const {
-    return address >= low_ && address <= high_ - sizeof(uint64_t) && address % sizeof(uint64_t) == 0;
+  bool IsOnStack(uint64_t address) const { return IsWithin(low_, address); }
+  // Whether a frame with these registers may have saved something at `address`. Below the stack pointer there may be
+  // guard pages. Only a function that was interrupted can have something there, in its red zone: nothing writes there
+  // between where its epilogue takes the saved register back and where it returns.
+  bool IsInFrame(const Place& place, uint64_t address) const {
+    constexpr uint64_t kRedZone = 128;
+    return IsWithin(place.at.sp - (place.exact ? kRedZone : 0), address);
+  }
+  bool IsWithin(uint64_t low, uint64_t address) const {
+    return address >= low && address <= high_ - sizeof(uint64_t) && address % sizeof(uint64_t) == 0;
   }
   uint32_t Distance(uint64_t address) const { return static_cast<uint32_t>(high_ - address); }
 
@@ -78,6 +86,12 @@ inline uint32_t Walk::OutermostProven(uint32_t known) const {
   return i;
 }
 
+// From here on some frame has a place in state->sp_slots.
+inline void UseSpSlots(NativeStackState* state) {
+  if (!state->any_sp_slot) std::memset(state->sp_slots, 0, sizeof(state->sp_slots));
+  state->any_sp_slot = true;
+}
+
 // The walked frames move to the known ones, of which `kept` stay. `sp_slots`: some walked frame has one.
 inline WalkResult Assemble(NativeStackState* state, uint32_t kept, uint32_t walked, bool sp_slots, bool reusable,
                            WalkResult result) {
@@ -89,8 +103,7 @@ inline WalkResult Assemble(NativeStackState* state, uint32_t kept, uint32_t walk
     result = WalkResult::kTooDeep;
   }
   if (state->any_sp_slot || sp_slots) [[unlikely]] {
-    if (!state->any_sp_slot) std::memset(state->sp_slots, 0, sizeof(state->sp_slots));
-    state->any_sp_slot = true;
+    UseSpSlots(state);
     for (uint32_t i = 0; i < walked; ++i) state->sp_slots[kept + walked - i] = state->walked_sp_slots[i];
   }
   uint64_t hash = state->hashes[kept];  // when not whole, nobody asks for it
@@ -108,7 +121,7 @@ inline WalkResult Assemble(NativeStackState* state, uint32_t kept, uint32_t walk
 
 inline WalkResult Walk::Run(Registers start) const {
   NativeStackState* const state = state_;
-  const Frame* const frames = state->frames;
+  Frame* const frames = state->frames;
   uint32_t known = state->count;  // frames of the last capture that may still be there: those outside of the walk
   uint32_t walked = 0;
   bool sp_slots = false;
@@ -120,25 +133,29 @@ inline WalkResult Walk::Run(Registers start) const {
     known -= frames[known].sp() > distance ? 1 : 0;
     known -= frames[known].sp() > distance ? 1 : 0;
     while (frames[known].sp() > distance) [[unlikely]]-- known;
-    const Frame& same = frames[known];
+    Frame& same = frames[known];
+    const uint64_t bp_slot = place.bp_slot != 0 ? Distance(place.bp_slot) : 0;
     if (((same.ip ^ place.at.ip) | (same.bp ^ place.at.bp) | (same.sp() ^ distance)) == 0) {
+      // Its registers are what they were, but its callee may be another, and have saved them elsewhere.
+      same.places = distance | bp_slot << 32;
+      if (state->any_sp_slot || place.sp_slot != 0) [[unlikely]] {
+        UseSpSlots(state);
+        state->sp_slots[known] = place.sp_slot != 0 ? Distance(place.sp_slot) : 0;
+      }
       const uint32_t first = OutermostProven(known);
       if (first == 1) [[likely]]
         return Assemble(state, known, walked, sp_slots, true, WalkResult::kComplete);
-      // The frames from `first` inwards hold; the one outside has changed. Go on from there.
-      if (walked + (known - first) >= kMaxNativeDepth) {
-        return Assemble(state, 0, walked, sp_slots, false, WalkResult::kTooDeep);
-      }
+      // The frames from `first` inwards hold; the one outside has changed. Go on from there, if there is room.
+      sp_slots |= state->any_sp_slot;
       for (; known >= first; --known) {
+        if (walked == kMaxNativeDepth) return Assemble(state, 0, walked, sp_slots, false, WalkResult::kTooDeep);
         state->walked[walked] = frames[known];
         state->walked_sp_slots[walked++] = state->any_sp_slot ? state->sp_slots[known] : 0;
       }
-      sp_slots |= state->any_sp_slot;
       place.at = {.sp = high_ - frames[first].sp(), .ip = frames[first].ip, .bp = frames[first].bp};
     } else {
       if (walked == kMaxNativeDepth) [[unlikely]]
         return Assemble(state, 0, walked, sp_slots, false, WalkResult::kTooDeep);
-      const uint64_t bp_slot = place.bp_slot != 0 ? Distance(place.bp_slot) : 0;
       state->walked[walked] = {.ip = place.at.ip, .bp = place.at.bp, .places = distance | bp_slot << 32};
       state->walked_sp_slots[walked++] = place.sp_slot != 0 ? Distance(place.sp_slot) : 0;
       sp_slots |= place.sp_slot != 0;
@@ -176,7 +193,7 @@ inline Step Walk::ToCaller(Place* place) const {
       cfa = at.bp + rule.cfa_offset;
     } else {
       sp_slot = at.bp + rule.cfa_offset;
-      if (!IsOnStack(sp_slot)) return Step::kBroken;
+      if (!IsInFrame(*place, sp_slot)) return Step::kBroken;
       cfa = Load(sp_slot);
     }
     if (rule.rbp == UnwindRule::SavedRbp::kAtCfa) {
@@ -198,7 +215,7 @@ inline Step Walk::ToCaller(Place* place) const {
     return Step::kUnable;
   }
   const bool is_caller_stack = cfa > at.sp && cfa < high_ && cfa % sizeof(uint64_t) == 0;
-  if (!is_caller_stack || (bp_slot != 0 && !IsOnStack(bp_slot))) [[unlikely]] {
+  if (!is_caller_stack || (bp_slot != 0 && !IsInFrame(*place, bp_slot))) [[unlikely]] {
     return place->guessed ? Step::kUnable : Step::kBroken;
   }
   const uint64_t ip = Load(cfa - sizeof(uint64_t));
@@ -206,7 +223,9 @@ inline Step Walk::ToCaller(Place* place) const {
   place->sp_slot = sp_slot;
   place->bp_slot = bp_slot;
   place->exact = false;
-  return ip != 0 ? Step::kCaller : Step::kEnd;
+  if (ip != 0) [[likely]]
+    return Step::kCaller;
+  return place->guessed ? Step::kBroken : Step::kEnd;  // a guess proves nothing
 }
 
 __attribute__((noinline, cold)) Interrupted Walk::ToInterrupted(uint64_t frame_sp) const {

@@ -6,6 +6,8 @@
 // Why that is sound: the registers of a caller follow from those of the frame inside it, by the rule of its address,
 // and from the words of memory that the rule names. If the registers of one frame and those words are what they were,
 // the caller's registers are what they were; and so on outwards. Nobody else writes this stack meanwhile.
+// Which words those are is a matter of the frame inside. So they are remembered with the caller, and where the walk
+// reaches a known frame from another one than the last time, the words it came by take the place of the old ones.
 #pragma once
 
 #include <cstdint>
