@@ -2,6 +2,7 @@
 #include "libmigprof/record/native_stack.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,8 +20,7 @@
 namespace migprof::record {
 namespace {
 
-// One or two frames of this file lie inside the first frame that is wanted.
-constexpr uint32_t kOwnFrames = 4;
+constexpr uint32_t kOwnFrames = NativeStackState::kOwnFrames;
 
 // unw_backtrace is the one libunwind call fit for this place: about 5 ns per frame when warm, where unw_step takes
 // hundreds and a global lock.
@@ -42,15 +42,15 @@ uint64_t HashFrames(const uint64_t* frames, uint32_t depth) {
 
 uint64_t NotZero(uint64_t hash) { return hash != 0 ? hash : 1; }
 
-// Fills `flat` by libunwind, beginning at the frame whose return address is `caller`. Returns the depth.
-__attribute__((noinline)) uint32_t CaptureByLibunwind(uint64_t* flat, uint64_t caller, uint32_t max_depth) {
-  uint64_t frames[kMaxNativeDepth + kOwnFrames];
+// Fills `frames`, which has room for kOwnFrames more, by libunwind, beginning at the frame whose return address is
+// `caller`. Returns the depth. Nothing large may be on the stack here: it can be a small one.
+__attribute__((noinline)) uint32_t CaptureByLibunwind(uint64_t* frames, uint64_t caller, uint32_t max_depth) {
   const int found = Backtrace(reinterpret_cast<void**>(frames), static_cast<int>(max_depth + kOwnFrames));
   uint32_t own = 0;
   while (own < kOwnFrames && static_cast<int>(own) < found && frames[own] != caller) ++own;
   if (found <= 0 || own == kOwnFrames || static_cast<int>(own) == found) return 0;
   const uint32_t depth = std::min(static_cast<uint32_t>(found) - own, max_depth);
-  std::memcpy(flat, frames + own, depth * sizeof(uint64_t));
+  std::memmove(frames, frames + own, depth * sizeof(uint64_t));
   return depth;
 }
 
@@ -63,17 +63,6 @@ NativeStack Flat(const uint64_t* frames, uint32_t depth, bool truncated) {
 
 void CopyInnermost(const NativeStackState& state, uint64_t* to, uint32_t depth) {
   for (uint32_t i = 0; i < depth; ++i) to[i] = state.frames[state.count - i].ip;
-}
-
-// Whether libunwind sees the same stack as `stack`.
-bool EqualsLibunwind(NativeStackState* state, const NativeStack& stack, uint64_t caller, uint32_t max_depth) {
-  uint64_t theirs[kMaxNativeDepth];
-  uint64_t ours[kMaxNativeDepth];
-  const uint32_t depth = CaptureByLibunwind(theirs, caller, max_depth);
-  state->checked.fetch_add(1, std::memory_order_relaxed);
-  if (depth != stack.depth) return false;
-  stack.CopyFrames(ours);
-  return std::memcmp(ours, theirs, depth * sizeof(uint64_t)) == 0;
 }
 
 #if defined(__x86_64__)
@@ -92,6 +81,41 @@ __attribute__((noinline, cold)) void LearnBounds(NativeStackState* state) {
   }
   pthread_attr_destroy(&attributes);
 }
+
+// Whether libunwind has enough of the stack that this is called on.
+__attribute__((noinline)) bool HasRoomForLibunwind(const NativeStackState& state) {
+  const auto here = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+  if (here >= state.low && here < state.high) return here - state.low >= kLibunwindStackBytes;
+  stack_t alternate;
+  if (sigaltstack(nullptr, &alternate) != 0 || (alternate.ss_flags & SS_ONSTACK) == 0) return true;  // a fiber
+  const uint64_t used = here - reinterpret_cast<uint64_t>(alternate.ss_sp);
+  return used >= alternate.ss_size || used >= kLibunwindStackBytes;
+}
+
+// Whether nothing lies outside of a stack of which libunwind found `last` outermost. Where it finds no unwind
+// information it follows the frame pointer, and ends when that leads nowhere.
+bool IsEnd(uint64_t last) {
+  const UnwindRule::Kind kind = FindDescribedRule(last, /*exact=*/false).kind;
+  return kind == UnwindRule::Kind::kEnd || kind == UnwindRule::Kind::kStandard;
+}
+
+__attribute__((noinline)) NativeStack AskLibunwind(NativeStackState* state, uint64_t caller, uint32_t max_depth) {
+  state->by_libunwind.store(state->by_libunwind.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (!HasRoomForLibunwind(*state)) return {.truncated = true};
+  const uint32_t depth = CaptureByLibunwind(state->flat, caller, max_depth);
+  return Flat(state->flat, depth, depth == max_depth || depth == 0 || !IsEnd(state->flat[depth - 1]));
+}
+
+// Compares `stack` with what libunwind sees, if it can be asked.
+__attribute__((noinline)) void Check(NativeStackState* state, const NativeStack& stack, uint64_t caller,
+                                     uint32_t max_depth) {
+  if (stack.depth == 0 || !HasRoomForLibunwind(*state)) return;
+  const uint32_t depth = CaptureByLibunwind(state->theirs, caller, max_depth);
+  bool equal = depth == stack.depth;
+  for (uint32_t i = 0; equal && i < depth; ++i) equal = stack.FrameAt(i) == state->theirs[i];
+  state->checked.fetch_add(1, std::memory_order_relaxed);
+  state->different.fetch_add(equal ? 0 : 1, std::memory_order_relaxed);
+}
 #endif
 
 }  // namespace
@@ -100,7 +124,7 @@ void NativeStack::CopyFrames(uint64_t* frames) const {
   if (flat != nullptr) {
     std::memcpy(frames, flat, depth * sizeof(uint64_t));
   } else {
-    for (uint32_t i = 0; i < depth; ++i) frames[i] = framed[depth - i].ip;
+    for (uint32_t i = 0; i < depth; ++i) frames[i] = FrameAt(i);
   }
 }
 
@@ -127,9 +151,7 @@ __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state
   const WalkResult result =
       WalkStack(state, {.sp = reinterpret_cast<uint64_t>(frame + 2), .ip = frame[1], .bp = frame[0]});
   if (result == WalkResult::kUnable) [[unlikely]] {
-    state->by_libunwind.store(state->by_libunwind.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    const uint32_t depth = CaptureByLibunwind(state->flat, caller, max_depth);
-    stack = Flat(state->flat, depth, depth == max_depth);
+    stack = AskLibunwind(state, caller, max_depth);
   } else if (result == WalkResult::kComplete && state->count <= max_depth) [[likely]] {
     stack.depth = state->count;
     stack.hash = NotZero(state->hashes[state->count]);
@@ -141,7 +163,7 @@ __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state
   }
   if (check_every != 0 && (state->until_check-- == 0)) [[unlikely]] {
     state->until_check = check_every - 1;
-    if (!EqualsLibunwind(state, stack, caller, max_depth)) state->different.fetch_add(1, std::memory_order_relaxed);
+    Check(state, stack, caller, max_depth);
   }
 #else
   (void)check_every;

@@ -10,6 +10,9 @@ namespace migprof::record {
 
 inline constexpr uint32_t kMaxNativeDepth = 512;
 
+// What libunwind may take of the stack, with a margin: it is not asked where less is left, as far as that can be told.
+inline constexpr uint64_t kLibunwindStackBytes = 6144;
+
 // What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
 // slot, zeroed at first.
 struct alignas(64) NativeStackState {
@@ -49,7 +52,11 @@ struct alignas(64) NativeStackState {
   // What the walk meets, innermost first.
   Frame walked[kMaxNativeDepth];
   uint32_t walked_sp_slots[kMaxNativeDepth];
-  uint64_t flat[kMaxNativeDepth];
+
+  // One or two frames of the recorder's own lie inside the first frame that is wanted.
+  static constexpr uint32_t kOwnFrames = 4;
+  uint64_t flat[kMaxNativeDepth + kOwnFrames];
+  uint64_t theirs[kMaxNativeDepth + kOwnFrames];  // what libunwind says, where that is compared
 };
 
 struct NativeStack {
@@ -59,6 +66,8 @@ struct NativeStack {
 
   // Writes the `depth` return addresses, innermost first. Before the next capture with the same state.
   void CopyFrames(uint64_t* frames) const;
+  // One of them.
+  uint64_t FrameAt(uint32_t index) const { return flat != nullptr ? flat[index] : framed[depth - index].ip; }
 
   const uint64_t* flat = nullptr;                   // innermost first, or null and
   const NativeStackState::Frame* framed = nullptr;  // outermost first, from 1 on

@@ -13,11 +13,15 @@ namespace migprof::record {
 void PrepareUnwindInfo();
 
 // The rule of the frame that is at address `pc`: a return address, or with `exact` the instruction that was
-// interrupted. Any thread. kUnknown where the unwind information cannot be expressed as a rule, kFramePointer where
-// there is none.
+// interrupted. Any thread. kUnknown where the unwind information cannot be expressed as a rule or found, kFramePointer
+// where there is none.
 UnwindRule FindUnwindRule(uint64_t pc, bool exact) noexcept;
 
-// As above with given unwind information: `header` is the content of a PT_GNU_EH_FRAME segment at its run-time address.
+// As above, by unwind information alone: what code without any says about itself is not asked.
+UnwindRule FindDescribedRule(uint64_t pc, bool exact) noexcept;
+
+// FindDescribedRule with given unwind information: `header` is the content of a PT_GNU_EH_FRAME segment at its run-time
+// address.
 UnwindRule ReadUnwindRule(const uint8_t* header, uint64_t pc, bool exact) noexcept;
 
 }  // namespace migprof::record
