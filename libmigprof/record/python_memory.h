@@ -24,8 +24,8 @@ inline bool IsPlausibleAddress(uint64_t address) { return address >= 4096 && (ad
 // What cannot be read, or is no str.
 inline constexpr size_t kUnreadable = SIZE_MAX;
 
-// No name or path is longer (in characters), and no line table (in bytes): beyond it a length is not believed, so that a
-// broken one does not make anybody read far behind an object.
+// No name or path is longer (in characters), and no line table (in bytes): beyond it a length is not believed, so that
+// a broken one does not make anybody read far behind an object.
 inline constexpr uint64_t kLongestText = uint64_t{1} << 16;
 inline constexpr uint64_t kLongestTable = uint64_t{1} << 20;
 

@@ -14,7 +14,6 @@ namespace {
 // Frames owned by this or more are the interpreter's own and lie between two runs of the evaluation loop.
 constexpr uint8_t kOwnedByInterpreter = 3;
 constexpr uint64_t kStackRefTag = 3;
-constexpr uint64_t kMostLineTableBytes = 128 * 1024;  // what is sent of one
 constexpr uint32_t kPieceBytes = 4096;
 // Ends of longer ones do not tell them apart: if the length is broken, they are not there.
 constexpr uint64_t kMostTextWithEnd = 4096;
@@ -59,7 +58,7 @@ __attribute__((noinline, cold)) Sent SendCode(const PythonReader& reader, Python
   size_t line_bytes = FindPythonBytes(layout, entry->lines, &lines);
   // Of a table that would fill the ring the first part, and none of one that cannot be read; later lines will be
   // unknown.
-  const size_t most_line_bytes = std::min(kMostLineTableBytes, ring->size() / 4);
+  const size_t most_line_bytes = std::min<size_t>(kLongestTable, ring->size() / 4);
   const bool is_cut = line_bytes > most_line_bytes;
   if (is_cut) line_bytes = line_bytes != kUnreadable ? most_line_bytes : 0;
 

@@ -40,8 +40,8 @@ class RangeStack {
   // The same, but null when the thread never opened a range.
   static RangeStack* MineIfAny() noexcept;
 
-  // Longer names are cut. Returns how many ranges of the domain were pushed before. What does not fit is counted, and so
-  // is what the domain pushes inside of that, so that of one domain the ranges not kept are always the innermost.
+  // Longer names are cut. Returns how many ranges of the domain were pushed before. What does not fit is counted, and
+  // so is what the domain pushes inside of that, so that of one domain the ranges not kept are always the innermost.
   int Push(const RangeText* domain, std::string_view name) noexcept;
   // Ends the innermost pushed range of the domain. Returns how many of it are left; -1 when there was none.
   int Pop(const RangeText* domain) noexcept;
@@ -74,7 +74,7 @@ class RangeStack {
   std::atomic<State> state_{State::kActive};
   uint32_t number_ = 0;  // among all stacks
   uint32_t depth_ = 0;
-  uint32_t hashed_ = 0;    // ranges whose hash is right
+  uint32_t hashed_ = 0;  // ranges whose hash is right
   // Pushed ranges that are open and were not kept, by domain. More domains than that at once, all of them 64 deep in
   // ranges, are beyond what is kept apart: the pops of the others end what is kept of them.
   static constexpr uint32_t kMostDeepDomains = 32;
