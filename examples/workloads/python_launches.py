@@ -199,6 +199,26 @@ def short_lived_code(gpu):
              % (i % 9, "\n" * (i % 2), i % 9), {"gpu": gpu})
 
 
+class Name(str):
+    """Instances have their characters elsewhere."""
+
+
+@route
+def names_of_a_subclass(gpu):
+    """Code whose file and function are named by instances of a subclass of str."""
+    for file, name in (("/tmp/of a subclass.py", "named"), ("/tmp/größe.py", "größe"), ("/tmp/файл 😀.py", "файл" * 20)):
+        namespace = {"gpu": gpu}
+        exec(compile("def f(): gpu.launch('names_of_a_subclass')", Name(file), "exec"), namespace)
+        f = namespace["f"]
+        renamed = {"co_name": Name(name)}
+        if hasattr(f.__code__, "co_qualname"):
+            renamed["co_qualname"] = Name("of." + name)
+        f.__code__ = f.__code__.replace(**renamed)
+        for _ in range(3):
+            f()
+    gpu.launch("names_of_a_subclass")
+
+
 @route
 def long_code(gpu):
     """Line tables of tens of kilobytes, and line numbers that go far forwards and back."""

@@ -45,6 +45,7 @@ void AddHealth(const Health& health, Health* sum) {
   sum->graph_unattributed += health.graph_unattributed;
   sum->sampled_out += health.sampled_out;
   sum->python_lost += health.python_lost;
+  sum->ranges_lost += health.ranges_lost;
   sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;
   sum->missing_chunks += health.missing_chunks;
@@ -54,7 +55,8 @@ void AddHealth(const Health& health, Health* sum) {
 
 bool HasLoss(const Health& health) {
   return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.graph_unattributed + health.python_lost + health.damaged_bytes + health.missing_chunks !=
+                 health.graph_unattributed + health.python_lost + health.ranges_lost + health.damaged_bytes +
+                 health.missing_chunks !=
              0 ||
          health.stopped || health.killed;
 }

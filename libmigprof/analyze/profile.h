@@ -27,6 +27,7 @@ struct Health {
   // Activities of graph nodes of which it is not known what captured or added them.
   uint64_t graph_unattributed = 0;
   uint64_t sampled_out = 0;     // calls whose stack was left out to save time; others stand for it: no loss
+  uint64_t ranges_lost = 0;     // ranges of the processes, on whatever slice, that were not kept
   uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
   uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
@@ -43,9 +44,11 @@ bool HasLoss(const Health& health);
 
 // What recording took from a process, as the recorder measured it.
 struct RecorderUse {
-  uint64_t own_ns = 0;         // on all its threads that launch, estimated from the calls that were timed
-  uint32_t own_share_ppm = 0;  // of the thread that gave most of its time, in millionths
-  uint32_t highest_level = 0;  // 0: everything was recorded; else how many steps MIGPROF_BUDGET asked for
+  uint64_t own_ns = 0;                // on all its threads that launch, estimated from the calls that were timed
+  uint32_t own_share_ppm = 0;         // of the thread that gave most of its time, in millionths; 0: too short to tell
+  uint32_t budget_ppm = 0;            // MIGPROF_BUDGET; 0: none
+  uint32_t last_level_share_ppm = 0;  // as own_share_ppm, over the time when nothing more could be left out
+  uint32_t highest_level = 0;         // 0: everything was recorded; else how many steps MIGPROF_BUDGET asked for
   uint64_t without_lines_ms = 0;
   uint64_t sampled_ms = 0;
   uint64_t whole_graphs_ms = 0;

@@ -242,11 +242,15 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.recorder.own_ns = counter("process.own_ns");
   process.recorder.own_share_ppm =
       static_cast<uint32_t>(std::min<uint64_t>(counter("process.own_share_ppm"), 1'000'000));
+  process.recorder.budget_ppm = static_cast<uint32_t>(std::min<uint64_t>(counter("process.budget_ppm"), 1'000'000));
+  process.recorder.last_level_share_ppm =
+      static_cast<uint32_t>(std::min<uint64_t>(counter("process.last_level_share_ppm"), 1'000'000));
   process.recorder.highest_level = static_cast<uint32_t>(counter("process.budget_highest_level"));
   process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
   process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
   process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
   process.health.dropped = scan.lost;
+  process.health.ranges_lost = counter("process.ranges_lost");
   process.health.killed = !scan.closed;
   process.health.damaged_bytes = scan.damaged_bytes;
   process.health.missing_chunks = scan.missing_chunks;

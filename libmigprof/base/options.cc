@@ -113,8 +113,8 @@ const std::array<OptionSpec, 15> kOptionSpecs = {{
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
     {"MIGPROF_BUDGET", "off", "off, or 0.1% to 50%",
-     "largest share of a thread's time that recording may take; to stay below it stacks get less detailed, totals do "
-     "not",
+     "largest share of a thread's time that recording may take; to stay below it stacks get less detailed, and at last "
+     "graphs are recorded as a whole",
      ParseBudget},
     {"MIGPROF_COUNTERS", "1000", "off, or 100 to 60000",
      "milliseconds between two samples of NVML's counters (memory in use, GPM) of slices while they are in use",

@@ -16,8 +16,12 @@ void CountUp(std::atomic<uint64_t>* counter) {
   counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// One call in so many is timed: reading the clock at each would cost a tenth of what recording costs.
-constexpr uint32_t kTimedEvery = 16;
+// The first calls of a thread are timed each, so that those that are slow because they are the first count for
+// themselves only. Then one in 9 to 24, at random, so that no loop meets the same call of it each time: reading the
+// clock at each would cost a tenth of what recording costs.
+constexpr uint32_t kTimedSingly = 48;
+constexpr uint32_t kShortestGap = 9;
+constexpr uint32_t kGapMask = 15;
 // What took longer was another thread's time: this one was not running.
 constexpr uint64_t kLongestNs = 100'000;
 
@@ -27,6 +31,19 @@ uint64_t NextRandom(ThreadSlot* slot) {  // xorshift64
   x ^= x >> 7;
   x ^= x << 17;
   return slot->random = x;
+}
+
+// Adds the time of a call to its thread's, for itself and those before it that were not timed, and chooses the next.
+void NoteOwnTime(ThreadSlot* slot, uint64_t ns) {
+  const uint64_t own = std::min(ns, kLongestNs) * slot->timed_weight;
+  slot->own_ns.store(slot->own_ns.load(std::memory_order_relaxed) + own, std::memory_order_relaxed);
+  if (slot->timed_singly < kTimedSingly) {
+    ++slot->timed_singly;
+    return;
+  }
+  // The high bits: the low ones choose the stacks that are recorded while these are sampled.
+  slot->timed_weight = kShortestGap + static_cast<uint32_t>(NextRandom(slot) >> 32 & kGapMask);
+  slot->until_timed = slot->timed_weight - 1;
 }
 
 }  // namespace
@@ -39,15 +56,19 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.
   if (slot->open_correlation == correlation && correlation != 0) return;
-  uint64_t start = slot->calls++ % kTimedEvery == 0 ? MonotonicNs() : 0;
+  uint64_t start = 0;
+  if (slot->until_timed == 0) {
+    start = MonotonicNs();
+  } else {
+    --slot->until_timed;
+  }
   // Hides from the compiler what it knows about `start`: it would make two copies of the call below, and a stack begins
   // with the place of that call.
   asm volatile("" : "+r"(start));
   Record(slot, callback_id, correlation, context);
   if (start == 0) [[likely]]
     return;
-  const uint64_t own = std::min(MonotonicNs() - start, kLongestNs) * kTimedEvery;
-  slot->own_ns.store(slot->own_ns.load(std::memory_order_relaxed) + own, std::memory_order_relaxed);
+  NoteOwnTime(slot, MonotonicNs() - start);
 }
 
 void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {

@@ -247,6 +247,8 @@ Counters Drain::CountersOf(uint32_t ordinal) {
   for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
   return {{"process.own_ns", governor_.own_ns()},
           {"process.own_share_ppm", governor_.largest_share_ppm()},
+          {"process.budget_ppm", governor_.budget_ppm()},
+          {"process.last_level_share_ppm", governor_.share_at_last_level_ppm()},
           {"process.budget_level", governor_.level()},
           {"process.budget_highest_level", governor_.highest_level()},
           {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
@@ -292,6 +294,7 @@ Error Drain::Write(bool forced) {
   if (!error.ok()) return error;
   parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
+  governor_.Measure(parts_.slots, MonotonicNs());
   uint64_t cupti_ns = 0;
   parts_.cupti->get_timestamp(&cupti_ns);
   const ClockSample clocks{cupti_ns, RealtimeNs(), MonotonicNs()};

@@ -31,32 +31,45 @@ class Governor {
   // `budget_ppm`: the largest share of a thread's time that recording may take, in millionths; 0: no limit.
   explicit Governor(uint32_t budget_ppm) : budget_ppm_(budget_ppm) {}
 
-  // Looks at what the threads measured. Returns whether the level has changed. `now_ns`: CLOCK_MONOTONIC.
+  // Looks at what the threads measured, some times a second. Returns whether the level has changed. `now_ns`:
+  // CLOCK_MONOTONIC.
   bool Update(ThreadSlots* slots, uint64_t now_ns);
+  // Brings the numbers below up to `now_ns`, and changes no level.
+  void Measure(ThreadSlots* slots, uint64_t now_ns);
 
   uint32_t level() const { return level_; }
   uint32_t highest_level() const { return highest_level_; }
   // Recording's own time on all application threads, as estimated from the calls that were timed.
   uint64_t own_ns() const { return own_ns_; }
-  // The largest share that a thread has seen so far, over its life, in millionths.
+  // The largest share that a thread, or those that followed each other in one slot, have seen so far over their lives,
+  // in millionths; 0 while all are too short to tell.
   uint32_t largest_share_ppm() const { return largest_share_ppm_; }
+  // The same over the time at the last level, at which nothing more can be left out.
+  uint32_t share_at_last_level_ppm() const { return share_at_last_level_ppm_; }
+  uint32_t budget_ppm() const { return budget_ppm_; }
   uint64_t milliseconds_at(uint32_t level) const { return level_ns_[level] / 1'000'000; }
   // CUPTI is not asked for single nodes again once graphs are recorded as a whole, whatever the level is after.
   uint64_t milliseconds_of_whole_graphs() const { return whole_graphs_ns_ / 1'000'000; }
 
  private:
+  // Recording's own time and the time lived, of all owners of a slot.
+  struct Times {
+    uint64_t own_ns = 0;
+    uint64_t life_ns = 0;
+  };
   struct Thread {
-    uint32_t serial = 0;  // of the owner these are about
-    uint64_t first_ns = 0;
-    uint64_t own_at_first_ns = 0;
-    uint64_t own_at_check_ns = 0;
+    Times judged;         // as of the last check that could tell a share
+    Times at_last_level;  // gathered there
+    Times measured;       // as of the last Measure
   };
 
   uint32_t budget_ppm_;
   std::unordered_map<const ThreadSlot*, Thread> threads_;
   uint64_t last_check_ns_ = 0;
+  uint64_t measured_until_ns_ = 0;
   uint64_t own_ns_ = 0;
   uint32_t largest_share_ppm_ = 0;
+  uint32_t share_at_last_level_ppm_ = 0;
   uint32_t level_ = 0;
   uint32_t highest_level_ = 0;
   uint32_t calm_checks_ = 0;

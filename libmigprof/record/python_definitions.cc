@@ -49,7 +49,7 @@ uint32_t PythonIndex::InternFrame(const PythonFrame& frame) {
   if (const uint32_t* code = code_ids_.Find(frame.code)) {
     const PythonCodeDefinition& defined = codes_[*code - 1];
     definition.code = *code;
-    definition.line = PythonLine(defined.lines, frame.lasti);
+    if (frame.lasti != kNoLine) definition.line = PythonLine(defined.lines, frame.lasti);
   }
   // Several instructions share a line: one frame for all of them.
   const uint64_t key = uint64_t{definition.code} << 32 | uint64_t{definition.line} << 1 | (definition.is_entry ? 1 : 0);

@@ -4,11 +4,9 @@
 namespace migprof::record {
 namespace {
 
-// No name, path or table is longer; a length beyond it was no length.
-constexpr uint64_t kLongest = uint64_t{1} << 28;
-
 struct TextState {
   uint32_t kind;  // bytes per character; 0: not understood
+  bool is_compact;
   bool is_ascii;
 };
 
@@ -20,9 +18,9 @@ TextState UnderstandState(uint32_t state) {
     const uint32_t kind = state >> shift & 7;
     const bool is_compact = (state >> (shift + 3) & 1) != 0;
     const bool is_ascii = (state >> (shift + 4) & 1) != 0;
-    if ((kind == 1 || (!is_ascii && (kind == 2 || kind == 4))) && is_compact) return {kind, is_ascii};
+    if (kind == 1 || (!is_ascii && (kind == 2 || kind == 4))) return {kind, is_compact, is_ascii};
   }
-  return {0, false};
+  return {0, false, false};
 }
 
 size_t Encode(uint32_t c, char* out) {
@@ -60,16 +58,28 @@ uint32_t Character(uint64_t data, uint32_t kind, uint64_t index) {
 
 }  // namespace
 
-size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept {
-  if (!IsPlausibleAddress(text)) return kUnreadable;
+bool FindPythonText(const PythonLayout& layout, uint64_t text, PythonText* found) noexcept {
+  if (!IsPlausibleAddress(text)) return false;
   const auto length = LoadFrom<uint64_t>(text + layout.text_length);
   const TextState state = UnderstandState(LoadFrom<uint32_t>(text + layout.text_state));
-  if (length > kLongest || state.kind == 0) return kUnreadable;
-  const uint64_t data = text + (state.is_ascii ? layout.text_ascii : layout.text_compact);
+  if (length > kLongestText || state.kind == 0) return false;
+  uint64_t data = text + (state.is_ascii ? layout.text_ascii : layout.text_compact);
+  if (!state.is_compact) {
+    // PyUnicodeObject.data, which follows PyCompactUnicodeObject.
+    data = LoadFrom<uint64_t>(text + layout.text_compact);
+    if (!IsPlausibleAddress(data)) return false;
+  }
+  *found = {data, length, state.kind};
+  return true;
+}
+
+size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept {
+  PythonText found;
+  if (!FindPythonText(layout, text, &found)) return kUnreadable;
   size_t written = 0;
-  for (uint64_t i = 0; i < length; ++i) {
+  for (uint64_t i = 0; i < found.length; ++i) {
     char encoded[4];
-    const size_t bytes = Encode(Character(data, state.kind, i), encoded);
+    const size_t bytes = Encode(Character(found.data, found.kind, i), encoded);
     if (bytes > capacity - written) break;
     std::memcpy(out + written, encoded, bytes);
     written += bytes;
@@ -80,7 +90,7 @@ size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size
 size_t FindPythonBytes(const PythonLayout& layout, uint64_t object, const uint8_t** data) noexcept {
   if (!IsPlausibleAddress(object)) return kUnreadable;
   const auto size = LoadFrom<uint64_t>(object + layout.bytes_size);
-  if (size > kLongest) return kUnreadable;
+  if (size > kLongestTable) return kUnreadable;
   *data = reinterpret_cast<const uint8_t*>(object + layout.bytes_data);
   return size;
 }

@@ -24,6 +24,21 @@ inline bool IsPlausibleAddress(uint64_t address) { return address >= 4096 && (ad
 // What cannot be read, or is no str.
 inline constexpr size_t kUnreadable = SIZE_MAX;
 
+// No name or path is longer (in characters), and no line table (in bytes): beyond it a length is not believed, so that
+// a broken one does not make anybody read far behind an object.
+inline constexpr uint64_t kLongestText = uint64_t{1} << 16;
+inline constexpr uint64_t kLongestTable = uint64_t{1} << 20;
+
+// Where the characters of a str are: behind its head, or, of an instance of a subclass of str, elsewhere.
+struct PythonText {
+  uint64_t data;
+  uint64_t length;  // in characters, at most kLongestText
+  uint32_t kind;    // bytes per character: 1, 2 or 4
+};
+
+// False when the object at `text` is no str that is understood.
+bool FindPythonText(const PythonLayout& layout, uint64_t text, PythonText* found) noexcept;
+
 // Copies a str as UTF-8 into `out`, at most `capacity` bytes and no part of a character. Returns the bytes written.
 // Lone surrogates become "?".
 size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept;

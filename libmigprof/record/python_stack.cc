@@ -14,9 +14,10 @@ namespace {
 // Frames owned by this or more are the interpreter's own and lie between two runs of the evaluation loop.
 constexpr uint8_t kOwnedByInterpreter = 3;
 constexpr uint64_t kStackRefTag = 3;
-constexpr uint64_t kMostLineTableBytes = 1 << 20;
 constexpr uint32_t kPieceBytes = 4096;
-constexpr uint64_t kLongestText = uint64_t{1} << 28;  // longer, and the length was none
+// Ends of longer ones do not tell them apart: if the length is broken, they are not there.
+constexpr uint64_t kMostTextWithEnd = 4096;
+constexpr uint64_t kMostTableWithEnd = 64 * 1024;
 
 enum class Sent { kYes, kNoRoom, kNonsense };
 
@@ -38,20 +39,28 @@ bool SendLines(SpscRing* ring, const uint8_t* lines, uint32_t count) noexcept {
   return true;
 }
 
+// "?" for what cannot be read: a program may name its code as it likes, and that is no reason to show no other.
+size_t CopyText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept {
+  const size_t bytes = CopyPythonText(layout, text, out, capacity);
+  if (bytes != kUnreadable) return bytes;
+  *out = '?';
+  return 1;
+}
+
 // Copies the code object of `entry` into the ring, and completes the entry.
 __attribute__((noinline, cold)) Sent SendCode(const PythonReader& reader, PythonStackState* state, SpscRing* ring,
                                               int32_t first_line, KnownCode::Entry* entry) noexcept {
   const PythonLayout& layout = reader.layout;
   if (LoadFrom<uint64_t>(entry->address + layout.object_type) != reader.code_type) return Sent::kNonsense;
-  const size_t file_bytes = CopyPythonText(layout, entry->file, state->file, sizeof(state->file));
-  const size_t name_bytes = CopyPythonText(layout, entry->name, state->name, sizeof(state->name));
+  const size_t file_bytes = CopyText(layout, entry->file, state->file, sizeof(state->file));
+  const size_t name_bytes = CopyText(layout, entry->name, state->name, sizeof(state->name));
   const uint8_t* lines = nullptr;
   size_t line_bytes = FindPythonBytes(layout, entry->lines, &lines);
-  if (file_bytes == kUnreadable || name_bytes == kUnreadable || line_bytes == kUnreadable) return Sent::kNonsense;
-  // Of a table that would fill the ring the first part; later lines will be unknown.
-  const size_t most_line_bytes = std::min(kMostLineTableBytes, ring->size() / 4);
+  // Of a table that would fill the ring the first part, and none of one that cannot be read; later lines will be
+  // unknown.
+  const size_t most_line_bytes = std::min<size_t>(kLongestTable, ring->size() / 4);
   const bool is_cut = line_bytes > most_line_bytes;
-  if (is_cut) line_bytes = most_line_bytes;
+  if (is_cut) line_bytes = line_bytes != kUnreadable ? most_line_bytes : 0;
 
   const uint64_t text_hash = HashBytes(state->name, name_bytes, HashBytes(state->file, file_bytes));
   entry->code = HashBytes(lines, line_bytes, text_hash ^ static_cast<uint32_t>(first_line));
@@ -77,12 +86,27 @@ constexpr uint64_t kMix = 0x9E3779B97F4A7C15u;
 
 inline uint64_t Mixed(uint64_t state, uint64_t word) { return (state ^ word ^ state >> 32) * kMix; }
 
+constexpr uint32_t kCompactBit = 1 << 5;  // of a str's state, where `interned` has two bits
+
+// The content of what is not compact, as instances of subclasses of str; or has its state in another place.
+__attribute__((noinline, cold)) uint64_t DistantTextContent(const PythonLayout& layout, uint64_t text) noexcept {
+  PythonText found;
+  if (!FindPythonText(layout, text, &found)) return LoadFrom<uint64_t>(text + layout.text_length);
+  const uint64_t bytes = found.length * found.kind;
+  const auto* const data = reinterpret_cast<const char*>(found.data);
+  const uint64_t hash = HashBytes(data, std::min<uint64_t>(bytes, 64), bytes);
+  return bytes > 64 && bytes <= kMostTextWithEnd ? HashBytes(data + bytes - 64, 64, hash) : hash;
+}
+
 // A str's length, its hash (where it was ever asked for, as of all interned ones), its first and its last bytes. Stays
 // inside of the object whatever its kind: characters begin no earlier than those of an ASCII str.
 inline uint64_t TextContent(const PythonLayout& layout, uint64_t text) noexcept {
   const auto length = LoadFrom<uint64_t>(text + layout.text_length);
   const auto hash = LoadFrom<uint64_t>(text + layout.text_length + sizeof(uint64_t));
-  if (length >= kLongestText) return length;
+  if ((LoadFrom<uint32_t>(text + layout.text_state) & kCompactBit) == 0) [[unlikely]]
+    return DistantTextContent(layout, text);
+  if (length > kMostTextWithEnd) [[unlikely]]
+    return length + hash;
   const uint64_t start = text + layout.text_ascii;
   const auto last = LoadFrom<uint64_t>(start + length - 8);
   if (length < 16) return length + hash + std::rotl(last, 11);
@@ -94,9 +118,10 @@ inline uint64_t TextContent(const PythonLayout& layout, uint64_t text) noexcept 
 // Size, first and last bytes.
 inline uint64_t BytesContent(const PythonLayout& layout, uint64_t object) noexcept {
   const auto size = LoadFrom<uint64_t>(object + layout.bytes_size);
-  if (size >= kLongestText) return size;
-  const auto last = LoadFrom<uint64_t>(object + layout.bytes_data + size - 8);
   const uint64_t first = size < 8 ? 0 : LoadFrom<uint64_t>(object + layout.bytes_data);
+  if (size > kMostTableWithEnd) [[unlikely]]
+    return size + std::rotl(first, 23);
+  const auto last = LoadFrom<uint64_t>(object + layout.bytes_data + size - 8);
   return size + std::rotl(first, 23) + std::rotl(last, 11);
 }
 
@@ -191,7 +216,7 @@ PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* sta
     const Sent sent = Intern(reader, state, ring, code, &last_file, &out.code);
     if (sent != Sent::kYes) [[unlikely]]
       return {.lost = true, .nonsense = sent == Sent::kNonsense};
-    out.lasti = lines ? Lasti(layout, frame, code) : -1;
+    out.lasti = lines ? Lasti(layout, frame, code) : kNoLine;
     out.is_entry =
         layout.entry_mark == EntryMark::kEveryFrame || (layout.entry_mark == EntryMark::kFlag && mark != 0) ? 1 : 0;
     ++stack.depth;

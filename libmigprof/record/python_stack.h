@@ -75,7 +75,7 @@ struct PythonStackState {
 // The Python frames of the calling thread, of which there are none when it is not inside Python. Sends code objects
 // that the thread has not seen through `ring`, its own. No GIL, no API, no reference counts: while a thread is in here
 // nobody else changes its frames, and they keep their code objects alive. noexcept, no lock, no allocation, no system
-// call. Without `lines` frames are those of functions, at their first line.
+// call. Without `lines` frames are those of functions, and have no line.
 PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* state, SpscRing* ring,
                                bool lines = true) noexcept;
 

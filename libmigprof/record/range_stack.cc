@@ -65,7 +65,7 @@ __attribute__((cold)) RangeStack* RangeStack::Acquire() noexcept {
     mine->number_ = number;
     g_stacks[number].store(mine, std::memory_order_release);
   }
-  mine->depth_ = mine->hashed_ = mine->too_deep_ = 0;
+  mine->depth_ = mine->hashed_ = mine->deep_domains_ = 0;
   for (std::atomic<uint32_t>& generation : mine->generations_) {
     // What the last owner left open is over; its ids mean nothing now.
     const uint32_t was = generation.load(std::memory_order_relaxed);
@@ -107,16 +107,39 @@ int RangeStack::PushedIn(const RangeText* domain) const noexcept {
   }));
 }
 
+uint32_t* RangeStack::TooDeep(const RangeText* domain, bool add) noexcept {
+  for (uint32_t i = 0; i < deep_domains_; ++i) {
+    if (deep_[i].domain == domain) return &deep_[i].count;
+  }
+  if (!add || deep_domains_ == kMostDeepDomains) return nullptr;
+  deep_[deep_domains_] = {domain, 0};
+  return &deep_[deep_domains_++].count;
+}
+
 int RangeStack::Push(const RangeText* domain, std::string_view name) noexcept {
-  const int level = PushedIn(domain) + static_cast<int>(too_deep_);
-  if (Add(domain, name) == nullptr) ++too_deep_;
-  return level;
+  if (depth_ == kMostOpen) Top();  // takes out what other threads ended, so that there is room
+  const int level = PushedIn(domain);
+  uint32_t* too_deep = deep_domains_ != 0 ? TooDeep(domain, /*add=*/false) : nullptr;
+  if (too_deep == nullptr) {
+    if (Add(domain, name) != nullptr) return level;
+    too_deep = TooDeep(domain, /*add=*/true);
+    if (too_deep != nullptr) *too_deep = 1;
+    return level;
+  }
+  g_overflowed.fetch_add(1, std::memory_order_relaxed);
+  return level + static_cast<int>((*too_deep)++);
 }
 
 int RangeStack::Pop(const RangeText* domain) noexcept {
-  if (too_deep_ != 0) {
-    --too_deep_;
-    return PushedIn(domain) + static_cast<int>(too_deep_);
+  if (uint32_t* const too_deep = deep_domains_ != 0 ? TooDeep(domain, /*add=*/false) : nullptr) {
+    const int left = PushedIn(domain) + static_cast<int>(--*too_deep);
+    if (*too_deep == 0) {
+      const Deep last = deep_[--deep_domains_];
+      for (uint32_t i = 0; i < deep_domains_; ++i) {
+        if (deep_[i].domain == domain) deep_[i] = last;
+      }
+    }
+    return left;
   }
   for (uint32_t i = depth_; i-- > 0;) {
     if (ranges_[i].start != 0 || ranges_[i].domain != domain) continue;

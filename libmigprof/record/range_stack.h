@@ -40,7 +40,8 @@ class RangeStack {
   // The same, but null when the thread never opened a range.
   static RangeStack* MineIfAny() noexcept;
 
-  // Longer names are cut. Returns how many ranges of the domain were pushed before. What does not fit is counted.
+  // Longer names are cut. Returns how many ranges of the domain were pushed before. What does not fit is counted, and
+  // so is what the domain pushes inside of that, so that of one domain the ranges not kept are always the innermost.
   int Push(const RangeText* domain, std::string_view name) noexcept;
   // Ends the innermost pushed range of the domain. Returns how many of it are left; -1 when there was none.
   int Pop(const RangeText* domain) noexcept;
@@ -66,12 +67,23 @@ class RangeStack {
   Range* Add(const RangeText* domain, std::string_view name) noexcept;
   void Remove(uint32_t index) noexcept;
   int PushedIn(const RangeText* domain) const noexcept;
+  // The number of pushed ranges of the domain that are open and were not kept, or null when it has none; `add` makes
+  // room for it while there is any.
+  uint32_t* TooDeep(const RangeText* domain, bool add) noexcept;
 
   std::atomic<State> state_{State::kActive};
   uint32_t number_ = 0;  // among all stacks
   uint32_t depth_ = 0;
-  uint32_t hashed_ = 0;    // ranges whose hash is right
-  uint32_t too_deep_ = 0;  // pushed ranges that are open and were not kept
+  uint32_t hashed_ = 0;  // ranges whose hash is right
+  // Pushed ranges that are open and were not kept, by domain. More domains than that at once, all of them 64 deep in
+  // ranges, are beyond what is kept apart: the pops of the others end what is kept of them.
+  static constexpr uint32_t kMostDeepDomains = 32;
+  struct Deep {
+    const RangeText* domain;
+    uint32_t count;
+  };
+  uint32_t deep_domains_ = 0;
+  std::array<Deep, kMostDeepDomains> deep_;
   std::atomic<bool> ended_elsewhere_{false};
   // Of each place for started ranges: odd while one is open there; End makes it even.
   std::array<std::atomic<uint32_t>, kMostOpen> generations_{};

@@ -35,9 +35,10 @@ struct StackRecord {
 static_assert(sizeof(StackRecord) == 16);
 
 // One frame of a Python stack.
+inline constexpr int32_t kNoLine = INT32_MIN;
 struct PythonFrame {
   uint64_t code;      // of the PythonCodeRecord
-  int32_t lasti;      // offset of the running instruction in the code's bytes; -1 before the first
+  int32_t lasti;      // offset of the running instruction in the code's bytes; -1 before the first; kNoLine: not asked
   uint32_t is_entry;  // 1: the outermost Python frame of one run of the interpreter's evaluation loop
 };
 static_assert(sizeof(PythonFrame) == 16);

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string>
 
@@ -222,8 +223,12 @@ void StartSession() {
   g_session = session;
   session->process = getpid();
   session->options = ReadOptions(environ, [](const char* sentence) {
-    static LogOnce log;
-    log.Print("%s", sentence);
+    // One line each, as far as there is a reasonable number of them.
+    static LogOnce logs[8];
+    static size_t said = 0;
+    if (said < std::size(logs)) return logs[said++].Print("%s", sentence);
+    static LogOnce more;
+    more.Print("more options are ignored");
   });
   SetLogLevel(session->options.log);
   Error error = FindObstacle(session->options);

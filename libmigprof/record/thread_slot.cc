@@ -9,6 +9,7 @@
 #include <new>
 
 #include "libmigprof/base/cancellation.h"
+#include "libmigprof/base/clock.h"
 
 namespace migprof::record {
 namespace {
@@ -65,6 +66,9 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
   mine->sent_ranges.Clear();
   // The drain thread reads owner and id after it has seen the first record, which is committed with release after this.
   mine->random = 0x9e3779b97f4a7c15 * (mine->system_thread_id + 1);
+  mine->until_timed = mine->timed_singly = 0;
+  mine->timed_weight = 1;
+  mine->life.Begin(MonotonicNs());
   mine->serial = next_serial_.fetch_add(1, std::memory_order_relaxed);
   // Tells of the thread's end. A launch from a later destructor of the dying thread finds no slot, takes one again, and
   // the key's destructor runs once more; past the last round the slot stays active and its records are still drained.
@@ -91,6 +95,7 @@ ThreadSlot* ThreadSlots::Map() noexcept {
 
 void ThreadSlots::Retire(void* slot) {
   t_slot = nullptr;
+  static_cast<ThreadSlot*>(slot)->life.End(MonotonicNs());
   // Release: everything this thread wrote is visible to whoever sees kRetired.
   static_cast<ThreadSlot*>(slot)->state.store(ThreadSlot::State::kRetired, std::memory_order_release);
 }

@@ -45,6 +45,30 @@ class SentRanges {
   std::array<uint64_t, kSize> hashes_{};
 };
 
+// For how long a slot has had owners, in one word, so that what the drain thread reads is of one moment.
+class SlotLife {
+ public:
+  // The owner. `now_ns`: CLOCK_MONOTONIC.
+  void Begin(uint64_t now_ns) { Store(Ns() - now_ns, kRunning); }
+  void End(uint64_t now_ns) { Store(Ns() + now_ns, kOver); }
+  // Any thread: the lives of all owners until now, added up; 0 where that is in the future.
+  uint64_t NsUntil(uint64_t now_ns) const {
+    const uint64_t word = word_.load(std::memory_order_relaxed);
+    const uint64_t ns = (word & 1) == kRunning ? (word >> 1) + now_ns : word >> 1;
+    // The sums are right modulo 2^63.
+    return ns >> 62 & 1 ? 0 : ns << 1 >> 1;
+  }
+
+ private:
+  static constexpr uint64_t kOver = 0;
+  static constexpr uint64_t kRunning = 1;
+
+  uint64_t Ns() const { return word_.load(std::memory_order_relaxed) >> 1; }
+  void Store(uint64_t ns, uint64_t state) { word_.store(ns << 1 | state, std::memory_order_relaxed); }
+
+  std::atomic<uint64_t> word_{0};  // while an owner lives: what came before it, less its beginning
+};
+
 struct ThreadSlot {
   // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; kFree ->
   // kActive by the next owner.
@@ -60,7 +84,9 @@ struct ThreadSlot {
   uint32_t open_context = 0;
   uint32_t open_callback_id = 0;
   uint64_t open_time_ns = 0;         // of its entry, on CUPTI's clock
-  uint32_t calls = 0;                // so far
+  uint32_t until_timed = 0;          // calls before the next whose recording is timed
+  uint32_t timed_weight = 1;         // for how many calls that one stands
+  uint32_t timed_singly = 0;         // calls of this owner that were each timed, at its beginning
   uint64_t random = 0;               // state of a generator
   bool open_captured = false;        // it was said that the open call was captured
   GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
@@ -73,8 +99,9 @@ struct ThreadSlot {
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
   std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
-  // Time of this thread that recording took, estimated from one call in a few.
+  // Time of its owners that recording took: each one's first calls, and then estimated from one call in a few.
   std::atomic<uint64_t> own_ns{0};
+  SlotLife life;
   std::atomic<uint64_t> dropped_outcomes{0};
   std::atomic<uint64_t> dropped_graph_nodes{0};
   std::atomic<uint64_t> dropped_ranges{0};

@@ -183,6 +183,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   append_if_any(health.truncated, "with a truncated stack");
   append_if_any(health.sampled_out, "with an estimated stack");
   append_if_any(health.python_lost, "without their Python frames");
+  if (health.ranges_lost != 0) AppendPart(CountOf(health.ranges_lost, "range", "ranges") + " lost", &text);
   append_if_any(health.unspliced, "with Python frames in a block");
   append_if_any(health.missing_chunks, "chunks missing");
   if (health.stopped) AppendPart("recording stopped early", &text);

@@ -22,7 +22,13 @@ RecorderCost SumRecorderCost(const std::vector<const analyze::SliceProfile*>& sl
       cost.own_ns += process.recorder.own_ns;
       cost.largest_share = std::max(cost.largest_share, process.recorder.own_share_ppm / 1e6);
       cost.reduced += process.recorder.highest_level != 0;
+      cost.without_lines_ms += process.recorder.without_lines_ms;
       cost.sampled_ms += process.recorder.sampled_ms;
+      cost.whole_graphs_ms += process.recorder.whole_graphs_ms;
+      if (process.recorder.budget_ppm != 0 && process.recorder.last_level_share_ppm > process.recorder.budget_ppm) {
+        ++cost.above;
+        cost.share_above = std::max(cost.share_above, process.recorder.last_level_share_ppm / 1e6);
+      }
     }
   }
   return cost;
@@ -37,10 +43,23 @@ std::string DescribeRecorderCost(const RecorderCost& cost, bool ascii) {
     std::snprintf(share, sizeof(share), ", at most %.1f%% of a thread's time", 100 * cost.largest_share);
     text += share;
   }
-  if (cost.reduced != 0) {
-    text += "; less detail to stay below MIGPROF_BUDGET in " + std::to_string(cost.reduced) +
-            (cost.reduced == 1 ? " process" : " processes");
-    if (cost.sampled_ms != 0) text += ", sampled stacks for " + HumanTime(cost.sampled_ms * 1'000'000, ascii);
+  if (cost.reduced == 0) return text;
+  text += "; less detail to stay below MIGPROF_BUDGET in " + std::to_string(cost.reduced) +
+          (cost.reduced == 1 ? " process" : " processes");
+  const char* separator = ": ";
+  const auto add_step = [&](const char* what, uint64_t ms) {
+    if (ms == 0) return;
+    text += separator + std::string(what) + " for " + HumanTime(ms * 1'000'000, ascii);
+    separator = ", ";
+  };
+  add_step("no Python lines", cost.without_lines_ms);
+  add_step("sampled stacks", cost.sampled_ms);
+  add_step("graphs as a whole", cost.whole_graphs_ms);
+  if (cost.above != 0) {
+    char share[64];
+    std::snprintf(share, sizeof(share), "; above MIGPROF_BUDGET all the same (%.1f%%)", 100 * cost.share_above);
+    text += share;
+    if (cost.reduced != 1) text += " in " + std::to_string(cost.above) + " of them";
   }
   return text;
 }

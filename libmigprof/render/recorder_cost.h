@@ -15,7 +15,12 @@ struct RecorderCost {
   double largest_share = 0;  // of any thread's time; meaningless where GPU and host time are simulated
   size_t processes = 0;      // that said what it cost
   size_t reduced = 0;        // … of which recorded less, to stay below MIGPROF_BUDGET
-  uint64_t sampled_ms = 0;   // for how long stacks were sampled, summed
+  size_t above = 0;          // … of which were above it all the same
+  double share_above = 0;    // the largest share of those, when nothing more could be left out
+  // For how long, summed.
+  uint64_t without_lines_ms = 0;
+  uint64_t sampled_ms = 0;
+  uint64_t whole_graphs_ms = 0;
   bool simulated = false;
 };
 

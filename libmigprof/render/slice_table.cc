@@ -214,6 +214,15 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   for (const Row& row : rows) WriteRow(row, widths, ascii, out);
   std::vector<const SliceProfile*> slices;
   for (const SliceProfile& slice : profile.slices) slices.push_back(&slice);
+  analyze::Totals graphs;
+  for (const SliceProfile* slice : slices) {
+    graphs.count += slice->graph_runs.count;
+    graphs.total_ns += slice->graph_runs.total_ns;
+  }
+  if (graphs.count != 0) {
+    out << "graphs recorded as a whole, not in KERNELS: " << ShortCount(graphs.count) << " ("
+        << HumanTime(graphs.total_ns, ascii) << ")\n";
+  }
   const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
   if (!cost.empty()) out << "recording itself took " << cost << '\n';
   for (size_t i = 0; i < rows.size(); ++i) {

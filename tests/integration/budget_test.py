@@ -35,7 +35,7 @@ class Budget(unittest.TestCase):
         self.assertGreater(recorder["sampled_ms"], 0)
         self.assertGreater(entry["health"]["sampled_out"], entry["health"]["launches"] / 4)
         self.assertIn("with an estimated stack", (reduced.report / "flamegraphs" / "all.svg").read_text())
-        self.assertIn("MIGPROF_BUDGET", reduced.merge("--format", "json").stdout)
+        self.assertRegex(reduced.merge("--format", "json").stdout, "MIGPROF_BUDGET in 1 process: .*sampled stacks for ")
 
         # Who launched is estimated: each function's time is what it is without a budget, within a tenth.
         def by_function(run):
@@ -57,9 +57,11 @@ class Budget(unittest.TestCase):
         replays = 60000
         run = harness.Run(self)
         run.run("graph_replay", "--replays", str(replays), "--layers", "3", WORKLOAD_CALLS=None, MIGPROF_BUDGET="0.1%")
-        run.merge("--format", "json")
+        table = run.merge("--format", "json").stdout
         entry = run.summary()["slices"][0]
         self.assertGreater(entry["processes"][0]["recorder"]["whole_graphs_ms"], 0)
+        self.assertRegex(table, r"graphs recorded as a whole, not in KERNELS: [\d,.kM]+ \(")
+        self.assertRegex(table, "graphs as a whole for ")
         self.assertFalse(entry["loss"])
         launches = [row for row in run.ledger() if row["graph_node_id"]]
         self.assertGreater(entry["graph_runs"]["count"], replays / 10)
@@ -70,6 +72,15 @@ class Budget(unittest.TestCase):
         recorded = entry["kernels"]["count"] + entry["memcpys"]["count"] + entry["memsets"]["count"]
         # The launch that ran while CUPTI was told to record whole graphs may be there in both ways.
         self.assertLess(abs(recorded - in_graphs - outside), nodes)
+
+    def test_cost_of_a_few_calls_is_in_the_report_and_plausible(self):
+        run = harness.Run(self)
+        run.run("copies", "--rounds", "2")
+        self.assertIn("recording itself took", run.merge("--format", "json").stdout)
+        entry = run.summary()["slices"][0]
+        own, calls = entry["processes"][0]["recorder"]["own_ns"], entry["health"]["launches"]
+        self.assertGreater(own, 20 * calls)
+        self.assertLess(own, 100_000 * calls)
 
     def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
         run = harness.Run(self)

@@ -40,6 +40,17 @@ class CannotRecord(unittest.TestCase):
         self.check(r"CUPTI refused to record.*35", SIMGPU_FAULTS="cuptiActivityEnable=35")
         self.check(r"CUPTI refused the activity buffers", SIMGPU_FAULTS="cuptiActivityRegisterCallbacks=1")
 
+    def test_every_wrong_option_is_named(self):
+        run = harness.Run(self)
+        wrong = {"MIGPROF_GRAPHS": "foo", "MIGPROF_PYTHON": "maybe", "MIGPROF_TYPO": "1"}
+        lines = own_lines(run.run(*PROGRAM, **wrong).stderr)
+        self.assertEqual(len(lines), 3, lines)
+        for name, value in wrong.items():
+            self.assertEqual(sum(f"{name}={value} is ignored" in line for line in lines), 1, lines)
+        many = own_lines(run.run(*PROGRAM, **{f"MIGPROF_TYPO_{i}": "1" for i in range(50)}).stderr)
+        self.assertEqual(len(many), 9)
+        self.assertIn("more options are ignored", many[-1])
+
     def test_driver_is_too_old_for_cupti(self):
         self.check(r"CUPTI.*999", SIMGPU_FAULTS="old-driver")
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ranges of NVTX and of migprof's header are frames outside the host stack, in C++ and in Python."""
 
+import re
 import unittest
 
 import harness
@@ -23,10 +24,12 @@ EXPECTED = {
     13: [],
 }
 
-PYTHON = """
-import ctypes
-cuda, migprof = ctypes.CDLL("libcuda.so.1"), ctypes.CDLL(None)
-push, pop = getattr(migprof, "migprof_push", lambda name: None), getattr(migprof, "migprof_pop", lambda: None)
+# What the README says about ranges from Python, word for word.
+SNIPPET = re.search(r"```python\n(.*?)```", (harness.SOURCE / "README.md").read_text(), re.S)[1]
+
+PYTHON = SNIPPET + """
+cuda = ctypes.CDLL("libcuda.so.1")
+push, pop = lambda name: migprof("migprof_push", name), lambda: migprof("migprof_pop")
 context, data = ctypes.c_void_p(), ctypes.c_uint64()
 def check(result):
     assert result == 0, result
@@ -63,10 +66,13 @@ class Ranges(unittest.TestCase):
                                             for name in names]
         return found
 
-    def check(self, run, expected):
+    def check(self, run, expected, lost=0):
         self.assertEqual(self.ranges_of_memsets(run), expected)
         run.merge("--format", "folded,json")
-        self.assertFalse(run.summary()["slices"][0]["loss"])
+        health = run.summary()["slices"][0]["health"]
+        self.assertEqual(health["ranges_lost"], lost)
+        self.assertEqual((health["unmatched"], health["dropped"], health["stackless"], health["truncated"]), (0, 0, 0, 0))
+        self.assertEqual(run.summary()["slices"][0]["loss"], lost != 0)
         executed = sum(row["end_ns"] - row["start_ns"] for row in run.ledger())
         shown = run.folded()
         self.assertEqual(sum(ns for _, ns in shown), executed)
@@ -81,16 +87,23 @@ class Ranges(unittest.TestCase):
     def test_of_nvtx_and_of_the_header(self):
         run = harness.Run(self)
         run.run("ranges", NVTX_INJECTION64_PATH=str(harness.LIBRARY) if harness.SANITIZED else None)
-        self.check(run, EXPECTED)
+        self.check(run, EXPECTED, lost=6)
+        self.assertIn("6 ranges lost", run.merge("--format", "json").stdout)
         counters = harness.Dump(run.trace_files()[0]).facts("trailer")
         self.assertEqual(counters["ranges_lost"], 6)
 
     def test_in_python(self):
         if harness.SANITIZED:
             self.skipTest("a library built with a sanitizer cannot be preloaded into Python")
-        run = harness.Run(self)
-        run.run("/usr/bin/python3", "-c", PYTHON)
-        self.check(run, {1: ["epoch 1", "Schritt ü"], 2: ["epoch 1"], 3: []})
+        for way in (harness.PRELOAD, harness.INJECT):
+            with self.subTest(way=way):
+                run = harness.Run(self)
+                run.run("/usr/bin/python3", "-c", PYTHON, way=way)
+                self.check(run, {1: ["epoch 1", "Schritt ü"], 2: ["epoch 1"], 3: []})
+
+    def test_in_python_without_migprof(self):
+        result = harness.Run(self).run("/usr/bin/python3", "-c", PYTHON, way=harness.PLAIN)
+        self.assertEqual((result.stdout, result.stderr), ("done\n", ""))
 
     def test_programs_that_are_not_recorded_run_as_ever(self):
         for way, extra in ((harness.PLAIN, {}), (harness.DEFAULT_WAY, {"MIGPROF_DISABLE": "1"}),

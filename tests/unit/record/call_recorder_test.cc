@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -155,6 +156,76 @@ TEST_F(CallRecorderTest, FullRing_CountsEveryCallItDrops) {
   EXPECT_GT(Dropped(), 0u);
   EXPECT_EQ(recorded.calls.size() + Dropped(), kCalls);
   EXPECT_LE(recorded.outcomes.size(), recorded.calls.size()) << "no outcome without its call";
+}
+
+TEST_F(CallRecorderTest, OwnTimeOfTheFirstCalls_IsTheirOwnOnly) {
+  Start(1 << 16, 0);
+  static int slow_calls = 0;
+  recorder_ = std::make_unique<CallRecorder>(
+      slots_, contexts_.get(),
+      [] {
+        if (slow_calls > 0) {
+          --slow_calls;
+          std::this_thread::sleep_for(std::chrono::microseconds(90));
+        }
+        return g_now;
+      },
+      0);
+  uint64_t own = 0;
+  const auto run = [&](int calls) {
+    OnThread([&] {
+      ThreadSlot* const slot = slots_->Mine();
+      const uint64_t before = slot->own_ns.load();
+      for (int i = 1; i <= calls; ++i) recorder_->Enter(kLaunch, static_cast<uint32_t>(i), kContext);
+      own = slot->own_ns.load() - before;
+    });
+    Drain();
+    slots_->ForEach([](ThreadSlot* slot) { slot->state.store(ThreadSlot::State::kFree); });
+  };
+  slow_calls = 1;
+  run(1);
+  EXPECT_GE(own, 90'000u);
+  EXPECT_LE(own, 100'000u) << "it stands for itself only";
+  // The next owner of the slot begins anew, and every one of a few calls counts.
+  slow_calls = 10;
+  run(10);
+  EXPECT_GE(own, 900'000u);
+  EXPECT_LE(own, 1'000'000u);
+}
+
+TEST_F(CallRecorderTest, OwnTimeOfALoop_IsThatOfAllItsCalls) {
+  Start(1 << 20, 0);
+  // One call in 16 takes longer: a fixed stride of 16 would see all of them or none.
+  static uint32_t calls = 0;
+  recorder_ = std::make_unique<CallRecorder>(
+      slots_, contexts_.get(),
+      [] {
+        if (calls++ % 16 == 0) {
+          for (const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+               std::chrono::steady_clock::now() < end;) {
+          }
+        }
+        return g_now;
+      },
+      0);
+  constexpr uint32_t kCalls = 32'000;
+  for (uint32_t phase = 0; phase < 16; phase += 5) {
+    calls = phase;
+    uint64_t own = 0;
+    OnThread([&] {
+      for (uint32_t i = 1; i <= kCalls; ++i) {
+        recorder_->Enter(kLaunch, i, kContext);
+        if (i % 1000 == 0) slots_->Mine()->ring.Drain([](const RingRecordHeader*) {});
+      }
+      own = slots_->Mine()->own_ns.load();
+    });
+    slots_->ForEach([&](ThreadSlot* slot) {
+      slot->own_ns.store(0);
+      slot->state.store(ThreadSlot::State::kFree);
+    });
+    EXPECT_GT(own, kCalls / 16 * 20'000u / 10 * 7) << phase;
+    EXPECT_LT(own, kCalls / 16 * 20'000u * 2) << phase;
+  }
 }
 
 TEST_F(CallRecorderTest, WithoutStacks_CallsSayTheyHaveNone) {

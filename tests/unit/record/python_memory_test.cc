@@ -43,6 +43,40 @@ TEST(CopyPythonText, EveryKind_BecomesUtf8) {
   EXPECT_EQ(Copy(Text<char>("", true)), "");
 }
 
+// The str that an instance of a subclass is: its characters are elsewhere.
+template <typename Character>
+std::vector<uint64_t> SubclassText(const std::basic_string<Character>& characters, bool is_ascii,
+                                   uint32_t state_shift = 2) {
+  std::vector<uint64_t> object(10);
+  object[2] = characters.size();
+  const uint32_t state = static_cast<uint32_t>(sizeof(Character) | (is_ascii ? 1u << 4 : 0)) << state_shift;
+  std::memcpy(reinterpret_cast<uint8_t*>(object.data()) + 32, &state, sizeof(state));
+  object[7] = reinterpret_cast<uint64_t>(characters.data());
+  return object;
+}
+
+TEST(CopyPythonText, InstanceOfASubclass_IsReadWhereItsCharactersAre) {
+  alignas(16) static const std::string ascii(40, 'a');
+  static const std::u16string cyrillic = u"файл с длинным именем";
+  static const std::u32string smileys(20, U'\U0001f600');
+  EXPECT_EQ(Copy(SubclassText(ascii, true)), ascii);
+  EXPECT_EQ(Copy(SubclassText(cyrillic, false)), "файл с длинным именем");
+  EXPECT_EQ(Copy(SubclassText(smileys, false), 8), "😀😀");
+  EXPECT_EQ(Copy(SubclassText(ascii, true, 8)), ascii);
+  EXPECT_EQ(Copy(SubclassText(cyrillic, false, 16)), "файл с длинным именем");
+  std::vector<uint64_t> nowhere = SubclassText(ascii, true);
+  nowhere[7] = 8;
+  EXPECT_EQ(Copy(nowhere), "unreadable");
+}
+
+TEST(CopyPythonText, LengthThatNoNameHas_IsNotBelieved) {
+  for (const uint64_t length : {uint64_t{1} << 17, uint64_t{1} << 26, uint64_t{1} << 27, UINT64_MAX}) {
+    std::vector<uint64_t> object = Text<char>("x", true);
+    object[2] = length;
+    EXPECT_EQ(Copy(object), "unreadable") << length;
+  }
+}
+
 TEST(CopyPythonText, StateOfFreeThreadedBuilds_IsUnderstood) {
   EXPECT_EQ(Copy(Text<char>("train.py", true, 8)), "train.py");
   EXPECT_EQ(Copy(Text<char16_t>(u"файл", false, 16)), "файл");

@@ -118,7 +118,7 @@ class PythonStackTest : public testing::Test {
     Set(holder, offset, frame);
   }
 
-  PythonStack Capture() { return CapturePythonStack(reader_, state_.get(), &ring_); }
+  PythonStack Capture(bool lines = true) { return CapturePythonStack(reader_, state_.get(), &ring_, lines); }
 
   // What the drain thread makes of the ring: how many code objects were sent.
   int Drain() {
@@ -278,6 +278,74 @@ TEST_F(PythonStackTest, CodeIsSentAgain_WhenTheSameAddressesHoldOtherText) {
   const PythonStack moved = Capture();
   EXPECT_EQ(Drain(), 1);
   EXPECT_EQ(Defined(moved), "made_2.<locals>.inner_function:11");
+}
+
+// What `name` of `code` is, as an instance of a subclass of str has it.
+TEST_F(PythonStackTest, InstancesOfASubclassAsNames_AreNamesLikeOthers) {
+  for (const uint32_t version : {0x308, 0x309, 0x30a, 0x30b, 0x30c}) {
+    Use(*FindPythonLayout(version));
+    const PythonLayout& layout = reader_.layout;
+    const uint64_t code = Code("f", "");
+    const uint64_t characters = Object(64);
+    std::memcpy(reinterpret_cast<void*>(characters), "subclass_of_str", 15);
+    const uint64_t name = Object(layout.text_compact + 8);
+    Set<uint64_t>(name, layout.text_length, 15);
+    Set<uint32_t>(name, layout.text_state, (1 | 1 << 4) << 2);
+    Set<uint64_t>(name, layout.text_compact, characters);
+    Set(code, layout.code_name, name);
+    Enter(Frame(code, 0, layout.entry_mark == EntryMark::kFlag, 0));
+    const PythonStack stack = Capture();
+    EXPECT_FALSE(stack.nonsense);
+    ASSERT_EQ(stack.depth, 1u) << version;
+    EXPECT_EQ(Drain(), 1);
+    EXPECT_EQ(Defined(stack).substr(0, 15), "subclass_of_str") << version;
+    // Its characters identify it, wherever they are.
+    Set(characters, 9, 'O');
+    Capture();
+    EXPECT_EQ(Drain(), 1) << version;
+  }
+}
+
+TEST_F(PythonStackTest, NameThatCannotBeRead_IsAQuestionMarkAndTheOthersStay) {
+  Use(*FindPythonLayout(0x30b));
+  const uint64_t code = Code("odd", kLocations);
+  Set<uint32_t>(LoadFrom<uint64_t>(code + reader_.layout.code_name), reader_.layout.text_state, 0);
+  Enter(Frame(Code("inner", kLocations), 0, 1, Frame(code, 0, 1, 0)));
+  const PythonStack stack = Capture();
+  EXPECT_FALSE(stack.nonsense);
+  ASSERT_EQ(stack.depth, 2u);
+  Drain();
+  EXPECT_EQ(Defined(stack), "?:10* inner:10*");
+}
+
+TEST_F(PythonStackTest, LengthsThatNoNameHas_AreNotFollowed) {
+  Use(*FindPythonLayout(0x30b));
+  const uint64_t code = Code("a_name_of_some_length", kLocations);
+  const uint64_t name = LoadFrom<uint64_t>(code + reader_.layout.code_name);
+  const uint64_t lines = LoadFrom<uint64_t>(code + reader_.layout.code_lines);
+  Enter(Frame(code, 0, 1, 0));
+  // 1 << 40: nothing is mapped behind, at any distance that could be read.
+  for (const uint64_t length : {uint64_t{1} << 26, uint64_t{1} << 27, (uint64_t{1} << 28) - 1, uint64_t{1} << 40}) {
+    Set<uint64_t>(name, reader_.layout.text_length, length);
+    EXPECT_EQ(Capture().depth, 1u) << length;
+    Drain();
+    Set<uint64_t>(name, reader_.layout.text_length, 21);
+    Set<uint64_t>(lines, reader_.layout.bytes_size, length);
+    EXPECT_EQ(Capture().depth, 1u) << length;
+    Drain();
+    Set<uint64_t>(lines, reader_.layout.bytes_size, kLocations.size());
+  }
+}
+
+TEST_F(PythonStackTest, WithoutLines_FramesHaveNone) {
+  Use(*FindPythonLayout(0x30b));
+  const uint64_t code = Code("f", kLocations);
+  Enter(Frame(code, 6, 1, 0));
+  const PythonStack stack = Capture(/*lines=*/false);
+  Drain();
+  EXPECT_EQ(Defined(stack), "f:0*");
+  Enter(Frame(code, 2, 1, 0));
+  EXPECT_EQ(Capture(false).hash, stack.hash) << "one frame, wherever in the function";
 }
 
 TEST_F(PythonStackTest, LongTables_AreSentInPieces) {

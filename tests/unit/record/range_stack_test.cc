@@ -118,6 +118,51 @@ TEST(RangeStack, TooManyOpen_AreCountedAndPopRight) {
   });
 }
 
+TEST(RangeStack, TooManyOpenInTwoDomains_PopTheirOwn) {
+  const RangeText* const d = KeepRangeText("D");
+  const RangeText* const e = KeepRangeText("E");
+  OnThread([d, e] {
+    RangeStack* const stack = RangeStack::Mine();
+    const int most = static_cast<int>(RangeStack::kMostOpen);
+    for (int i = 0; i < most; ++i) stack->Push(d, "d");
+    EXPECT_EQ(stack->Push(e, "e"), 0) << "not kept, but the first of its domain";
+    EXPECT_EQ(stack->Push(e, "e"), 1);
+    for (int i = most; i-- > 0;) EXPECT_EQ(stack->Pop(d), i);
+    EXPECT_EQ(stack->Pop(d), -1);
+    EXPECT_EQ(Open(), Names{});
+    // What is inside a lost range of its domain is lost too: else its pop would end the wrong one.
+    const uint64_t before = RangeStack::overflowed();
+    EXPECT_EQ(stack->Push(e, "inside"), 2);
+    EXPECT_EQ(RangeStack::overflowed() - before, 1u);
+    stack->Push(d, "again");
+    EXPECT_EQ(Open(), Names{"again"});
+    for (int i = 3; i-- > 0;) EXPECT_EQ(stack->Pop(e), i);
+    EXPECT_EQ(stack->Pop(e), -1);
+    EXPECT_EQ(Open(), Names{"again"});
+    stack->Push(e, "kept");
+    EXPECT_EQ(Open(), (Names{"again", "kept"}));
+  });
+}
+
+TEST(RangeStack, StartedRangeThatEndsWhileOneIsTooDeep_LeavesPopsRight) {
+  OnThread([] {
+    RangeStack* const stack = RangeStack::Mine();
+    const uint64_t started = stack->Start(nullptr, "started");
+    for (uint32_t i = 1; i < RangeStack::kMostOpen; ++i) stack->Push(nullptr, "p");
+    stack->Push(nullptr, "too deep");
+    RangeStack::End(started);
+    EXPECT_EQ(Open().size(), RangeStack::kMostOpen - 1);
+    stack->Push(nullptr, "Y");
+    stack->Pop(nullptr);
+    EXPECT_EQ(Open(), Names(RangeStack::kMostOpen - 1, "p")) << "Y is over";
+    EXPECT_NE(stack->Start(nullptr, "new"), 0u) << "there is room";
+    stack->Pop(nullptr);  // the one too deep
+    EXPECT_EQ(Open().size(), RangeStack::kMostOpen);
+    for (uint32_t i = 1; i < RangeStack::kMostOpen; ++i) stack->Pop(nullptr);
+    EXPECT_EQ(Open(), Names{"new"});
+  });
+}
+
 TEST(RangeStack, LongName_IsCut) {
   OnThread([] {
     RangeStack::Mine()->Push(nullptr, std::string(1000, 'n'));

@@ -61,13 +61,15 @@ TEST(DescribeHealth, TheRest_IsNamedWhereItHappened) {
                             .orphaned = 4,
                             .stackless = 5,
                             .truncated = 6,
+                            .ranges_lost = 9,
                             .python_lost = 7,
                             .unspliced = 8,
                             .damaged_bytes = 1};
   EXPECT_THAT(DescribeHealth(health, 2),
               HasSubstr("1 launch · 1 matched · 0 unmatched · 0 dropped · 0 untimed · 1 byte damaged · "
                         "2 captured into graphs · 3 failed · 4 without their launch · 5 without a stack · "
-                        "6 with a truncated stack · 7 without their Python frames · 8 with Python frames in a block · "
+                        "6 with a truncated stack · 7 without their Python frames · 9 ranges lost · 8 with Python "
+                        "frames in a block · "
                         "2 processes killed"));
 }
 
@@ -76,8 +78,8 @@ TEST(HasLoss, EveryLoss_Counts) {
   EXPECT_FALSE(analyze::HasLoss({.launches = 9, .matched = 5, .captured = 3, .failed = 1, .unspliced = 2}));
   for (const Health& health :
        {Health{.unmatched = 1}, Health{.dropped = 1}, Health{.untimed = 1}, Health{.orphaned = 1},
-        Health{.stackless = 1}, Health{.truncated = 1}, Health{.python_lost = 1}, Health{.damaged_bytes = 1},
-        Health{.missing_chunks = 1}, Health{.stopped = true}, Health{.killed = true}}) {
+        Health{.stackless = 1}, Health{.truncated = 1}, Health{.python_lost = 1}, Health{.ranges_lost = 1},
+        Health{.damaged_bytes = 1}, Health{.missing_chunks = 1}, Health{.stopped = true}, Health{.killed = true}}) {
     EXPECT_TRUE(analyze::HasLoss(health));
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libmigprof/render/clean_text.h"
+#include "libmigprof/render/recorder_cost.h"
 #include "tests/unit/render/golden.h"
 #include "tests/unit/render/sample_profiles.h"
 
@@ -84,6 +85,34 @@ TEST(WriteSliceTable, SlicesWithLosses_AreListedBelow) {
   EXPECT_THAT(lines.back(), HasSubstr("node-b03"));
   EXPECT_THAT(lines.back(), HasSubstr("31 unmatched · 1,204 dropped"));
   EXPECT_THAT(lines.back(), HasSubstr("1 process killed"));
+}
+
+TEST(WriteSliceTable, GraphsRecordedAsAWhole_HaveALine) {
+  EXPECT_THAT(Table(analyze::Profile(SampleProfile())), Not(HasSubstr("graphs recorded as a whole")));
+  analyze::Profile profile = SampleProfile();
+  for (analyze::SliceProfile& slice : profile.slices) slice.graph_runs = {};
+  profile.slices[0].graph_runs = {.count = 3, .total_ns = 40'000};
+  profile.slices[1].graph_runs = {.count = 4, .total_ns = 55'200};
+  EXPECT_THAT(Table(profile), HasSubstr("graphs recorded as a whole, not in KERNELS: 7 (95.2 µs)\n"));
+}
+
+TEST(DescribeRecorderCost, Budget_IsSaidToBeKeptOrNot) {
+  analyze::SliceProfile slice;
+  slice.processes.emplace_back();
+  slice.processes[0].recorder = {.own_ns = 3'000'000,
+                                 .own_share_ppm = 31'000,
+                                 .budget_ppm = 10'000,
+                                 .last_level_share_ppm = 9'000,
+                                 .highest_level = 8,
+                                 .without_lines_ms = 3000,
+                                 .sampled_ms = 2000,
+                                 .whole_graphs_ms = 1000};
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms, at most 3.1% of a thread's time; less detail to stay below MIGPROF_BUDGET in 1 process: "
+            "no Python lines for 3.00 s, sampled stacks for 2.00 s, graphs as a whole for 1.00 s");
+  slice.processes[0].recorder.last_level_share_ppm = 27'000;
+  EXPECT_THAT(DescribeRecorderCost(SumRecorderCost({&slice})),
+              ::testing::EndsWith("; above MIGPROF_BUDGET all the same (2.7%)"));
 }
 
 TEST(WriteSliceTable, NoSlices_GiveASentence) {
