@@ -2,10 +2,13 @@
 // What all the commands have in common.
 #pragma once
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
+#include <new>
 
 namespace migprof::tools {
 
@@ -22,6 +25,15 @@ inline bool ParseCommandLine(CLI::App* app, int argc, char** argv, int* status) 
     return false;
   }
   return true;
+}
+
+// From here on, the program ends with a sentence and status 1 when memory runs out.
+inline void EndWhenMemoryRunsOut() {
+  std::set_new_handler([] {
+    constexpr char kText[] = "migprof: there is not enough memory\n";
+    static_cast<void>(!write(STDERR_FILENO, kText, sizeof(kText) - 1));
+    _exit(1);
+  });
 }
 
 // Whether everything printed has arrived. Says so if not; a reader that went away early (a closed pipe) is no failure.

@@ -222,6 +222,7 @@ int Merge(const MergeOptions& options) {
     analysis_options.progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total, lines.reading()); };
     analysis = analyze::AnalyzeTraces(options.inputs, analysis_options);
   }
+  EndWhenMemoryRunsOut();
   PrintProblems(analysis.problems);
   for (const std::string& problem : lines.problems()) std::cerr << "migprof-merge: " << problem << "\n";
   if (analysis.files_read == 0) {

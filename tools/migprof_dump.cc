@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
       "Exit status: 0, also for damaged files (their damage is printed); 1 when a file could not be read at all;\n125 "
       "after wrong use.");
   if (int status = 0; !migprof::tools::ParseCommandLine(&app, argc, argv, &status)) return status;
+  migprof::tools::EndWhenMemoryRunsOut();
   std::ios::sync_with_stdio(false);
   int status = 0;
   for (const std::string& file : files) {

@@ -68,6 +68,10 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
   std::sort(results.begin(), results.end(),
             [](const SliceResult& a, const SliceResult& b) { return SortKey(a.profile) < SortKey(b.profile); });
   for (SliceResult& result : results) {
+    analysis->files_read -= result.files_left_out;
+    analysis->files_unreadable += result.files_left_out;
+    for (Problem& problem : result.problems) analysis->problems.push_back(std::move(problem));
+    if (result.profile.processes.empty()) continue;
     std::vector<FrameId> frames;
     for (FrameId id = 0; id < result.frames.size(); ++id) {
       frames.push_back(analysis->profile.frames.Intern(result.frames[id]));
@@ -79,7 +83,6 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
     }
     analysis->profile.simulated |= result.profile.simulated;
     analysis->profile.slices.push_back(std::move(result.profile));
-    for (Problem& problem : result.problems) analysis->problems.push_back(std::move(problem));
   }
 }
 

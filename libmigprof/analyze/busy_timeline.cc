@@ -23,6 +23,9 @@ BusyTimeline::BusyTimeline(uint64_t first_ns, uint64_t window_ns)
 
 void BusyTimeline::SettleBefore(uint64_t time) {
   if (earliest_ >= time) return;
+  // Where many wait, they are sorted only when many more have come.
+  constexpr size_t kFew = 256 * 1024;
+  if (sorted_ > kFew && waiting_.size() - sorted_ < sorted_ / 4 && time != UINT64_MAX) return;
   const auto by_start = [](const Interval& a, const Interval& b) { return a.start < b.start; };
   const auto fresh = waiting_.begin() + static_cast<ptrdiff_t>(sorted_);
   if (!std::is_sorted(fresh, waiting_.end(), by_start)) std::sort(fresh, waiting_.end(), by_start);

@@ -2,10 +2,10 @@
 #include "libmigprof/analyze/file_analysis.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <tuple>
 #include <utility>
+
+#include "libmigprof/analyze/trace_scan.h"
 
 namespace migprof::analyze {
 
@@ -13,7 +13,30 @@ using format::Chunk;
 using format::ChunkKind;
 namespace column = format::column;
 
+namespace {
+
+// Columns beyond this are given back after their chunk: no honest one has so many rows, and many files are open at
+// once.
+constexpr size_t kMostKeptRows = 256 * 1024;
+
+// Of the file's budget, about, with the growth of what holds them.
+constexpr uint64_t kSiteBytes = 384;
+constexpr uint64_t kPathBytes = 16;  // per frame: most are shared with other sites
+constexpr uint64_t kLeafBytes = 512;
+constexpr uint64_t kWeightBytes = 128;
+
+}  // namespace
+
 bool FileAnalysis::Take(const Chunk& chunk) {
+  trouble_ = "the chunk's columns do not fit together";
+  const bool sound = TakeKind(chunk) && !budget_.is_spent();
+  for (std::vector<uint64_t>& column : columns_) {
+    if (column.capacity() > kMostKeptRows) std::vector<uint64_t>().swap(column);
+  }
+  return sound;
+}
+
+bool FileAnalysis::TakeKind(const Chunk& chunk) {
   switch (chunk.kind()) {
     case ChunkKind::kCalls:
       return TakeCalls(chunk);
@@ -36,9 +59,17 @@ bool FileAnalysis::Take(const Chunk& chunk) {
   }
 }
 
+uint64_t FileAnalysis::CostOf(const CallSite& site) const {
+  const auto depth = [](const auto* node) { return node != nullptr ? uint64_t{node->depth} : 0; };
+  return kSiteBytes + kPathBytes * (depth(definitions_.StackNode(site.stack_node)) +
+                                    depth(definitions_.PythonStackNode(site.python_node)) +
+                                    depth(definitions_.RangeNode(site.range_node)));
+}
+
 CallSiteId FileAnalysis::InternSite(const CallSite& site) {
   const auto [entry, is_new] = site_ids_.try_emplace(site, static_cast<CallSiteId>(sites_.size()));
   if (is_new) {
+    budget_.Take(CostOf(site));
     sites_.push_back(site);
     site_calls_.push_back(0);
   }
@@ -55,6 +86,7 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
   const auto [entry, is_new] =
       graph_site_ids_.try_emplace(uint64_t{launched_at} << 32 | captured_at, static_cast<CallSiteId>(sites_.size()));
   if (is_new) {
+    budget_.Take(CostOf(sites_[launched_at]) + CostOf(sites_[captured_at]));
     sites_.push_back({.launched_at = launched_at, .captured_at = captured_at});
     site_calls_.push_back(0);
   }
@@ -64,6 +96,7 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
 FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
   const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
   if (is_new) {
+    budget_.Take(kLeafBytes);
     Leaf& leaf = leaves_.emplace_back(Leaf{id, kind});
     if (meter_ != nullptr && kind == LeafKind::kKernel) {
       const uint64_t name = definitions_.KernelName(id);
@@ -85,7 +118,7 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
       !chunk.Column(column::calls::kStandsFor, &stand_for) || !chunk.Column(column::calls::kThread, &threads)) {
     return false;
   }
-  for (size_t row = 0; row < correlations.size(); ++row) {
+  for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
     const auto call_class = static_cast<format::CallClass>(classes[row]);
     const uint16_t thread = last_thread_ = blocking_calls_.ThreadOf(threads[row]);
     if (format::MayBlock(call_class)) {
@@ -141,6 +174,7 @@ bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
+  if (graph_nodes_.is_full()) return true;  // that has been told
   auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3, unused4] = columns_;
   if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
       !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
@@ -165,8 +199,29 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
       if (event.site == kUnknownSite) event.site = join_.SiteOf(correlation);
     }
     sound &= graph_nodes_.Add(event);
+    if (graph_nodes_.is_full()) {
+      trouble_ = "the file tells of more changes to nodes of graphs than are followed; the rest of them is left out";
+      break;
+    }
   }
   return sound;
+}
+
+// Whatever is counted of an activity's time relies on it: that no unread activity begins before the times its chunk
+// says, and that none lies outside of the window that those times make.
+bool FileAnalysis::CheckTimes(const Chunk& chunk, const std::vector<uint64_t>& starts,
+                              const std::vector<uint64_t>& durations, std::vector<uint64_t>* flags) {
+  const uint64_t first = chunk.header().first_ns;
+  const uint64_t last = HasTimes(chunk.header()) ? chunk.header().last_ns : 0;
+  bool all_fit = true;
+  for (size_t row = 0; row < starts.size(); ++row) {
+    const bool fits = starts[row] >= first && starts[row] <= last && durations[row] <= last - starts[row];
+    if (fits || ((*flags)[row] & format::kActivityUntimed) != 0) continue;
+    (*flags)[row] |= format::kActivityUntimed;
+    all_fit = false;
+  }
+  if (!all_fit) trouble_ = "activities that are not in the time their chunk says; they count as untimed";
+  return all_fit;
 }
 
 uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
@@ -186,6 +241,7 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     if (role_.kernels != nullptr && totals == &totals_.kernels) role_.kernels->Add(start, start + duration);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
+  if (weight.count == 0) budget_.Take(kWeightBytes);
   weight.ns += duration;
   ++weight.count;
   totals->total_ns += duration;
@@ -231,14 +287,15 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
       !chunk.Column(column::kernels::kFlags, &flags) || !chunk.Column(column::kernels::kGraphNode, &graph_nodes)) {
     return false;
   }
-  for (size_t row = 0; row < correlations.size(); ++row) {
+  const bool sound = CheckTimes(chunk, starts, durations, &flags);
+  for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
     const LeafId leaf = InternLeaf(shapes[row], LeafKind::kKernel);
     const uint64_t launch_ns = AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row],
                                            graph_nodes[row], &totals_.kernels);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
     meter_->AddKernel(leaves_[leaf].kernel, starts[row], durations[row], graph_nodes[row] == 0 ? launch_ns : 0);
   }
-  return true;
+  return sound;
 }
 
 bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
@@ -249,7 +306,8 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
       !chunk.Column(column::transfers::kFlags, &flags) || !chunk.Column(column::transfers::kGraphNode, &graph_nodes)) {
     return false;
   }
-  for (size_t row = 0; row < correlations.size(); ++row) {
+  const bool sound = CheckTimes(chunk, starts, durations, &flags);
+  for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
     Totals* totals = what[row] == format::kMemset ? &totals_.memsets : &totals_.memcpys;
     totals->bytes += bytes[row];
     AddActivity(correlations[row], InternLeaf(what[row], LeafKind::kTransfer), starts[row], durations[row], flags[row],
@@ -259,7 +317,7 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
     if (!untimed) meter_->AddOther(starts[row], durations[row]);
     if (what[row] != format::kMemset) meter_->AddCopy(what[row], untimed ? 0 : durations[row], bytes[row]);
   }
-  return true;
+  return sound;
 }
 
 bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
@@ -269,14 +327,15 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
       !chunk.Column(column::graph_runs::kFlags, &flags)) {
     return false;
   }
-  for (size_t row = 0; row < correlations.size(); ++row) {
+  const bool sound = CheckTimes(chunk, starts, durations, &flags);
+  for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
     meter_->AddOther(starts[row], durations[row]);
     meter_->AddUnknownKernels(durations[row]);
   }
-  return true;
+  return sound;
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
@@ -314,130 +373,6 @@ bool FileAnalysis::TakeSynchronizations(const Chunk& chunk) {
   if (!chunk.Column(column::synchronizations::kDuration, &columns_[0])) return false;
   for (const uint64_t duration : columns_[0]) totals_.synchronize_ns += duration;
   return true;
-}
-
-NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const {
-  if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
-  const CallSite& site = sites_[id];
-  NodeId node = under;
-  if (site.after_work) return tree->Child(node, names->Note("[after its last GPU work]", FrameKind::kProcess));
-  if (site.sampled_out) {
-    node = tree->Child(node, names->Note("[stack left out to save time]"));
-    return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));
-  }
-  for (const FrameId range : names->RangePath(site.range_node)) node = tree->Child(node, range);
-  const ShownPath path =
-      names->CallPath({site.stack_node, site.python_node, site.truncated}, definitions_.String(site.api));
-  for (const FrameId frame : path.frames) node = tree->Child(node, frame);
-  if (site.is_graph_launch) node = tree->Child(node, names->Note("[CUDA graph]", FrameKind::kGraph));
-  *unspliced = path.unspliced;
-  return node;
-}
-
-// A stack taken at one call in N, at random, stands for N - 1 others. What those gave the GPU is known, kernel by
-// kernel; only the stacks are not. So the time of a kernel that was launched without a stack by some API is divided
-// among the sampled launches of that kernel by that API, in proportion to N - 1 times their time: sums stay what they
-// are, and the division is right on average (the Horvitz-Thompson estimate, scaled to the known sum).
-void FileAnalysis::SpreadSampledOut(Weights* weights) const {
-  struct Group {
-    std::vector<size_t> without;                        // entries of calls without a stack
-    std::vector<std::pair<size_t, uint64_t>> standing;  // entries and for how much they stand
-    unsigned __int128 standing_sum = 0;
-  };
-  std::map<std::tuple<LeafId, uint64_t, CallSiteId>, Group> groups;  // leaf, API, place in a graph
-  for (size_t i = 0; i < weights->size(); ++i) {
-    const auto& [key, weight] = (*weights)[i];
-    const CallSite& place = sites_[key >> 32];
-    const CallSite& call = place.captured_at != kUnknownSite ? sites_[place.launched_at] : place;
-    if (!call.sampled_out && call.stands_for == 1) continue;
-    Group& group = groups[{static_cast<LeafId>(key), call.api, place.captured_at}];
-    if (call.sampled_out) {
-      group.without.push_back(i);
-    } else {
-      constexpr uint32_t kMost = 1024;  // the recorder never lets one stand for more
-      const uint64_t standing = (std::min(call.stands_for, kMost) - 1) * std::max<uint64_t>(weight.ns, 1);
-      group.standing.emplace_back(i, standing);
-      group.standing_sum += standing;
-    }
-  }
-  for (auto& [key, group] : groups) {
-    if (group.standing_sum == 0) continue;  // nobody knows; they are shown as what they are
-    for (const size_t without : group.without) {
-      const Weight whole = std::exchange((*weights)[without].second, {});
-      unsigned __int128 before = 0;
-      for (const auto& [entry, standing] : group.standing) {
-        const auto up_to = [&](uint64_t amount, unsigned __int128 part) {
-          return static_cast<uint64_t>(amount * part / group.standing_sum);
-        };
-        const unsigned __int128 after = before + standing;
-        (*weights)[entry].second.ns += up_to(whole.ns, after) - up_to(whole.ns, before);
-        (*weights)[entry].second.count += up_to(whole.count, after) - up_to(whole.count, before);
-        before = after;
-      }
-    }
-  }
-  std::erase_if(*weights, [](const auto& entry) { return entry.second.count == 0 && entry.second.ns == 0; });
-}
-
-FileAnalysis::Weights FileAnalysis::InOrder(const WeightMap& weights) const {
-  Weights ordered(weights.begin(), weights.end());
-  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  SpreadSampledOut(&ordered);
-  return ordered;
-}
-
-void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
-                             NodeId idle_under) {
-  FrameNames& names = names_.emplace(&definitions_, view, frames);
-  std::vector<FrameId> leaf_frames(leaves_.size());
-  for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
-    switch (leaves_[leaf].kind) {
-      case LeafKind::kKernel:
-        leaf_frames[leaf] = names.Kernel(leaves_[leaf].id);
-        break;
-      case LeafKind::kTransfer:
-        leaf_frames[leaf] = names.Transfer(leaves_[leaf].id);
-        break;
-      case LeafKind::kGraphRun:
-        leaf_frames[leaf] = names.Note("graph launch", FrameKind::kGraph);
-        break;
-    }
-  }
-  std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
-  // Adds weights to `to`, with `leaf_frame(n)` on top of the site's place.
-  const auto add = [&](const Weights& weights, StackTree* to, NodeId below, auto&& leaf_frame) {
-    std::vector<NodeId> site_nodes(sites_.size());
-    std::vector<bool> site_done(sites_.size());
-    const auto place_of = [&](CallSiteId site, NodeId place) {
-      bool unspliced = false;
-      const NodeId node = PlaceOf(site, &names, to, place, &unspliced);
-      if (unspliced && !counted[site]) {
-        counted[site] = true;
-        totals_.unspliced += site_calls_[site];
-      }
-      return node;
-    };
-    for (const auto& [key, weight] : weights) {
-      const auto id = static_cast<CallSiteId>(key >> 32);
-      if (!site_done[id]) {
-        const CallSite& site = sites_[id];
-        if (site.captured_at == kUnknownSite) {
-          site_nodes[id] = place_of(id, below);
-        } else {
-          NodeId launch = place_of(site.launched_at, below);
-          if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
-            launch = to->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
-          }
-          site_nodes[id] = place_of(site.captured_at, launch);
-        }
-        site_done[id] = true;
-      }
-      to->Add(to->Child(site_nodes[id], leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
-    }
-  };
-  add(InOrder(weights_), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
-  add(InOrder(idle_weights_), idle, idle_under,
-      [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 
 }  // namespace migprof::analyze

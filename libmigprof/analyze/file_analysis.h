@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/analyze/frame_names.h"
 #include "libmigprof/analyze/graph_nodes.h"
 #include "libmigprof/analyze/idle_gaps.h"
@@ -51,11 +52,16 @@ class FileAnalysis {
     IntervalUnion* kernels = nullptr;  // given the intervals of kernels, unless it is null
     uint32_t memory_process = 0;       // its number in the meter's memory
   };
-  // Adds the busy intervals to `busy`. It and what the role points to must outlive this.
-  FileAnalysis(IntervalUnion* busy, const Role& role) : busy_(busy), role_(role), meter_(role.meter) {}
+  // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
+  FileAnalysis(IntervalUnion* busy, const Role& role, uint64_t file_bytes)
+      : busy_(busy), role_(role), meter_(role.meter), budget_(file_bytes), graph_nodes_(MostNodeChanges(file_bytes)) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
+  // Why the last Take was false.
+  const char* trouble() const { return budget_.is_spent() ? kTooManyDefinitions : trouble_; }
+  // What is kept of the file. Once it is spent, no more chunks may be taken.
+  const FileBudget& budget() const { return budget_; }
 
   // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
   // work.
@@ -116,6 +122,10 @@ class FileAnalysis {
     uint64_t count = 0;
   };
 
+  bool TakeKind(const format::Chunk& chunk);
+  // Marks activities as untimed whose times are not within those of their chunk. False when there are any.
+  bool CheckTimes(const format::Chunk& chunk, const std::vector<uint64_t>& starts,
+                  const std::vector<uint64_t>& durations, std::vector<uint64_t>* flags);
   bool TakeCalls(const format::Chunk& chunk);
   bool TakeOutcomes(const format::Chunk& chunk);
   bool TakeGraphNodes(const format::Chunk& chunk);
@@ -138,13 +148,17 @@ class FileAnalysis {
   void AddIdle(CallSiteId site, const IdleTimes& times);
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(Weights* weights) const;
+  // What a site takes of the budget: itself, and its path in the tree of stacks.
+  uint64_t CostOf(const CallSite& site) const;
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
   IntervalUnion* busy_;
   Role role_;
   SliceMeter* meter_;
-  TraceDefinitions definitions_;
+  FileBudget budget_;
+  const char* trouble_ = "";
+  TraceDefinitions definitions_{&budget_};
   LaunchJoin join_;
   GraphNodes graph_nodes_;
   ConstructionCalls construction_calls_;

@@ -7,23 +7,11 @@ namespace migprof::analyze {
 
 using format::GraphNodeEvent;
 
-void ConstructionCalls::Add(uint32_t correlation, CallSiteId site) {
-  if (young_.size() >= kKept) {
-    old_ = std::move(young_);
-    young_ = {};
-  }
-  young_[correlation] = site;
-}
-
-CallSiteId ConstructionCalls::SiteOf(uint32_t correlation) const {
-  for (const Sites* sites : {&young_, &old_}) {
-    if (const auto call = sites->find(correlation); call != sites->end()) return call->second;
-  }
-  return kUnknownSite;
-}
-
 bool GraphNodes::Add(const Event& event) {
   if (event.count == 0 || event.count > format::kMaxGraphNodesPerRow) return false;
+  is_full_ |= event.count > changes_left_;
+  if (is_full_) return false;
+  changes_left_ -= event.count;
   for (uint64_t i = 0; i < event.count; ++i) {
     const uint64_t node = event.node + i;
     switch (event.event) {

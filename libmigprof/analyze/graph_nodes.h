@@ -9,24 +9,19 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "libmigprof/analyze/launch_join.h"
+#include "libmigprof/analyze/recent_calls.h"
 #include "libmigprof/format/trace_format.h"
 
 namespace migprof::analyze {
 
-// The sites of calls that make graph nodes explicitly, until the rows of their nodes have come. Kept for as many calls
-// as a process can make between two chunks, and more. For one file; not thread-safe.
-class ConstructionCalls {
+// The sites of calls that make graph nodes explicitly, until the rows of their nodes have come.
+class ConstructionCalls : public RecentCalls<CallSiteId> {
  public:
-  void Add(uint32_t correlation, CallSiteId site);
   // kUnknownSite when there is none.
-  CallSiteId SiteOf(uint32_t correlation) const;
-
- private:
-  static constexpr size_t kKept = 256 * 1024;
-
-  using Sites = absl::flat_hash_map<uint32_t, CallSiteId>;
-  Sites young_;
-  Sites old_;
+  CallSiteId SiteOf(uint32_t correlation) const {
+    const CallSiteId* const site = Find(correlation);
+    return site != nullptr ? *site : kUnknownSite;
+  }
 };
 
 // What executes carries the id of a node of the executable graph. That is a copy of a node of a graph, which may be a
@@ -35,6 +30,9 @@ class ConstructionCalls {
 // thread-safe.
 class GraphNodes {
  public:
+  // Follows at most so many changes of single nodes.
+  explicit GraphNodes(uint64_t most_changes = UINT64_MAX) : changes_left_(most_changes) {}
+
   struct Event {
     format::GraphNodeEvent event = format::GraphNodeEvent::kCreated;
     uint64_t node = 0;
@@ -44,8 +42,10 @@ class GraphNodes {
     CallSiteId site = kUnknownSite;  // of what is created
   };
 
-  // False when the event makes no sense.
+  // False when the event makes no sense, or there were too many.
   bool Add(const Event& event);
+  // More was told than is followed: from then on, nothing is.
+  bool is_full() const { return is_full_; }
 
   // Where the work of `node`, when launched at `time_ns`, was captured or added; kUnknownSite when that is not known.
   CallSiteId SiteOf(uint64_t node, uint64_t time_ns) const;
@@ -72,6 +72,8 @@ class GraphNodes {
   static void DropOld(Changes* changes);
   void Forget(uint64_t node, uint64_t removed_ns);
 
+  uint64_t changes_left_;
+  bool is_full_ = false;
   absl::flat_hash_map<uint64_t, Changes> nodes_;
   // Copies whose original was not known yet, because another thread's rows came first: original and time.
   absl::flat_hash_map<uint64_t, std::pair<uint64_t, uint64_t>> unresolved_;

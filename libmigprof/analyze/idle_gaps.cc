@@ -9,6 +9,8 @@ namespace {
 // A thread in endless need of others' work keeps no more calls than this; the oldest are forgotten, and what they took
 // then counts as the host's own.
 constexpr size_t kMostCalls = 64 * 1024;
+// All threads together.
+constexpr size_t kMostCallsOfAll = 4 * 1024 * 1024;
 
 IdleCause CauseOf(format::CallClass call_class) {
   switch (call_class) {
@@ -61,20 +63,25 @@ uint16_t BlockingCalls::ThreadOf(uint64_t serial) {
 }
 
 void BlockingCalls::Entered(uint32_t correlation, uint64_t time_ns, uint16_t thread, format::CallClass call_class) {
-  open_[correlation] = {time_ns, thread, CauseOf(call_class)};
+  open_.Add(correlation, {time_ns, thread, CauseOf(call_class)});
 }
 
 void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
-  const auto entry = open_.find(correlation);
-  if (entry == open_.end()) return;
-  const OpenCall& call = entry->second;
+  const OpenCall* const entry = open_.Find(correlation);
+  if (entry == nullptr) return;
+  const OpenCall call = *entry;
+  open_.Forget(correlation);
   std::deque<Call>& calls = calls_[call.thread];
   // A thread's calls come in order and do not overlap; whatever does not keep to that is nothing to build upon.
   if (calls.empty() || call.time_ns >= calls.back().end) {
-    if (calls.size() >= kMostCalls) calls.pop_front();
+    if (calls.size() >= kMostCalls || (kept_calls_ >= kMostCallsOfAll && !calls.empty())) {
+      calls.pop_front();
+      --kept_calls_;
+    }
+    if (kept_calls_ >= kMostCallsOfAll) return;
+    ++kept_calls_;
     calls.push_back({call.time_ns, call.time_ns + std::min(took_ns, UINT64_MAX - call.time_ns), call.cause});
   }
-  open_.erase(entry);
 }
 
 IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end) {
@@ -87,7 +94,10 @@ IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_
       end - asked);
   // Before that nothing was queued, and the thread was in one of these calls, or in none.
   std::deque<Call>& calls = calls_[gap_end.thread < calls_.size() ? gap_end.thread : 0];
-  while (!calls.empty() && calls.front().end <= start) calls.pop_front();
+  while (!calls.empty() && calls.front().end <= start) {
+    calls.pop_front();
+    --kept_calls_;
+  }
   uint64_t inside = 0;
   for (const Call& call : calls) {
     if (call.start >= asked) break;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/recent_calls.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/format/trace_format.h"
 
@@ -38,7 +39,7 @@ class BlockingCalls {
   // A call that format::MayBlock, and what became of it.
   void Entered(uint32_t correlation, uint64_t time_ns, uint16_t thread, format::CallClass call_class);
   void Returned(uint32_t correlation, uint64_t took_ns);
-  void Forget(uint32_t correlation) { open_.erase(correlation); }
+  void Forget(uint32_t correlation) { open_.Forget(correlation); }
 
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
@@ -57,8 +58,9 @@ class BlockingCalls {
   };
 
   absl::flat_hash_map<uint64_t, uint16_t> threads_;
-  absl::flat_hash_map<uint32_t, OpenCall> open_;
+  RecentCalls<OpenCall> open_;
   std::vector<std::deque<Call>> calls_{1};  // [thread], by start; none overlap
+  size_t kept_calls_ = 0;                   // of all threads
 };
 
 }  // namespace migprof::analyze

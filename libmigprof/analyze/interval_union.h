@@ -22,9 +22,14 @@ struct WorkOrigin {
 
 // The length of the union of half-open intervals that come in almost any order. What lies before a time that no further
 // interval can reach is summed up and forgotten, so memory is bounded by the disorder and not by the number of
-// intervals.
+// intervals. Where the disorder of a file knows no bounds, the promise below is not waited for: of intervals that come
+// after all, what lies before others that were summed up does not count.
 class IntervalUnion {
  public:
+  // More are not kept, and only beyond a few are additions saved up, so that each is moved a few times and no more.
+  static constexpr size_t kMostPending = 2 * 1024 * 1024;
+  static constexpr size_t kFewPending = 256 * 1024;
+
   void Add(uint64_t start, uint64_t end, const WorkOrigin& origin = {}) {
     if (start < end) fresh_.push_back({start, end, origin});
   }
@@ -72,7 +77,9 @@ class IntervalUnion {
 
 template <typename OnGap>
 void IntervalUnion::SettleBefore(uint64_t time, OnGap&& on_gap) {
+  if (pending_.size() > kFewPending && fresh_.size() < pending_.size() / 4 && time != UINT64_MAX) return;
   MergeFresh();
+  if (pending_.size() > kMostPending) time = std::max(time, pending_[pending_.size() - kMostPending / 2].start);
   size_t done = 0;
   for (Interval& interval : pending_) {
     if (interval.start >= time) break;

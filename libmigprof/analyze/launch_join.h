@@ -63,7 +63,7 @@ class LaunchJoin {
   // A matched call is dropped this many calls later; activities of one launch come together.
   static constexpr uint64_t kMatchedWindow = 128 * 1024;
   // An unmatched one this many: far more than any driver queues, and than CUPTI holds back between two flushes.
-  static constexpr uint64_t kUnmatchedWindow = 4 * 1024 * 1024;
+  static constexpr uint64_t kUnmatchedWindow = 2 * 1024 * 1024;
   static constexpr uint64_t kSweepEvery = 64 * 1024;
 
   struct Call {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <optional>
 #include <queue>
 #include <utility>
@@ -40,7 +41,7 @@ std::vector<uint64_t> EarliestActivity(const std::vector<format::ChunkRef>& chun
   std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
   for (size_t i = chunks.size(); i-- > 0;) {
     earliest[i] = earliest[i + 1];
-    if (HasOrderedTimes(chunks[i].kind()) && chunks[i].header.last_ns != 0) {
+    if (HasOrderedTimes(chunks[i].kind()) && HasTimes(chunks[i].header)) {
       earliest[i] = std::min(earliest[i], chunks[i].header.first_ns);
     }
   }
@@ -90,6 +91,7 @@ class SliceReader {
   bool all_settled_ = false;
   SliceResult result_;
   bool keep_open_ = true;
+  std::vector<OpenFile> open_;
 };
 
 SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
@@ -104,7 +106,8 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
   std::vector<CounterSample> samples;
   for (const TraceScan* file : files) ReadCounterSamples(*file, &samples);
   counters_.emplace(std::move(samples)).Watch(&busy_);
-  std::vector<OpenFile> open(files.size());
+  open_.resize(files.size());
+  std::vector<OpenFile>& open = open_;
   for (size_t i = 0; i < files.size(); ++i) {
     TakeIdentity(*files[i]);
     open[i].scan = files[i];
@@ -125,10 +128,11 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     if (file->next_chunk == file->scan->chunks.size()) SettleBefore(UINT64_MAX, &open);
     queue.pop();
     if (file->next_chunk < file->scan->chunks.size()) {
+      const format::ChunkKind kind = file->scan->chunks[file->next_chunk].kind();
       ReadNextChunk(file);
       const uint64_t earliest = file->earliest[file->next_chunk];
       queue.emplace(earliest, file);
-      if (HasOrderedTimes(file->scan->chunks[file->next_chunk - 1].kind())) SettleBefore(queue.top().first, &open);
+      if (HasOrderedTimes(kind)) SettleBefore(queue.top().first, &open);
     } else {
       FinishFile(file);
     }
@@ -206,7 +210,8 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
         &busy_,
-        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, counters_->kernels(), file->memory_process});
+        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, counters_->kernels(), file->memory_process},
+        file->scan->bytes);
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
@@ -221,7 +226,13 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   }
   format::Chunk chunk;
   if (file->reader->ReadPayload(ref, &chunk) && !file->analysis->Take(chunk)) {
-    file->reader->ReportBadContent(ref, "the chunk's columns do not fit together");
+    if (file->analysis->budget().is_spent()) {
+      const format::ChunkRef& last = file->scan->chunks.back();
+      file->damage->OnDamage(ref.offset, last.offset + last.total_bytes() - ref.offset, file->analysis->trouble());
+      file->next_chunk = file->scan->chunks.size();
+    } else {
+      file->reader->ReportBadContent(ref, file->analysis->trouble());
+    }
   }
   if (!keep_open_) {
     file->reader.reset();
@@ -304,16 +315,49 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
   }
   profile.simulated |= scan.process.simulated;
   if (scan.last_ns == 0) return;
-  const uint64_t end = std::max(profile.first_ns + profile.window_ns, scan.last_ns);
-  profile.first_ns = profile.first_ns == 0 ? scan.first_ns : std::min(profile.first_ns, scan.first_ns);
+  const uint64_t end_before = profile.first_ns + profile.window_ns;
+  const uint64_t end = std::max(end_before, scan.last_ns);
+  profile.first_ns = end_before == 0 ? scan.first_ns : std::min(profile.first_ns, scan.first_ns);
   profile.window_ns = end - profile.first_ns;
+}
+
+// Of files that took more memory than there is, the one that unfolds the most.
+size_t Densest(const std::vector<const TraceScan*>& files) {
+  const auto density = [](const TraceScan* file) {
+    double raw = 0;
+    for (const format::ChunkRef& chunk : file->chunks) raw += std::max(chunk.header.raw_bytes, chunk.header.row_count);
+    return raw / static_cast<double>(std::max<uint64_t>(file->bytes, 1));
+  };
+  size_t densest = 0;
+  for (size_t i = 1; i < files.size(); ++i) {
+    if (density(files[i]) > density(files[densest])) densest = i;
+  }
+  return densest;
 }
 
 }  // namespace
 
 SliceResult AnalyzeSlice(const std::vector<const TraceScan*>& files, const StackView& view, bool metrics,
                          std::atomic<uint64_t>* bytes_done) {
-  return SliceReader(view, metrics, bytes_done).Read(files);
+  std::vector<const TraceScan*> rest = files;
+  std::vector<Problem> left_out;
+  SliceResult result;
+  while (!rest.empty()) {
+    auto reader = std::make_unique<SliceReader>(view, metrics, bytes_done);
+    try {
+      result = reader->Read(rest);
+      break;
+    } catch (const std::bad_alloc&) {
+      // Abseil's tables cannot be destroyed after they failed to grow. What they hold is lost.
+      static_cast<void>(reader.release());
+      const auto file = rest.begin() + static_cast<ptrdiff_t>(Densest(rest));
+      left_out.push_back({(*file)->path, 0, (*file)->bytes, "there is not enough memory to read it"});
+      rest.erase(file);
+    }
+  }
+  result.files_left_out = left_out.size();
+  for (Problem& problem : left_out) result.problems.push_back(std::move(problem));
+  return result;
 }
 
 }  // namespace migprof::analyze

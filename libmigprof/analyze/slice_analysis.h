@@ -16,6 +16,7 @@ struct SliceResult {
   SliceProfile profile;
   FrameTable frames;  // that profile.stacks refers to
   std::vector<Problem> problems;
+  size_t files_left_out = 0;  // for want of memory; when that is all files, the rest is empty
 };
 
 // Reads the event payloads of `files`, which all belong to one slice and are sorted by process. `bytes_done` is counted

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace migprof::analyze {
 
@@ -28,6 +29,14 @@ uint64_t Product(uint64_t x, uint64_t y, uint64_t z) {
 }
 
 }  // namespace
+
+template <typename Value>
+bool TraceDefinitions::Put(absl::flat_hash_map<uint64_t, Value>* map, uint64_t id, Value value) {
+  const auto [entry, is_new] = map->try_emplace(id);
+  if (is_new && !TakeRoom(*map)) return false;
+  entry->second = std::move(value);
+  return true;
+}
 
 bool TraceDefinitions::Add(const format::Chunk& chunk) {
   switch (chunk.kind()) {
@@ -87,7 +96,9 @@ bool TraceDefinitions::AddStrings(const format::Chunk& chunk) {
   std::string_view bytes = chunk.Bytes(column::strings::kBytes);
   for (size_t row = 0; row < ids.size(); ++row) {
     if (lengths[row] > bytes.size()) return false;
-    strings_[ids[row]] = std::string(bytes.substr(0, lengths[row]));
+    const uint64_t kept = String(ids[row]).size();
+    if (lengths[row] > kept && !budget_->Take(lengths[row] - kept)) return false;
+    if (!Put(&strings_, ids[row], std::string(bytes.substr(0, lengths[row])))) return false;
     bytes.remove_prefix(lengths[row]);
   }
   return true;
@@ -102,7 +113,9 @@ bool TraceDefinitions::AddModules(const format::Chunk& chunk) {
       !chunk.Column(column::modules::kBuildId, &build_ids) || !chunk.Column(column::modules::kBias, &biases)) {
     return false;
   }
-  for (size_t row = 0; row < ids.size(); ++row) modules_[ids[row]] = {paths[row], build_ids[row], biases[row]};
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (!Put(&modules_, ids[row], {paths[row], build_ids[row], biases[row]})) return false;
+  }
   return true;
 }
 
@@ -114,7 +127,9 @@ bool TraceDefinitions::AddFrames(const format::Chunk& chunk) {
       !chunk.Column(column::frames::kModule, &modules)) {
     return false;
   }
-  for (size_t row = 0; row < ids.size(); ++row) frames_[ids[row]] = {addresses[row], modules[row], 0};
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (!Put(&frames_, ids[row], {addresses[row], modules[row], 0})) return false;
+  }
   return true;
 }
 
@@ -147,7 +162,8 @@ bool TraceDefinitions::AddStackNodes(const format::Chunk& chunk, StackNodes* nod
     const StackNodeDefinition* parent = FindIn(*nodes, parents[row]);
     const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;
     if (depth > kDeepestStack) return false;
-    nodes->try_emplace(ids[row], StackNodeDefinition{parent != nullptr ? parents[row] : 0, frames[row], depth});
+    const StackNodeDefinition node = {parent != nullptr ? parents[row] : 0, frames[row], depth};
+    if (nodes->try_emplace(ids[row], node).second && !TakeRoom(*nodes)) return false;
   }
   return true;
 }
@@ -160,7 +176,9 @@ bool TraceDefinitions::AddPythonCode(const format::Chunk& chunk) {
       !chunk.Column(column::python_code::kFile, &files)) {
     return false;
   }
-  for (size_t row = 0; row < ids.size(); ++row) python_code_[ids[row]] = {names[row], files[row]};
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (!Put(&python_code_, ids[row], {names[row], files[row]})) return false;
+  }
   return true;
 }
 
@@ -174,7 +192,8 @@ bool TraceDefinitions::AddPythonFrames(const format::Chunk& chunk) {
     return false;
   }
   for (size_t row = 0; row < ids.size(); ++row) {
-    python_frames_[ids[row]] = {codes[row], lines[row], (flags[row] & format::kPythonFrameEntry) != 0};
+    const bool is_entry = (flags[row] & format::kPythonFrameEntry) != 0;
+    if (!Put(&python_frames_, ids[row], {codes[row], lines[row], is_entry})) return false;
   }
   return true;
 }
@@ -194,8 +213,8 @@ bool TraceDefinitions::AddRangeNodes(const format::Chunk& chunk) {
     const RangeNodeDefinition* parent = RangeNode(parents[row]);
     const uint32_t depth = parent != nullptr ? parent->depth + 1 : 1;
     if (depth > kDeepestStack) return false;
-    range_nodes_.try_emplace(
-        ids[row], RangeNodeDefinition{parent != nullptr ? parents[row] : 0, names[row], domains[row], depth});
+    const RangeNodeDefinition node = {parent != nullptr ? parents[row] : 0, names[row], domains[row], depth};
+    if (range_nodes_.try_emplace(ids[row], node).second && !TakeRoom(range_nodes_)) return false;
   }
   return true;
 }
@@ -212,12 +231,13 @@ bool TraceDefinitions::AddShapes(const format::Chunk& chunk) {
   const auto& [ids, names, grid_x, grid_y, grid_z, block_x, block_y, block_z, registers, fixed_shared, asked_shared,
                cluster_x, cluster_y, cluster_z] = columns;
   for (size_t row = 0; row < ids.size(); ++row) {
-    kernel_shapes_[ids[row]] = {.name = names[row],
-                                .grid_blocks = Product(grid_x[row], grid_y[row], grid_z[row]),
-                                .block_threads = Product(block_x[row], block_y[row], block_z[row]),
-                                .cluster_blocks = Product(cluster_x[row], cluster_y[row], cluster_z[row]),
-                                .registers_per_thread = registers[row],
-                                .shared_bytes = Clamp(fixed_shared[row]) + Clamp(asked_shared[row])};
+    const KernelShapeDefinition shape = {.name = names[row],
+                                         .grid_blocks = Product(grid_x[row], grid_y[row], grid_z[row]),
+                                         .block_threads = Product(block_x[row], block_y[row], block_z[row]),
+                                         .cluster_blocks = Product(cluster_x[row], cluster_y[row], cluster_z[row]),
+                                         .registers_per_thread = registers[row],
+                                         .shared_bytes = Clamp(fixed_shared[row]) + Clamp(asked_shared[row])};
+    if (!Put(&kernel_shapes_, ids[row], shape)) return false;
   }
   return true;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/format/chunk_reader.h"
 
 namespace migprof::analyze {
@@ -60,7 +61,11 @@ struct RangeNodeDefinition {
 // that is not there reads as none.
 class TraceDefinitions {
  public:
-  // Takes the definitions of `chunk`; chunks of other kinds are ignored. False when the chunk makes no sense.
+  // `budget` is that of the file, and must outlive this.
+  explicit TraceDefinitions(FileBudget* budget) : budget_(budget) {}
+
+  // Takes the definitions of `chunk`; chunks of other kinds are ignored. False when the chunk makes no sense, or the
+  // budget is spent; then only some of it was taken.
   bool Add(const format::Chunk& chunk);
 
   // Empty for 0 and for unknown ids.
@@ -78,17 +83,26 @@ class TraceDefinitions {
   const KernelShapeDefinition* KernelShape(uint64_t id) const;
 
  private:
+  // Puts a definition in, or in the place of an older one. False when the budget has no room for it.
+  template <typename Value>
+  bool Put(absl::flat_hash_map<uint64_t, Value>* map, uint64_t id, Value value);
+  template <typename Value>
+  bool TakeRoom(const absl::flat_hash_map<uint64_t, Value>& map) {
+    return budget_->Take(2 * sizeof(*map.begin()));
+  }
+
   bool AddStrings(const format::Chunk& chunk);
   bool AddModules(const format::Chunk& chunk);
   bool AddFrames(const format::Chunk& chunk);
   bool AddFrameNames(const format::Chunk& chunk);
   using StackNodes = absl::flat_hash_map<uint64_t, StackNodeDefinition>;
-  static bool AddStackNodes(const format::Chunk& chunk, StackNodes* nodes);
+  bool AddStackNodes(const format::Chunk& chunk, StackNodes* nodes);
   bool AddPythonCode(const format::Chunk& chunk);
   bool AddPythonFrames(const format::Chunk& chunk);
   bool AddRangeNodes(const format::Chunk& chunk);
   bool AddShapes(const format::Chunk& chunk);
 
+  FileBudget* budget_;
   absl::flat_hash_map<uint64_t, std::string> strings_;
   absl::flat_hash_map<uint64_t, ModuleDefinition> modules_;
   absl::flat_hash_map<uint64_t, FrameDefinition> frames_;

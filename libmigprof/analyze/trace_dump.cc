@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/analyze/file_source.h"
 #include "libmigprof/analyze/trace_definitions.h"
 #include "libmigprof/format/chunk_reader.h"
@@ -197,7 +198,10 @@ const char* KindName(ChunkKind kind) {
 
 class Dumper : public format::DamageReporter {
  public:
-  Dumper(const DumpOptions& options, std::ostream& out) : options_(options), out_(out) {}
+  Dumper(const DumpOptions& options, uint64_t file_bytes, std::ostream& out)
+      : options_(options), out_(out), budget_(file_bytes) {}
+
+  bool is_budget_spent() const { return budget_.is_spent(); }
 
   void OnDamage(uint64_t offset, uint64_t bytes, const char* reason) override {
     out_ << "damage offset=" << offset << " bytes=" << bytes << " reason=" << Quoted(reason) << "\n";
@@ -290,7 +294,8 @@ class Dumper : public format::DamageReporter {
 
   DumpOptions options_;
   std::ostream& out_;
-  TraceDefinitions definitions_;
+  FileBudget budget_;
+  TraceDefinitions definitions_{&budget_};
 };
 
 }  // namespace
@@ -299,7 +304,9 @@ absl::Status DumpTrace(const std::string& path, const DumpOptions& options, std:
   auto source = OpenTraceFile(path);
   if (!source.ok()) return source.status();
   if ((*source)->size() == 0) return absl::DataLossError("the file is empty");
-  Dumper dumper(options, out);
+  const uint64_t size = (*source)->size();
+  Dumper dumper(options, size, out);
+  RowBudget rows(size);
   format::ChunkReader reader(source->get(), &dumper);
   format::ChunkRef ref;
   Chunk chunk;
@@ -307,9 +314,17 @@ absl::Status DumpTrace(const std::string& path, const DumpOptions& options, std:
   format::ChunkReader::Status status;
   while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
     any = true;
+    if (!options.chunks_only && !rows.Take(ref.header)) {
+      dumper.OnDamage(ref.offset, size - ref.offset, kTooManyRows);
+      break;
+    }
     if (options.chunks_only) {
       dumper.DumpChunkLine(ref);
     } else if (reader.ReadPayload(ref, &chunk) && !dumper.DumpRows(chunk)) {
+      if (dumper.is_budget_spent()) {
+        dumper.OnDamage(ref.offset, size - ref.offset, kTooManyDefinitions);
+        break;
+      }
       reader.ReportBadContent(ref, "the chunk's columns do not fit together");
     }
   }

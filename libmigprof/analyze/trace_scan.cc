@@ -2,17 +2,23 @@
 #include "libmigprof/analyze/trace_scan.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/analyze/file_source.h"
 
 namespace migprof::analyze {
 namespace {
 
 using format::ChunkKind;
+
+// No honest recorder names more, or longer.
+constexpr size_t kMostCounters = 4096;
+constexpr size_t kLongestText = 64 * 1024;
 
 // Reads the rows of a chunk of named values. False when lengths and bytes disagree.
 template <typename Visitor>
@@ -28,6 +34,7 @@ bool ForEachKey(const format::Chunk& chunk, Visitor&& visit) {
   std::string_view bytes = chunk.Bytes(column::kBytes);
   for (size_t row = 0; row < key_lengths.size(); ++row) {
     if (key_lengths[row] > bytes.size() || text_lengths[row] > bytes.size() - key_lengths[row]) return false;
+    if (row >= kMostCounters || key_lengths[row] > kLongestText || text_lengths[row] > kLongestText) return false;
     visit(std::string(bytes.substr(0, key_lengths[row])),
           std::string(bytes.substr(key_lengths[row], text_lengths[row])), numbers[row]);
     bytes.remove_prefix(key_lengths[row] + text_lengths[row]);
@@ -93,10 +100,10 @@ void TakeNamedValues(const format::ChunkRef& ref, format::ChunkReader* reader, T
       case ChunkKind::kSlice:
         return SetSliceFact(key, text, &scan->slice);
       default:
-        scan->counters[key] = number;
+        if (scan->counters.size() < kMostCounters || scan->counters.count(key) != 0) scan->counters[key] = number;
     }
   });
-  if (!sound) reader->ReportBadContent(ref, "named values do not fit their lengths");
+  if (!sound) reader->ReportBadContent(ref, "named values do not fit their lengths, or are too many");
 }
 
 }  // namespace
@@ -105,7 +112,9 @@ bool IsActivity(ChunkKind kind) {
   return kind == ChunkKind::kKernels || kind == ChunkKind::kTransfers || kind == ChunkKind::kGraphRuns;
 }
 
-absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
+namespace {
+
+absl::StatusOr<TraceScan> Scan(const std::string& path) {
   auto source = OpenTraceFile(path);
   if (!source.ok()) return source.status();
   if ((*source)->size() == 0) return absl::DataLossError("the file is empty");
@@ -116,6 +125,7 @@ absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
   format::ChunkReader reader(source->get(), &damage);
   format::ChunkRef ref;
   format::ChunkReader::Status status;
+  RowBudget rows(scan.bytes);
   bool has_process = false;
   uint32_t next_sequence = 0;
   uint64_t damaged_before = 0;
@@ -130,13 +140,17 @@ absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
     }
     next_sequence = ref.header.sequence + 1;
     damaged_before = damage.damaged_bytes();
+    if (!rows.Take(ref.header)) {
+      damage.OnDamage(ref.offset, scan.bytes - ref.offset, kTooManyRows);
+      break;
+    }
     if (IsNamedValues(ref.kind())) {
       has_process |= ref.kind() == ChunkKind::kProcess;
       TakeNamedValues(ref, &reader, &scan);
       continue;
     }
-    if (ref.header.last_ns != 0 && ref.header.first_ns <= ref.header.last_ns) {
-      scan.first_ns = scan.first_ns == 0 ? ref.header.first_ns : std::min(scan.first_ns, ref.header.first_ns);
+    if (HasTimes(ref.header)) {
+      scan.first_ns = scan.last_ns == 0 ? ref.header.first_ns : std::min(scan.first_ns, ref.header.first_ns);
       scan.last_ns = std::max(scan.last_ns, ref.header.last_ns);
     }
     scan.lost += ref.header.lost;
@@ -155,6 +169,16 @@ absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;
+}
+
+}  // namespace
+
+absl::StatusOr<TraceScan> ScanTrace(const std::string& path) {
+  try {
+    return Scan(path);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("there is not enough memory to read it");
+  }
 }
 
 }  // namespace migprof::analyze

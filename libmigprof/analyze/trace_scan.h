@@ -74,6 +74,11 @@ struct TraceScan {
 // inside is not a failure.
 absl::StatusOr<TraceScan> ScanTrace(const std::string& path);
 
+// Whether a chunk says times that can be. What is beyond comes after the year 2262, or from a damaged file.
+constexpr bool HasTimes(const format::ChunkHeader& header) {
+  return header.last_ns != 0 && header.first_ns <= header.last_ns && header.last_ns <= INT64_MAX;
+}
+
 // Whether chunks of this kind hold GPU activity, whose times count as busy.
 bool IsActivity(format::ChunkKind kind);
 

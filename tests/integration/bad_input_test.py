@@ -4,9 +4,19 @@
 
 import random
 import re
+import resource
+import subprocess
 import unittest
 
 import harness
+
+DEFINES, ROWS = "defines more than", "more rows than"
+LITTLE_MEMORY = 3_000_000 * 1024
+
+
+def in_little_memory(program, *arguments):
+    return subprocess.run([str(harness.BIN / program), *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LITTLE_MEMORY, LITTLE_MEMORY)))
 
 
 class BadInput(unittest.TestCase):
@@ -98,8 +108,35 @@ class BadInput(unittest.TestCase):
                     content[at:at] = chance.randbytes(chance.randrange(1, 500))
             self.merge_with(bytes(content))
 
+    @unittest.skipIf(harness.SANITIZED, "sanitizers need more address space than this test leaves")
+    def test_small_files_that_claim_to_be_huge_are_cut_off(self):
+        for kind, chunks, message in (("strings", 20, DEFINES), ("modules", 20, DEFINES), ("frames", 20, DEFINES),
+                                      ("shapes", 2, DEFINES), ("ranges", 2, DEFINES), ("python", 2, DEFINES),
+                                      ("deep", 2, DEFINES), ("calls", 20, DEFINES), ("kernels", 20, DEFINES),
+                                      ("launches", 6, ROWS), ("threads", 6, ROWS), ("intervals", 6, ROWS),
+                                      ("nodes", 20, "changes to nodes")):
+            with self.subTest(kind):
+                bad = self.run_.folder / "bad.migtrace"
+                self.run_.run("crafted_trace", kind, chunks, bad, way=harness.PLAIN)
+                self.assertLess(bad.stat().st_size, 1_000_000)
+                result = self.merge_in_little_memory("--format", "json,svg", self.good, bad)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                lines = [line for line in result.stderr.splitlines() if str(bad) in line and message in line]
+                self.assertEqual(len(lines), 1, result.stderr)
+                slices = self.run_.summary()["slices"]
+                self.assertIn(self.good_kernels, [entry["kernels"]["count"] for entry in slices])
+                self.assertGreater(sum(entry["health"]["damaged_bytes"] for entry in slices), 0)
+                if kind != "strings":
+                    continue
+                self.assertEqual(self.merge_in_little_memory("--strict", "--format", "json", bad).returncode, 2)
+                dump = in_little_memory("migprof-dump", bad)
+                self.assertEqual(dump.returncode, 0, dump.stderr)
+                self.assertIn(message, dump.stdout[-1000:])
+
+    def merge_in_little_memory(self, *arguments):
+        return in_little_memory("migprof-merge", "-q", "-o", self.run_.report, *arguments)
+
     def test_output_that_cannot_be_written_is_an_error(self):
-        import subprocess
         command = [str(harness.BIN / "migprof-merge"), "-o", "/proc/nowhere", str(self.good)]
         result = subprocess.run(command, capture_output=True, text=True)
         self.assertEqual(result.returncode, 1)

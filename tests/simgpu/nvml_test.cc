@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -324,6 +325,24 @@ TEST(Nvml, SaysThatItIsSimulated) {
     EXPECT_TRUE(Nvml().Has("simgpu_version"));
     EXPECT_TRUE(Nvml(LibraryFolder() + "/nvml-450").Has("simgpu_version"));
   });
+}
+
+// A pipe would wait for a writer for ever.
+TEST(Nvml, WhatIsNoBoardIsPassedOver) {
+  char folder[] = "/tmp/simgpu-board-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string base = std::string(folder) + "/";
+  ASSERT_EQ(mkfifo((base + "1000001").c_str(), 0600), 0);
+  ASSERT_EQ(symlink("/dev/zero", (base + "1000002").c_str()), 0);
+  ASSERT_EQ(mkdir((base + "1000003").c_str(), 0700), 0);
+  WithNvml({{"SIMGPU_PROCESSES", folder}}, [](const Nvml& nvml) {
+    alarm(10);
+    std::vector<nvmlProcessInfo_v2_t> processes(4);
+    unsigned count = 4;
+    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", nvml.Gpu(0), &count, processes.data()), NVML_SUCCESS);
+    EXPECT_EQ(count, 0u);
+  });
+  std::filesystem::remove_all(folder);
 }
 
 // While it lives, and not after it was killed.

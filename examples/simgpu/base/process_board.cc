@@ -42,13 +42,19 @@ uint32_t PidOf(const char* name) {
   return *end == '\0' ? static_cast<uint32_t>(pid) : 0;
 }
 
+// What a process that has more devices than any machine has would post.
+constexpr off_t kMostBytes = 4096 * sizeof(PostedUse);
+
 void ReadOne(const std::string& path, uint32_t pid, std::vector<ForeignUse>* uses) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Whatever else lies in the folder under a number must not keep the reader waiting.
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
   if (file < 0) return;
   struct flock lock = WholeFile();
   struct stat status {};
-  const bool is_alive = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  if (is_alive && fstat(file, &status) == 0 && status.st_size > 0) {
+  const bool is_board =
+      fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= kMostBytes;
+  const bool is_alive = is_board && fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  if (is_alive) {
     const size_t bytes = static_cast<size_t>(status.st_size);
     if (const void* const memory = MapFile(file, bytes, PROT_READ)) {
       const PostedUse* const posted = static_cast<const PostedUse*>(memory);
@@ -75,7 +81,7 @@ PostedUse* PostUse(const std::vector<DeviceRef>& devices) {
   const std::string path = std::string(Folder()) + "/" + std::to_string(getpid());
   const size_t bytes = devices.size() * sizeof(PostedUse);
   // Stays open: the lock is what says that the process lives.
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0644);
   struct flock lock = WholeFile();
   void* memory = nullptr;
   if (file >= 0 && ftruncate(file, static_cast<off_t>(bytes)) == 0 && fcntl(file, F_SETLK, &lock) == 0) {

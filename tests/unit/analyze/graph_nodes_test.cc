@@ -107,6 +107,15 @@ TEST_F(GraphNodesTest, NodeUpdatedFromTheSameCodeAgainAndAgain_KeepsItsSite) {
   EXPECT_EQ(nodes_.SiteOf(2, 5), 7u) << "however late the activity comes";
 }
 
+TEST(GraphNodes, MoreChangesThanAllowed_AreNotFollowed) {
+  GraphNodes nodes(10);
+  EXPECT_TRUE(nodes.Add({.node = 1, .count = 10, .time_ns = 1, .site = 7}));
+  EXPECT_FALSE(nodes.is_full());
+  EXPECT_FALSE(nodes.Add({.node = 100, .count = 1, .time_ns = 1, .site = 7}));
+  EXPECT_TRUE(nodes.is_full());
+  EXPECT_EQ(nodes.size(), 10u);
+}
+
 TEST(ConstructionCalls, KeepsWhatIsNeeded) {
   ConstructionCalls calls;
   for (uint32_t i = 1; i <= 2'000'000; ++i) calls.Add(i, i);

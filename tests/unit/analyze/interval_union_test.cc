@@ -125,5 +125,18 @@ TEST(IntervalUnion, BrokenPromise_NeverCountsTimeTwice) {
   EXPECT_EQ(busy.Finish(), 150u);
 }
 
+TEST(IntervalUnion, DisorderWithoutBounds_IsNotKept) {
+  IntervalUnion busy;
+  constexpr uint64_t kIntervals = 3 * IntervalUnion::kMostPending;
+  for (uint64_t i = 1; i <= kIntervals; ++i) {
+    busy.Add(i * 10, i * 10 + 5);
+    if (i % 100'000 != 0) continue;
+    busy.SettleBefore(1);
+    ASSERT_LE(busy.pending(), 2 * IntervalUnion::kMostPending);
+  }
+  busy.Add(12, 25);  // after what is summed up already
+  EXPECT_EQ(busy.Finish(), kIntervals * 5);
+}
+
 }  // namespace
 }  // namespace migprof::analyze

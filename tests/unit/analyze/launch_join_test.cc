@@ -69,7 +69,7 @@ TEST(LaunchJoin, CallsThatNeverRun_AreBounded) {
   LaunchJoin join;
   constexpr uint32_t kCalls = 12'000'000;
   for (uint32_t i = 1; i <= kCalls; ++i) join.AddCall(i, 1);
-  EXPECT_LE(join.waiting(), 6'500'000u);
+  EXPECT_LE(join.waiting(), 3'300'000u);
   EXPECT_EQ(join.Finish().unmatched, kCalls);
 }
 
