@@ -27,6 +27,8 @@ class BadInput(unittest.TestCase):
         self.run_.run("training_loop", "--steps", "4")
         other = [path for path in self.run_.trace_files() if path != self.good][0]
         self.bytes = other.read_bytes()  # to be damaged: of another process, so that it is no copy of the good one
+        # Inside the first chunk of calls: not every chunk's payload is read.
+        self.damage_at = int(next(chunk["offset"] for chunk in harness.chunks_of(other) if chunk["kind"] == "call")) + 100
         other.unlink()
         self.run_.merge("--format", "json", inputs=[self.good])
         self.good_kernels = self.run_.summary()["slices"][0]["kernels"]["count"]
@@ -44,8 +46,10 @@ class BadInput(unittest.TestCase):
         cases = {"empty": (b"", "empty"), "foreign": (b"#!/bin/sh\necho hello\n" * 500, "not a migprof trace"),
                  "newer": (self.bytes[:10] + b"\x63\x00" + self.bytes[12:], "version 99"),
                  "truncated": (self.bytes[:len(self.bytes) * 2 // 3], r"offset \d+"),
-                 "flipped": (self.bytes[:3000] + bytes([self.bytes[3000] ^ 0x55]) + self.bytes[3001:], r"offset \d+"),
-                 "garbage inside": (self.bytes[:2000] + random.Random(1).randbytes(5000) + self.bytes[2000:], r"offset \d+")}
+                 "flipped": (self.bytes[:self.damage_at] + bytes([self.bytes[self.damage_at] ^ 0x55]) +
+                             self.bytes[self.damage_at + 1:], r"offset \d+"),
+                 "garbage inside": (self.bytes[:self.damage_at] + random.Random(1).randbytes(5000) +
+                                    self.bytes[self.damage_at:], r"offset \d+")}
         for name, (content, message) in cases.items():
             with self.subTest(name):
                 result, bad = self.merge_with(content)
