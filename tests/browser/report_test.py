@@ -194,8 +194,9 @@ class ReportTest(BrowserTest):
         self.browser.open("report_empty.html")
         self.assertIn("No GPU activity was recorded", self.browser.text("h1"))
         self.browser.open("report_sample.html")
-        self.assertIn("not recorded", self.browser.text("#flame-2-idle"))
-        self.browser.run("document.getElementById('flame-2-idle').click()")
+        idle_tab = ".r-current [id^='flame-'][id$='-idle']"
+        self.assertIn("not recorded", self.browser.text(idle_tab))
+        self.browser.run("document.querySelector(arguments[0]).click()", idle_tab)
         self.assertIn("is not in its traces", self.browser.text(".r-current .r-stage"))
 
     def test_million_stacks_stay_small_and_quick(self):
