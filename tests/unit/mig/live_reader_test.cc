@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <thread>
+#include <utility>
 
 #include "tests/unit/mig/fake_nvml.h"
 
@@ -82,8 +83,9 @@ TEST_F(LiveReaderTest, SliceThatIsGone_MakesANewList) {
   LiveReader reader(api_, counter_api_, kRelist, "/nonexistent");
   reader.Read();
   WaitForLists();
-  nvml_.gpus[0].mig_devices.clear();
-  nvml_.gpus[0].gpu_instances.clear();
+  // Handles that are no longer valid still point to something, as the driver's do.
+  const auto gone_devices = std::exchange(nvml_.gpus[0].mig_devices, {});
+  const auto gone_instances = std::exchange(nvml_.gpus[0].gpu_instances, {});
   nvml_.failures["DeviceGetMemoryInfo"] = kNvmlNotFound;
   EXPECT_THAT(reader.Read().slices, SizeIs(1));
 }
