@@ -152,6 +152,7 @@ class Idle(unittest.TestCase):
     def test_inference(self):
         self.check(("inference_server", "--workers", "3", "--requests", "6", "--layers", "4"))
 
+    @unittest.skipUnless((harness.BIN / "stream_pipeline").exists(), "needs nvcc, and is not built with sanitizers")
     def test_streams(self):
         self.check(("stream_pipeline",))
 
