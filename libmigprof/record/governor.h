@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps what recording costs the application's threads below a budget, by recording less of each stack, step by step.
-// Times and counts of calls and GPU work stay complete whatever it does.
+// Times and counts of calls and GPU work stay complete, up to the last step, at which graphs are recorded as a whole.
 #pragma once
 
 #include <array>

@@ -2,22 +2,18 @@
 #include "libmigprof/render/summary_json.h"
 
 #include <array>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "libmigprof/render/headline.h"
+#include "libmigprof/render/json_values.h"
 #include "libmigprof/render/metrics_json.h"
 #include "libmigprof/render/viewer_assets.h"
 
 namespace migprof::render {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-Json OrNull(uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
-Json OrNull(std::optional<uint32_t> id) { return id.has_value() ? Json(*id) : Json(nullptr); }
+Json NullIfZero(uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
 
 Json ToJson(const analyze::Totals& totals, bool with_bytes) {
   Json json = {{"count", totals.count}, {"total_ns", totals.total_ns}};
@@ -102,8 +98,8 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"gpu_instance_id", OrNull(identity.gpu_instance_id)},
       {"compute_instance_id", OrNull(identity.compute_instance_id)},
       {"profile", OrNull(identity.profile)},
-      {"sm_count", OrNull(uint64_t{identity.sm_count})},
-      {"memory_bytes", OrNull(identity.memory_bytes)},
+      {"sm_count", NullIfZero(identity.sm_count)},
+      {"memory_bytes", NullIfZero(identity.memory_bytes)},
       {"first_ns", slice.first_ns},
       {"window_ns", slice.window_ns},
       {"busy_ns", slice.busy_ns},

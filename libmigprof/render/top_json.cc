@@ -1,29 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/top_json.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
-#include "libmigprof/mig/nvml_error.h"
+#include "libmigprof/render/json_values.h"
 #include "libmigprof/render/viewer_assets.h"
 
 namespace migprof::render {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-template <typename Number>
-Json OrNull(const std::optional<Number>& number) {
-  return number ? Json(*number) : Json(nullptr);
-}
-
-// Of NVML; null when all went well.
-Json Refusal(int code) {
-  if (code == 0) return nullptr;
-  return {{"nvml_code", code}, {"text", mig::NvmlErrorText(code)}};
-}
 
 Json ToJson(const mig::GpuProcess& process) {
   return {{"pid", process.pid},
@@ -62,7 +47,7 @@ Json ToJson(const mig::LiveSlice& slice) {
                {"memory_bytes", OrNull(slice.memory_bytes)},
                {"memory_used_bytes", OrNull(slice.memory_used_bytes)},
                {"counters", Counters(slice)},
-               {"counter_problem", Refusal(slice.counter_refusal)},
+               {"counter_problem", NvmlRefusal(slice.counter_refusal)},
                {"sharing", mig::SharingName(mig::SharingOf(slice.use))},
                {"processes", nullptr}};
   if (slice.use.refusal != 0) return json;
@@ -88,7 +73,7 @@ void WriteTopJson(const mig::LiveSample& sample, int indent, std::ostream& out) 
     json["gpus"].push_back({{"index", gpu.index},
                             {"gpu_uuid", OrNull(gpu.uuid)},
                             {"gpu_name", OrNull(gpu.name)},
-                            {"problem", Refusal(gpu.refusal)},
+                            {"problem", NvmlRefusal(gpu.refusal)},
                             {"mig", gpu.is_mig},
                             {"slices", gpu.slices},
                             {"all_in_view", gpu.all_in_view}});

@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/topology_json.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
-#include "libmigprof/mig/nvml_error.h"
+#include "libmigprof/render/json_values.h"
 #include "libmigprof/render/viewer_assets.h"
 
 namespace migprof::render {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-template <typename Number>
-Json OrNull(const std::optional<Number>& number) {
-  return number ? Json(*number) : Json(nullptr);
-}
-Json OrNull(const std::optional<mig::Placement>& placement) {
+Json PlacementJson(const std::optional<mig::Placement>& placement) {
   if (!placement) return nullptr;
   return {{"start", placement->start}, {"size", placement->size}};
-}
-
-// Of NVML; null when all went well.
-Json Refusal(int code) {
-  if (code == 0) return nullptr;
-  return {{"nvml_code", code}, {"text", mig::NvmlErrorText(code)}};
 }
 
 Json ToJson(const mig::GpuProcess& process) {
@@ -58,7 +44,7 @@ Json ToJson(const mig::GpuInstance& instance, const mig::ComputeInstance& comput
                {"profile", OrNull(compute.profile)},
                {"sm_count", OrNull(compute.sm_count)},
                {"compute_slices", OrNull(compute.slices)},
-               {"placement", OrNull(compute.placement)},
+               {"placement", PlacementJson(compute.placement)},
                {"shares_gpu_instance", OrNull(mig::SharesGpuInstance(instance, compute))}};
   AddUse(compute.use, &json);
   return json;
@@ -70,7 +56,7 @@ Json ToJson(const mig::GpuInstance& instance) {
                {"compute_slices", OrNull(instance.slices)},
                {"memory_bytes", OrNull(instance.memory_bytes)},
                {"memory_used_bytes", OrNull(instance.memory_used_bytes)},
-               {"placement", OrNull(instance.placement)},
+               {"placement", PlacementJson(instance.placement)},
                {"compute_instances", Json::array()}};
   for (const mig::ComputeInstance& compute : instance.compute_instances) {
     json["compute_instances"].push_back(ToJson(instance, compute));
@@ -84,7 +70,7 @@ Json ToJson(const mig::Gpu& gpu) {
                {"gpu_uuid", OrNull(gpu.uuid)},
                {"gpu_name", OrNull(gpu.name)},
                {"pci_bus_id", OrNull(gpu.pci_bus_id)},
-               {"problem", Refusal(gpu.refusal)},
+               {"problem", NvmlRefusal(gpu.refusal)},
                {"mig_mode", mig::MigModeName(gpu.mode)},
                {"mig_mode_pending", mig::MigModeName(gpu.pending)},
                {"sm_count", OrNull(gpu.sm_count)},
@@ -94,7 +80,7 @@ Json ToJson(const mig::Gpu& gpu) {
                {"memory_slices", OrNull(gpu.memory_slices)},
                {"uncovered_compute_slices", OrNull(mig::UncoveredComputeSlices(gpu))},
                {"all_in_view", is_mig && gpu.refusal == 0 ? Json(gpu.listing_refusal == 0) : Json(nullptr)},
-               {"listing_problem", is_mig ? Refusal(gpu.listing_refusal) : Json(nullptr)},
+               {"listing_problem", is_mig ? NvmlRefusal(gpu.listing_refusal) : Json(nullptr)},
                {"gpu_instances", Json::array()}};
   for (const mig::GpuInstance& instance : gpu.gpu_instances) json["gpu_instances"].push_back(ToJson(instance));
   if (is_mig || gpu.refusal != 0) {
