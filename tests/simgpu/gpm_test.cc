@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "nvml/nvml_abi.h"
 #include "tests/simgpu/child_process.h"
@@ -42,19 +44,29 @@ unsigned OwnInstance() {
   return id;
 }
 
-nvmlGpmSample_t Sample(unsigned instance) {
+struct FreeSample {
+  void operator()(nvmlGpmSample_t sample) const { EXPECT_EQ(Call("nvmlGpmSampleFree", sample), NVML_SUCCESS); }
+};
+using OwnedSample = std::unique_ptr<std::remove_pointer_t<nvmlGpmSample_t>, FreeSample>;
+
+OwnedSample EmptySample() {
   nvmlGpmSample_t sample = nullptr;
   EXPECT_EQ(Call("nvmlGpmSampleAlloc", &sample), NVML_SUCCESS);
-  EXPECT_EQ(Call("nvmlGpmMigSampleGet", Gpu(), instance, sample), NVML_SUCCESS);
+  return OwnedSample(sample);
+}
+
+OwnedSample Sample(unsigned instance) {
+  OwnedSample sample = EmptySample();
+  EXPECT_EQ(Call("nvmlGpmMigSampleGet", Gpu(), instance, sample.get()), NVML_SUCCESS);
   return sample;
 }
 
-nvmlGpmMetric_t Metric(unsigned id, nvmlGpmSample_t before, nvmlGpmSample_t after) {
+nvmlGpmMetric_t Metric(unsigned id, const OwnedSample& before, const OwnedSample& after) {
   const auto request = std::make_unique<nvmlGpmMetricsGet_t>();
   request->version = kNvmlGpmVersion;
   request->numMetrics = 1;
-  request->sample1 = before;
-  request->sample2 = after;
+  request->sample1 = before.get();
+  request->sample2 = after.get();
   request->metrics[0].metricId = id;
   EXPECT_EQ(Call("nvmlGpmMetricsGet", request.get()), NVML_SUCCESS);
   return request->metrics[0];
@@ -67,10 +79,10 @@ TEST(Gpm, GraphicsUtilization_IsTheShareOfTimeThatTheLedgerSays) {
     ASSERT_EQ(Call("nvmlInit_v2"), NVML_SUCCESS);
     const GpuProgram gpu;
     const unsigned instance = OwnInstance();
-    const nvmlGpmSample_t before = Sample(instance);
+    const OwnedSample before = Sample(instance);
     for (int i = 0; i < 50; ++i) EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream, 5000, 128));
     EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
-    const nvmlGpmSample_t after = Sample(instance);
+    const OwnedSample after = Sample(instance);
     uint64_t busy = 0, first = UINT64_MAX, last = 0;
     for (const LedgerLine& line : ReadLedger(ledger)) {
       if (line.kind != "kernel") continue;
@@ -84,16 +96,11 @@ TEST(Gpm, GraphicsUtilization_IsTheShareOfTimeThatTheLedgerSays) {
     EXPECT_LE(Metric(2, before, after).value, Metric(1, before, after).value);
     EXPECT_LE(Metric(3, before, after).value, Metric(2, before, after).value);
     EXPECT_EQ(Metric(5, before, after).value, 0) << "no matrix multiplication by its name";
-    const nvmlGpmSample_t later = Sample(instance);
+    const OwnedSample later = Sample(instance);
     EXPECT_EQ(Metric(1, after, later).nvmlReturn, NVML_ERROR_NO_DATA) << "the clock has not moved";
     EXPECT_EQ(Metric(4711, before, after).nvmlReturn, NVML_ERROR_NOT_SUPPORTED);
     // Another instance had nothing to do.
-    nvmlGpmSample_t wrong = nullptr;
-    EXPECT_EQ(Call("nvmlGpmSampleAlloc", &wrong), NVML_SUCCESS);
-    EXPECT_EQ(Call("nvmlGpmMigSampleGet", Gpu(), 99u, wrong), NVML_ERROR_INVALID_ARGUMENT);
-    for (const nvmlGpmSample_t sample : {before, after, later, wrong}) {
-      EXPECT_EQ(Call("nvmlGpmSampleFree", sample), NVML_SUCCESS);
-    }
+    EXPECT_EQ(Call("nvmlGpmMigSampleGet", Gpu(), 99u, EmptySample().get()), NVML_ERROR_INVALID_ARGUMENT);
   });
 }
 
@@ -102,10 +109,10 @@ TEST(Gpm, OneBlock_UsesOneSm) {
     ASSERT_EQ(Call("nvmlInit_v2"), NVML_SUCCESS);
     const GpuProgram gpu;
     const unsigned instance = OwnInstance();
-    const nvmlGpmSample_t before = Sample(instance);
+    const OwnedSample before = Sample(instance);
     for (int i = 0; i < 50; ++i) EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
     EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
-    const nvmlGpmSample_t after = Sample(instance);
+    const OwnedSample after = Sample(instance);
     int sms = 0;
     EXPECT_CUDA(cuDeviceGetAttribute(&sms, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, gpu.device));
     EXPECT_NEAR(Metric(2, before, after).value, Metric(1, before, after).value / sms, 0.01);
@@ -118,9 +125,7 @@ TEST(Gpm, OlderThanHopper_HasNone) {
     nvmlGpmSupport_t support{kNvmlGpmVersion, 7};
     EXPECT_EQ(Call("nvmlGpmQueryDeviceSupport", Gpu(), &support), NVML_SUCCESS);
     EXPECT_EQ(support.isSupportedDevice, 0u);
-    nvmlGpmSample_t sample = nullptr;
-    EXPECT_EQ(Call("nvmlGpmSampleAlloc", &sample), NVML_SUCCESS);
-    EXPECT_EQ(Call("nvmlGpmSampleGet", Gpu(), sample), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(Call("nvmlGpmSampleGet", Gpu(), EmptySample().get()), NVML_ERROR_NOT_SUPPORTED);
   });
 }
 
@@ -130,17 +135,17 @@ TEST(GpmFault, ValuesCanBeWrong) {
       ASSERT_EQ(Call("nvmlInit_v2"), NVML_SUCCESS);
       const GpuProgram gpu;
       const unsigned instance = OwnInstance();
-      nvmlGpmSample_t before = Sample(instance);
+      OwnedSample before = Sample(instance);
       double last = 0;
       for (int round = 1; round <= 3; ++round) {
         for (int i = 0; i < round; ++i) EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream, 5000, 128));
         EXPECT_CUDA(cuStreamSynchronize(gpu.stream));
-        const nvmlGpmSample_t after = Sample(instance);
+        OwnedSample after = Sample(instance);
         const double now = Metric(1, before, after).value;
         if (round > 1 && std::string(fault) == "gpm-stale") {
           EXPECT_EQ(now, last);
         }
-        before = after;
+        before = std::move(after);
         last = now;
       }
       check(last);

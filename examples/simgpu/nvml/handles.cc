@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "base/faults.h"
 #include "base/visible_devices.h"
@@ -19,9 +21,8 @@ unsigned MigIndex(const DeviceRef& device) {
   return device.instance->placement_start + device.compute->placement_start;
 }
 
-const Inventory* TakeInventory(const Topology* topology) {
-  if (topology == nullptr) return nullptr;
-  auto* const inventory = new Inventory;  // for the life of the process
+std::unique_ptr<const Inventory> TakeInventory(const Topology* topology) {
+  auto inventory = std::make_unique<Inventory>();
   inventory->topology = topology;
   for (uint32_t i = 0; i < topology->gpus.size(); ++i) {
     inventory->gpus.push_back({{i, &topology->gpus[i], nullptr, nullptr}, i});
@@ -55,11 +56,13 @@ bool GpuIsLost() {
 const Inventory* TheInventory() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  static const Inventory* inventory = nullptr;
+  // Handles of what was there before are no longer valid, as on a GPU that was cut anew. Another thread may be in the
+  // middle of a question about one, so that what they point to stays for the life of the process.
+  static auto& inventories = *new std::vector<std::unique_ptr<const Inventory>>;
   const Topology* const topology = CurrentTopology();
-  // Handles of what was there before are no longer valid, as on a GPU that was cut anew.
-  if (inventory == nullptr || inventory->topology != topology) inventory = TakeInventory(topology);
-  return inventory;
+  if (topology == nullptr) return nullptr;
+  if (inventories.empty() || inventories.back()->topology != topology) inventories.push_back(TakeInventory(topology));
+  return inventories.back().get();
 }
 
 nvmlReturn_t Initialize() {
