@@ -235,10 +235,9 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
+    busy_->Add({start, start + duration, {launch_ns, site, leaf, role_.number, thread}, totals == &totals_.kernels});
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
     if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
-    if (role_.kernels != nullptr && totals == &totals_.kernels) role_.kernels->Add(start, start + duration);
   }
   Weight& weight = weights_[uint64_t{site} << 32 | leaf];
   if (weight.count == 0) budget_.Take(kWeightBytes);
@@ -314,7 +313,6 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
                 graph_nodes[row], totals);
     if (meter_ == nullptr) continue;
     const bool untimed = (flags[row] & format::kActivityUntimed) != 0;
-    if (!untimed) meter_->AddOther(starts[row], durations[row]);
     if (what[row] != format::kMemset) meter_->AddCopy(what[row], untimed ? 0 : durations[row], bytes[row]);
   }
   return sound;
@@ -332,7 +330,6 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
-    meter_->AddOther(starts[row], durations[row]);
     meter_->AddUnknownKernels(durations[row]);
   }
   return sound;

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/busy_time.h"
 #include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/analyze/frame_names.h"
 #include "libmigprof/analyze/graph_nodes.h"
 #include "libmigprof/analyze/idle_gaps.h"
-#include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
 #include "libmigprof/analyze/slice_meter.h"
@@ -47,13 +47,12 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;               // among the slice's files
-    SliceMeter* meter = nullptr;       // told everything; null when no metrics are wanted
-    IntervalUnion* kernels = nullptr;  // given the intervals of kernels, unless it is null
-    uint32_t memory_process = 0;       // its number in the meter's memory
+    uint16_t number = 0;          // among the slice's files
+    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
+    uint32_t memory_process = 0;  // its number in the meter's memory
   };
   // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
-  FileAnalysis(IntervalUnion* busy, const Role& role, uint64_t file_bytes)
+  FileAnalysis(BusyTime* busy, const Role& role, uint64_t file_bytes)
       : busy_(busy), role_(role), meter_(role.meter), budget_(file_bytes), graph_nodes_(MostNodeChanges(file_bytes)) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
@@ -153,7 +152,7 @@ class FileAnalysis {
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
-  IntervalUnion* busy_;
+  BusyTime* busy_;
   Role role_;
   SliceMeter* meter_;
   FileBudget budget_;
