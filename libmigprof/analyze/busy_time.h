@@ -92,7 +92,11 @@ class BusyTime {
     sum->total += end - start;
     sum->until = end;
     if (sum->listener != nullptr) sum->listener->Add(start, end);
-    if (!timeline_.bins.empty()) AddToBins(sum, start, end);
+    if (end <= sum->bin_end) {  // and not before that bin: they come in order
+      timeline_.bins[sum->bin].*(sum->share) += end - start;
+    } else if (!timeline_.bins.empty()) {
+      AddToBins(sum, start, end);
+    }
   }
   void AddToBins(Union* sum, uint64_t start, uint64_t end);
   void Sort();

@@ -53,6 +53,12 @@ const char* Name(IdleCause cause) {
 }
 
 uint16_t BlockingCalls::ThreadOf(uint64_t serial) {
+  if (serial == last_serial_ && last_thread_ != 0) return last_thread_;
+  last_serial_ = serial;
+  return last_thread_ = FindOrAddThread(serial);
+}
+
+uint16_t BlockingCalls::FindOrAddThread(uint64_t serial) {
   if (calls_.size() > UINT16_MAX) {
     const auto known = threads_.find(serial);
     return known != threads_.end() ? known->second : 0;

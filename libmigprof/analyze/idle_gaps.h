@@ -57,7 +57,11 @@ class BlockingCalls {
     IdleCause cause;
   };
 
+  uint16_t FindOrAddThread(uint64_t serial);
+
   absl::flat_hash_map<uint64_t, uint16_t> threads_;
+  uint64_t last_serial_ = 0;  // the last one asked for
+  uint16_t last_thread_ = 0;
   RecentCalls<OpenCall> open_;
   std::vector<std::deque<Call>> calls_{1};  // [thread], by start; none overlap
   size_t kept_calls_ = 0;                   // of all threads

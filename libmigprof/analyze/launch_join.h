@@ -50,7 +50,7 @@ class LaunchJoin {
       ++counts_.orphaned;
       return kUnknownSite;
     }
-    call->matched = true;
+    if (!call->matched) CountMatched(call);
     if (time_ns != nullptr) *time_ns = call->time_ns;
     if (thread != nullptr) *thread = call->thread;
     return call->site;
@@ -85,14 +85,18 @@ class LaunchJoin {
   static_assert(sizeof(Call) == 16);
   static constexpr uint32_t kPageCalls = 32;
   // The calls of kPageCalls ids that follow each other.
-  struct Page {
-    uint64_t newest = 0;  // launches when its last call came
-    uint32_t waiting = 0;
-    std::array<Call, kPageCalls> calls{};
+  using Page = std::array<Call, kPageCalls>;
+  // What is known of a page without looking at it.
+  struct PageInfo {
+    uint32_t number;     // id / kPageCalls
+    uint16_t waiting;    // calls in it
+    uint16_t unmatched;  // of these
+    uint64_t newest;     // launches when its last call came
   };
   // Where the last one was: the next one is seldom elsewhere.
   struct Cursor {
     uint32_t number = 0;
+    uint32_t index = 0;
     Page* page = nullptr;
   };
 
@@ -101,25 +105,31 @@ class LaunchJoin {
     if (cursor->page == nullptr || cursor->number != number) {
       const auto page = pages_.find(number);
       if (page == pages_.end()) return nullptr;
-      *cursor = {number, page->second};
+      *cursor = {number, page->second, &storage_[page->second]};
     }
-    Call* const call = &cursor->page->calls[correlation % kPageCalls];
+    Call* const call = &(*cursor->page)[correlation % kPageCalls];
     return call->waits ? call : nullptr;
   }
 
-  Page* NewPage();
-  // Counts what became of a call, which then no longer waits.
-  void Settle(Page* page, Call* call);
-  void SettleAll(Page* page);
+  // What was matched is counted at once, so that most pages are dropped without a look at their calls.
+  void CountMatched(Call* call) {
+    call->matched = true;
+    ++counts_.matched;
+    --infos_[last_matched_.index].unmatched;
+  }
+  uint32_t NewPage(uint32_t number);
+  // Counts what became of an unmatched call, which then no longer waits.
+  void Settle(PageInfo* info, Call* call);
+  // Settles what waits in a page, and gives it back.
+  void DropPage(uint32_t index);
   void Sweep();
   // Settles the older half of all pages.
   void MakeRoom();
-  // Gives back the pages in which nothing waits.
-  void DropEmptyPages();
 
-  absl::flat_hash_map<uint32_t, Page*> pages_;  // by correlation / kPageCalls
+  absl::flat_hash_map<uint32_t, uint32_t> pages_;  // number -> index of …
   std::deque<Page> storage_;
-  std::vector<Page*> free_;  // all empty
+  std::vector<PageInfo> infos_;  // … both of these
+  std::vector<uint32_t> free_;   // indices in which nothing waits
   Cursor last_added_;
   Cursor last_matched_;
   size_t waiting_ = 0;
