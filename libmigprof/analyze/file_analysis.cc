@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kMostKeptRows = 256 * 1024;
 
 // Of the file's budget, about, with the growth of what holds them.
-constexpr uint64_t kSiteBytes = 384;
+constexpr uint64_t kSiteBytes = 512;
 constexpr uint64_t kPathBytes = 16;  // per frame: most are shared with other sites
 constexpr uint64_t kLeafBytes = 512;
 constexpr uint64_t kWeightBytes = 128;
@@ -273,20 +273,12 @@ void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended
          .is_transfer = leaf.kind == LeafKind::kTransfer,
          .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
   }
-  AddIdle(ended_by.site, times);
+  idle_.Add(ended_by.site, times);
 }
 
 void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {
-  AddIdle(InternSite({.after_work = true}),
-          blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
-}
-
-void FileAnalysis::AddIdle(CallSiteId site, const IdleTimes& times) {
-  for (size_t cause = 0; cause < kIdleCauses; ++cause) {
-    if (times[cause] == 0) continue;
-    idle_[cause] += times[cause];
-    idle_weights_.Add(site, static_cast<uint32_t>(cause), times[cause]);
-  }
+  idle_.Add(InternSite({.after_work = true}),
+            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {

@@ -81,7 +81,7 @@ class FileAnalysis {
   void CountLaunches();
 
   const FileTotals& totals() const { return totals_; }
-  const IdleTimes& idle() const { return idle_; }
+  IdleTimes idle() const { return idle_.Sum(); }
   const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
 
  private:
@@ -147,7 +147,6 @@ class FileAnalysis {
   // Returns when the call that caused it was entered; 0 when its call is not in the trace.
   uint64_t AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                        uint64_t graph_node, Totals* totals);
-  void AddIdle(CallSiteId site, const IdleTimes& times);
   // Gives what belongs to calls without a stack to the sites that stand for them.
   void SpreadSampledOut(SiteWeights::List* weights) const;
   // What a site takes of the budget: itself, and its path in the tree of stacks.
@@ -180,8 +179,7 @@ class FileAnalysis {
   BlockingCalls blocking_calls_;
   absl::flat_hash_map<uint64_t, uint32_t> functions_;  // kernel's name -> index of
   std::vector<uint64_t> first_call_ns_{0};             // … the earliest call that launched it
-  IdleTimes idle_{};
-  SiteWeights idle_weights_;  // by cause
+  IdleBySite idle_;
 
   // Columns of the chunk at hand, kept to spare the allocations.
   std::vector<uint64_t> columns_[10];

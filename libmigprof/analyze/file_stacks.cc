@@ -123,7 +123,7 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
     }
   };
   add(weights_.InOrder(), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
-  add(idle_weights_.InOrder(), idle, idle_under,
+  add(idle_.InOrder(), idle, idle_under,
       [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 

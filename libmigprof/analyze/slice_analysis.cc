@@ -293,7 +293,8 @@ void SliceReader::FinishFile(OpenFile* file) {
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
     file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame), &profile.idle,
                               profile.idle.Child(0, frame));
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += file->analysis->idle()[cause];
+    const IdleTimes idle = file->analysis->idle();
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += idle[cause];
     if (meter_) {
       file->analysis->CountLaunches();
       file->analysis->AddMemory(&profile.memory, profile.memory.Child(0, frame));
