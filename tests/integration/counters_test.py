@@ -77,8 +77,11 @@ class Counters(unittest.TestCase):
         for fault, values, doubt in (("gpm-nan", None, "not a number"), ("gpm-above-100", 137.5, "above 100 %"),
                                      ("gpm-stale", ..., "stale"), ("gpm-says=90", 90, "busier than what was recorded")):
             with self.subTest(fault=fault):
-                run = harness.Run(self)
-                _, counters = self.record(run, SIMGPU_FAULTS=fault)
+                for _ in range(3):  # on a machine too busy for NVML to answer in time the recorder stops asking
+                    run = harness.Run(self)
+                    _, counters = self.record(run, SIMGPU_FAULTS=fault)
+                    if counters["sm_utilization"]["samples"] > 2 or fault == "gpm-nan":
+                        break
                 for name in ("graphics_utilization", "sm_utilization"):
                     self.assertIn(doubt, counters[name]["doubt"])
                     if values is not ...:
@@ -100,8 +103,11 @@ class Counters(unittest.TestCase):
                              ("nvmlGpmSampleAlloc=20", "NVML error 20"), ("nvmlGpmQueryDeviceSupport=3", "this GPU"),
                              ("nvmlGpmMigSampleGet=15", "the GPU is lost")):
             with self.subTest(fault=fault):
-                run = harness.Run(self)
-                _, counters = self.record(run, SIMGPU_FAULTS=fault)
+                for _ in range(3):  # on a machine too busy for NVML to answer in time the recorder stops asking
+                    run = harness.Run(self)
+                    _, counters = self.record(run, SIMGPU_FAULTS=fault)
+                    if counters["sm_utilization"]["samples"] > 2 or fault == "gpm-nan":
+                        break
                 for name in GPM:
                     self.assertEqual(counters[name]["samples"], 0)
                     self.assertIn(doubt, counters[name]["doubt"])
