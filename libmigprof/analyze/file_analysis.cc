@@ -261,19 +261,20 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
 }
 
 void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-  IdleTimes times{};
-  if (ended_by.call_ns == 0) {
-    times[static_cast<size_t>(IdleCause::kUnknown)] = end - start;
-  } else {
-    const Leaf& leaf = leaves_[ended_by.leaf];
-    times = blocking_calls_.Divide(
-        start, end,
-        {.call_ns = ended_by.call_ns,
-         .thread = ended_by.thread,
-         .is_transfer = leaf.kind == LeafKind::kTransfer,
-         .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
+  if (ended_by.call_ns == 0) return idle_.Add(ended_by.site, IdleCause::kUnknown, end - start);
+  const Leaf& leaf = leaves_[ended_by.leaf];
+  const GapEnd gap_end{
+      .call_ns = ended_by.call_ns,
+      .thread = ended_by.thread,
+      .is_transfer = leaf.kind == LeafKind::kTransfer,
+      .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]};
+  if (!blocking_calls_.HasNone(gap_end.thread, start)) {
+    return idle_.Add(ended_by.site, blocking_calls_.Divide(start, end, gap_end));
   }
-  idle_.Add(ended_by.site, times);
+  // What Divide would say: there is a gap for nearly every kernel of a program that is launch-bound.
+  const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
+  idle_.Add(ended_by.site, IdleCause::kHost, asked - start);
+  idle_.Add(ended_by.site, gap_end.cause_of_wait(), end - asked);
 }
 
 void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {

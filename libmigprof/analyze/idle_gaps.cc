@@ -113,10 +113,7 @@ IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_
   IdleTimes times{};
   const auto add = [&times](IdleCause cause, uint64_t ns) { times[static_cast<size_t>(cause)] += ns; };
   const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
-  add(gap_end.is_transfer       ? IdleCause::kCopy
-      : gap_end.is_first_launch ? IdleCause::kFirstLaunch
-                                : IdleCause::kLaunchLatency,
-      end - asked);
+  add(gap_end.cause_of_wait(), end - asked);
   // Before that nothing was queued, and the thread was in one of these calls, or in none.
   std::deque<Call>& calls = calls_[gap_end.thread < calls_.size() ? gap_end.thread : 0];
   while (!calls.empty() && calls.front().end <= start) {

@@ -23,17 +23,19 @@ const char* Name(IdleCause cause);
 // Nanoseconds by IdleCause.
 using IdleTimes = std::array<uint64_t, kIdleCauses>;
 
-// The idle time that ended at each call site, by cause. A gap is a few additions without a branch: there is one for
-// nearly every kernel of a program that is launch-bound. Not thread-safe.
+// The idle time that ended at each call site, by cause. Not thread-safe.
 class IdleBySite {
  public:
-  // A gap, divided by cause.
-  void Add(CallSiteId site, const IdleTimes& times) {
+  // A part of a gap, or nothing.
+  void Add(CallSiteId site, IdleCause cause, uint64_t ns) {
     if (site >= rows_.size()) [[unlikely]]
       rows_.resize(site + site / 2 + 16);
-    Row& row = rows_[site];
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) row.ns[cause] += times[cause];
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) row.gaps[cause] += times[cause] != 0 ? 1 : 0;
+    rows_[site].ns[static_cast<size_t>(cause)] += ns;
+    rows_[site].gaps[static_cast<size_t>(cause)] += ns != 0 ? 1 : 0;
+  }
+  // A gap, divided by cause.
+  void Add(CallSiteId site, const IdleTimes& times) {
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) Add(site, static_cast<IdleCause>(cause), times[cause]);
   }
   // Over all sites.
   IdleTimes Sum() const;
@@ -54,6 +56,12 @@ struct GapEnd {
   uint16_t thread = 0;   // that made the call
   bool is_transfer = false;
   bool is_first_launch = false;  // of its kernel in the process
+
+  // Why it was not yet running, once it had been asked for.
+  IdleCause cause_of_wait() const {
+    if (is_transfer) return IdleCause::kCopy;
+    return is_first_launch ? IdleCause::kFirstLaunch : IdleCause::kLaunchLatency;
+  }
 };
 
 // The calls of a process that may have kept their threads, while they may still lie in a gap. For one file; not
@@ -68,6 +76,11 @@ class BlockingCalls {
   void Returned(uint32_t correlation, uint64_t took_ns);
   void Forget(uint32_t correlation) { open_.Forget(correlation); }
 
+  // Whether the thread was in none of these calls in a gap that begins at `start`: as nearly always, where gaps are
+  // many. The same promises as for Divide.
+  bool HasNone(uint16_t thread, uint64_t start) const {
+    return thread >= calls_.size() || calls_[thread].empty() || calls_[thread].back().end <= start;
+  }
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
   IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end);
