@@ -70,16 +70,24 @@ std::string Free(uint32_t units) {
 std::string Card(const analyze::Profile& profile, const MapGpu& gpu, const std::vector<std::string>& names,
                  const std::vector<bool>& has_details) {
   std::string html = "<div class=\"r-card\" role=\"group\" aria-label=\"" + HtmlText(gpu.name) + "\">\n";
+  uint32_t end = 0;  // of what is drawn, in memory slices
   for (const MapInstance& instance : gpu.instances) {
     const bool shared = instance.slices.size() > 1 || instance.free_units != 0;
-    html += "<div class=\"r-gi " + Units(instance.units) + (shared ? " r-shared" : "") + "\">\n";
+    if (gpu.memory_slices && instance.placement->start > end) html += Free(instance.placement->start - end);
+    if (gpu.memory_slices) end = instance.placement->start + instance.placement->size;
+    html += "<div class=\"r-gi " + Units(gpu.memory_slices ? instance.placement->size : instance.units) +
+            (shared ? " r-shared" : "") + "\">\n";
     for (const MapSlice& slice : instance.slices) {
       html += Tile(profile.slices[slice.slice], slice.slice, slice.units, names[slice.slice], has_details[slice.slice]);
     }
     if (instance.free_units != 0) html += Free(instance.free_units);
     html += "</div>\n";
   }
-  if (gpu.free_units != 0) html += Free(gpu.free_units);
+  if (gpu.memory_slices) {
+    if (*gpu.memory_slices > end) html += Free(*gpu.memory_slices - end);
+  } else if (gpu.free_units != 0) {
+    html += Free(gpu.free_units);
+  }
   return html + "</div>\n";
 }
 

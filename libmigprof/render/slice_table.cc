@@ -71,13 +71,16 @@ std::string ShortGpu(const SliceProfile& slice, const analyze::Profile& profile,
   return mark_simulated ? name + " [sim]" : name;
 }
 
-std::string ShortSlice(const mig::SliceIdentity& identity) {
-  if (!identity.is_mig()) return "whole GPU";
+std::string ShortSlice(const SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  const std::string distinction = slice.distinction.empty() ? "" : ", " + slice.distinction;
+  if (!identity.is_mig()) return "whole GPU" + distinction;
   const auto id = [](const std::optional<uint32_t>& value) {
     return value.has_value() ? std::to_string(*value) : std::string("?");
   };
   const std::string profile = identity.profile.empty() ? "MIG" : identity.profile;
-  return profile + ' ' + id(identity.gpu_instance_id) + '/' + id(identity.compute_instance_id);
+  return profile + ' ' + id(identity.gpu_instance_id) + '/' + id(identity.compute_instance_id) +
+         distinction;
 }
 
 bool LostSomething(const SliceProfile& slice) { return analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0; }
@@ -88,7 +91,7 @@ Row MakeRow(const SliceProfile& slice, const analyze::Profile& profile, bool mar
   Row row = {
       slice.host,
       ShortGpu(slice, profile, mark_simulated),
-      ShortSlice(identity),
+      ShortSlice(slice),
       identity.sm_count == 0 ? none : std::to_string(identity.sm_count),
       std::to_string(slice.processes.size()),
       Percent(slice.busy_ns, slice.window_ns, ascii),

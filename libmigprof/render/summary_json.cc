@@ -15,6 +15,10 @@ namespace {
 
 Json NullIfZero(uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
 
+Json PlacementJson(const std::optional<mig::Placement>& placement) {
+  return placement ? Json{{"start", placement->start}, {"size", placement->size}} : Json(nullptr);
+}
+
 Json ToJson(const analyze::Totals& totals, bool with_bytes) {
   Json json = {{"count", totals.count}, {"total_ns", totals.total_ns}};
   if (with_bytes) json["bytes"] = totals.bytes;
@@ -98,6 +102,8 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"gpu_instance_id", OrNull(identity.gpu_instance_id)},
       {"compute_instance_id", OrNull(identity.compute_instance_id)},
       {"profile", OrNull(identity.profile)},
+      {"placement", PlacementJson(identity.placement)},
+      {"memory_slices", NullIfZero(identity.memory_slices)},
       {"sm_count", NullIfZero(identity.sm_count)},
       {"memory_bytes", NullIfZero(identity.memory_bytes)},
       {"first_ns", slice.first_ns},
