@@ -68,7 +68,8 @@ struct SliceProfile {
   std::string host;
   std::string boot_id;
   mig::SliceIdentity identity;
-  // What tells it from another slice of the profile that would be called the same: "16 SMs", "9663 MB", "#2"; else empty.
+  // What tells it from another slice of the profile that would be called the same: "16 SMs", "9663 MB", "#2"; else
+  // empty.
   std::string distinction;
   bool simulated = false;  // recorded on the simulated GPU
   uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)

@@ -44,9 +44,10 @@ bool CanBeTheSame(const SliceIdentity& a, const SliceIdentity& b) {
 }
 
 int FactsKnown(const SliceIdentity& slice) {
-  return static_cast<int>(slice.placement.has_value()) + static_cast<int>(!slice.profile.empty()) + static_cast<int>(!ParentOf(slice).empty()) +
-         static_cast<int>(slice.gpu_instance_id.has_value()) + static_cast<int>(slice.compute_instance_id.has_value()) +
-         static_cast<int>(slice.sm_count != 0) + static_cast<int>(slice.memory_bytes != 0);
+  return static_cast<int>(slice.placement.has_value()) + static_cast<int>(!slice.profile.empty()) +
+         static_cast<int>(!ParentOf(slice).empty()) + static_cast<int>(slice.gpu_instance_id.has_value()) +
+         static_cast<int>(slice.compute_instance_id.has_value()) + static_cast<int>(slice.sm_count != 0) +
+         static_cast<int>(slice.memory_bytes != 0);
 }
 
 struct Group {

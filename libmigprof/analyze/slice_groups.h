@@ -10,9 +10,10 @@
 
 namespace migprof::analyze {
 
-// The UUID alone does not tell: it is used again when a card is cut anew. Two files are of one slice when host, boot and
-// UUID are the same and nothing that both know of it differs: profile, instance ids, placement, SMs, memory, GPU. What a process
-// could not ask is no difference; where it fits several slices, it belongs to the one that was used nearest in time.
+// The UUID alone does not tell: it is used again when a card is cut anew. Two files are of one slice when host, boot
+// and UUID are the same and nothing that both know of it differs: profile, instance ids, placement, SMs, memory, GPU.
+// What a process could not ask is no difference; where it fits several slices, it belongs to the one that was used
+// nearest in time.
 //
 // Returns the files of each slice by their index in `scans`, ascending; slices by their first file. The order of
 // `scans` decides nothing else.

@@ -19,7 +19,8 @@ struct SliceIdentity {
   std::string pci_bus_id;  // of the physical GPU: not an identity of a slice
   std::optional<uint32_t> gpu_instance_id;
   std::optional<uint32_t> compute_instance_id;
-  // Of the GPU instance, and how many memory slices the GPU has (0: unknown). NVML tells them to privileged callers only.
+  // Of the GPU instance, and how many memory slices the GPU has (0: unknown). NVML tells them to privileged callers
+  // only.
   std::optional<Placement> placement;
   uint32_t memory_slices = 0;
   uint32_t sm_count = 0;       // live value of the compute instance, never from a table

@@ -35,7 +35,8 @@ void Place(const SliceProfile& slice, size_t index, MapGpu* gpu) {
   const mig::SliceIdentity& identity = slice.identity;
   gpu->is_mig |= identity.is_mig();
   if (!identity.is_mig()) {
-    gpu->instances.push_back({.gpu_instance_id = {}, .placement = {}, .units = gpu->units, .slices = {{index, gpu->units}}});
+    gpu->instances.push_back(
+        {.gpu_instance_id = {}, .placement = {}, .units = gpu->units, .slices = {{index, gpu->units}}});
     return;
   }
   const auto profile = mig::ParseProfileName(identity.profile);
@@ -76,9 +77,8 @@ void PutInPlace(uint32_t grid, MapGpu* gpu) {
            i.placement->size <= grid - i.placement->start;
   };
   if (!std::all_of(gpu->instances.begin(), gpu->instances.end(), has_place)) return;
-  std::stable_sort(gpu->instances.begin(), gpu->instances.end(), [](const MapInstance& a, const MapInstance& b) {
-    return a.placement->start < b.placement->start;
-  });
+  std::stable_sort(gpu->instances.begin(), gpu->instances.end(),
+                   [](const MapInstance& a, const MapInstance& b) { return a.placement->start < b.placement->start; });
   uint32_t end = 0;
   for (const MapInstance& instance : gpu->instances) {
     gpu->overlap |= instance.placement->start < end;

@@ -36,7 +36,7 @@ struct MapGpu {
   // Memory slices of the GPU, when the placement of every instance is known and no two lie upon each other.
   std::optional<uint32_t> memory_slices;
   uint32_t free_units = 0;  // without a trace: not allocated, or nothing was recorded there
-  bool overlap = false;                // more than fits at one time: the card was cut anew while it was recorded
+  bool overlap = false;     // more than fits at one time: the card was cut anew while it was recorded
 };
 
 struct MapHost {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/summary_json.h"
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "libmigprof/render/headline.h"
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/json_values.h"
 #include "libmigprof/render/metrics_json.h"
 #include "libmigprof/render/viewer_assets.h"
@@ -65,11 +65,10 @@ Json ToJson(const analyze::ProcessInfo& process) {
 }
 
 Json IdleJson(const analyze::SliceMetrics& metrics) {
-  // By IdleCause.
-  constexpr std::array<const char*, analyze::kIdleCauses> kKeys = {
-      "no_process", "host", "synchronize", "copy", "allocation", "first_launch", "launch_latency", "unknown"};
   Json json = Json::object();
-  for (size_t cause = 0; cause < kKeys.size(); ++cause) json[kKeys[cause]] = metrics.idle_ns[cause];
+  for (size_t cause = 0; cause < analyze::kIdleCauses; ++cause) {
+    json[CauseKey(static_cast<analyze::IdleCause>(cause))] = metrics.idle_ns[cause];
+  }
   return json;
 }
 

@@ -100,9 +100,8 @@ TEST(GroupBySlice, WhoFitsSeveral_IsWithTheNearestInTime) {
     s->slice.profile.clear();
     s->slice.sm_count = 0;
   };
-  EXPECT_THAT(
-      Group({at(1000, small), at(9000, large), at(1050, unknown), at(8000, unknown), at(2000, unknown)}),
-      UnorderedElementsAre(ElementsAre(0, 2, 4), ElementsAre(1, 3)));
+  EXPECT_THAT(Group({at(1000, small), at(9000, large), at(1050, unknown), at(8000, unknown), at(2000, unknown)}),
+              UnorderedElementsAre(ElementsAre(0, 2, 4), ElementsAre(1, 3)));
   // An unknown one that says what only one of them has.
   const Change large_sms = [](TraceScan* s) {
     s->slice.profile.clear();
