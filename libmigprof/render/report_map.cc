@@ -129,7 +129,7 @@ std::string ReportMap(const analyze::Profile& profile, const std::vector<std::st
   html += "<p class=\"r-key\"><span class=\"r-entry\">Colour, busy:</span>" + swatch("u0", "under 30 %") +
           swatch("u1", "30 to 70 %") + swatch("u2", "70 % and more") +
           "<span class=\"r-entry\">Filled as far as it was:</span>" +
-          swatch("r-key-full", "dark: SMs kept busy (estimate)") + swatch("r-key-busy", "light: busy") +
+          swatch("r-key-full", "strong: SMs kept busy (estimate)") + swatch("r-key-busy", "pale: busy") +
           swatch("r-key-idle", "empty: idle") + swatch("r-key-free", "no trace: not allocated or not recorded") +
           "</p>\n<p class=\"r-key\">";
   if (any_placed) html += "Size and place: memory slices of the card. ";
