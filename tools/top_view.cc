@@ -14,10 +14,10 @@
 namespace migprof::tools {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr char kHelp[] =
     "q quit  sort: u SM  o occupancy  t tensor  d DRAM  m memory  p processes  n slice  r reverse  i idle  space pause";
 // For windows in which the other does not fit.
-constexpr std::string_view kShortHelp = "q quit  sort u o t d m p n  r reverse  i idle  space pause";
+constexpr char kShortHelp[] = "q quit  sort u o t d m p n  r reverse  i idle  space pause";
 constexpr size_t kLeastRows = 3;
 
 // At spaces; a word that is longer than a line is cut.

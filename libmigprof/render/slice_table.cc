@@ -38,6 +38,8 @@ constexpr std::array kColumns = {
     Column{nullptr, "HEALTH", false, 6},
 };
 constexpr size_t kColumnCount = kColumns.size();
+constexpr size_t kSmColumn = 6;
+static_assert(std::string_view(kColumns[kSmColumn].head) == "SM %");
 constexpr size_t kGap = 2;
 using Row = std::array<std::string, kColumnCount>;
 using Widths = std::array<size_t, kColumnCount>;
@@ -255,6 +257,9 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   if (graphs.count != 0) {
     out << "graphs recorded as a whole, not in KERNELS: " << ShortCount(graphs.count) << " ("
         << HumanTime(graphs.total_ns, ascii) << ")\n";
+  }
+  if (widths[kSmColumn] != 0 && std::any_of(slices.begin(), slices.end(), [](const auto* s) { return KernelsRanSideBySide(*s); })) {
+    out << "SM % above 100: kernels ran side by side, and what each keeps busy adds up\n";
   }
   const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
   if (!cost.empty()) out << "recording itself took " << cost << '\n';
