@@ -127,7 +127,7 @@ size_t TotalWidth(const Widths& widths) {
 // Leaves out the extra columns of which nothing is known, and, the last first, those that would cut names shorter than
 // people can tell them apart.
 void LeaveOutExtras(const std::vector<Row>& rows, size_t available, const std::string& none, Widths* widths) {
-  constexpr size_t kEnoughOfAName = 16;
+  constexpr size_t kEnoughOfAName = 24;
   size_t total = TotalWidth(*widths);
   for (size_t i = 0; i < kColumnCount; ++i) {
     if (!kColumns[i].is_number) total -= (*widths)[i] - std::min((*widths)[i], kEnoughOfAName);
@@ -258,7 +258,8 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
     out << "graphs recorded as a whole, not in KERNELS: " << ShortCount(graphs.count) << " ("
         << HumanTime(graphs.total_ns, ascii) << ")\n";
   }
-  if (widths[kSmColumn] != 0 && std::any_of(slices.begin(), slices.end(), [](const auto* s) { return KernelsRanSideBySide(*s); })) {
+  if (widths[kSmColumn] != 0 &&
+      std::any_of(slices.begin(), slices.end(), [](const auto* s) { return KernelsRanSideBySide(*s); })) {
     out << "SM % above 100: kernels ran side by side, and what each keeps busy adds up\n";
   }
   const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
