@@ -208,6 +208,8 @@ Profile FleetProfile() {
       ++gi;
       slice.host = gpu < 4 ? "gpu-node-04" : "gpu-node-05";
       slice.identity.gpu_uuid[4] = static_cast<char>('0' + gpu);
+      slice.identity.placement.reset();  // of a card cut otherwise
+      slice.identity.memory_slices = 0;
       slice.identity.profile = name;
       slice.identity.sm_count = 16 * static_cast<uint32_t>(name[0] - '0');
       profile.slices.push_back(std::move(slice));

@@ -9,13 +9,14 @@
     ns: 1, 'µs': 1e3, ms: 1e6, s: 1e9, min: 6e10, h: 3.6e12, d: 8.64e13,
     B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, PB: 1e15, EB: 1e18, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
   };
+  const NUMBER = /^[<≥≈]?\s*[\d,]*\.?\d+\s*(%|[A-Za-zµ]{0,3})(\s\d+\s(s|min|h))?$/;
   const PART = /([\d,]*\.?\d+)\s*([A-Za-zµ]*)/g;
 
   // What a cell says, to compare: a number ("2 min 5 s", "1,024", "<0.01%", "4.29 GB"), else text. Null where it says
   // nothing.
   function valueOf(text) {
     if (text === '' || text === '–') return null;
-    if (!/^[<≥≈]?\s*\d/.test(text)) return text;
+    if (!NUMBER.test(text)) return text;
     let sum = 0;
     for (const [, digits, unit] of text.matchAll(PART)) sum += Number(digits.replaceAll(',', '')) * (UNITS[unit] ?? 1);
     return text.startsWith('<') ? sum / 2 : sum;
