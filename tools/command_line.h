@@ -15,6 +15,12 @@ namespace migprof::tools {
 // Exit status after wrong use, as `env` and `timeout` have it. Told apart from every status that means something.
 inline constexpr int kWrongUse = 125;
 
+// An option without value that sets `*variable` to false. CLI11's own, "!--no-…", shows "{false}" in the help.
+inline void AddOffFlag(CLI::App* app, const char* name, bool* variable, const char* help) {
+  app->add_flag_callback(
+      name, [variable] { *variable = false; }, help);
+}
+
 // Reads the arguments. Returns whether the command goes on; otherwise `*status` is how it ends (after --help, or after
 // saying what is wrong).
 inline bool ParseCommandLine(CLI::App* app, int argc, char** argv, int* status) {

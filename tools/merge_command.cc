@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -94,17 +95,23 @@ class OutputFolder {
     const fs::path path = folder_ / name;
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
+    if (error && !fs::is_directory(path.parent_path())) {
+      // For all of its files at once.
+      if (unusable_.insert(path.parent_path()).second) SayUnwritable(path.parent_path(), error);
+      return;
+    }
     error.clear();
+    errno = 0;
     // Beside it first: a full disk leaves what was there before.
     const fs::path unfinished = path.string() + ".unfinished";
     std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
     if (out) body(out);
     out.close();
-    if (out) fs::rename(unfinished, path, error);
-    if (!out || error) {
-      std::cerr << "migprof-merge: " << path.string() << ": cannot be written\n";
+    if (!out) error = std::error_code(errno != 0 ? errno : EIO, std::generic_category());
+    if (!error) fs::rename(unfinished, path, error);
+    if (error) {
+      SayUnwritable(path, error);
       fs::remove(unfinished, error);
-      failed_ = true;
     } else {
       written_.push_back(path.string());
     }
@@ -114,7 +121,13 @@ class OutputFolder {
   const std::vector<std::string>& written() const { return written_; }
 
  private:
+  void SayUnwritable(const fs::path& path, const std::error_code& error) {
+    std::cerr << "migprof-merge: " << path.string() << ": cannot be written: " << error.message() << "\n";
+    failed_ = true;
+  }
+
   fs::path folder_;
+  std::set<fs::path> unusable_;
   std::vector<std::string> written_;
   bool failed_ = false;
 };

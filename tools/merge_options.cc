@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tools/command_line.h"
 
 namespace migprof::tools {
 namespace {
@@ -47,15 +48,15 @@ void AddMergeOptions(CLI::App* app, MergeOptions* options) {
       ->check(CLI::IsMember({"frames", "off"}))
       ->capture_default_str();
   app->add_flag("--lines", options->split_lines, "one frame per line of a function: \"function (file.cc:123)\"");
-  app->add_flag("!--no-inline", options->show_inlined, "leave out functions that the compiler inlined");
+  AddOffFlag(app, "--no-inline", &options->show_inlined, "leave out functions that the compiler inlined");
   app->add_option("--debug-dir", options->debug_folders,
                   "folder to search for debug information by build id, before all other places; may be repeated")
       ->allow_extra_args(false);
-  app->add_flag("!--no-debug-info", options->debug_info,
-                "read no debug information: only the function names that are in the traces");
+  AddOffFlag(app, "--no-debug-info", &options->debug_info,
+             "read no debug information: only the function names that are in the traces");
   app->add_flag("--strict", options->strict, "fail if anything was lost, unmatched or damaged");
   app->add_flag("-q,--quiet", options->quiet, "no progress bar, no list of files");
-  app->add_flag("!--no-table", options->table, "no table on stdout");
+  AddOffFlag(app, "--no-table", &options->table, "no table on stdout");
   app->add_option("-j,--threads", options->threads, "threads to use; 0: one per core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

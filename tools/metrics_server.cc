@@ -3,18 +3,21 @@
 
 #include <dlfcn.h>
 #include <microhttpd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tools/listen_socket.h"
 
 namespace migprof::tools {
 namespace {
 
-constexpr unsigned kMostConnections = 32;
-constexpr unsigned kMostConnectionsOfOneAddress = 16;
+constexpr size_t kMostConnections = 32;
+// The library's own limit leaves room for those that are being closed: at its limit it would accept nobody.
+constexpr unsigned kMostSockets = 2 * kMostConnections;
 constexpr unsigned kIdleSeconds = 10;
 constexpr size_t kMostBytesOfRequest = size_t{16} * 1024;
 
@@ -27,6 +30,7 @@ struct Microhttpd {
   decltype(&MHD_queue_response) queue_response = nullptr;
   decltype(&MHD_destroy_response) destroy_response = nullptr;
   decltype(&MHD_lookup_connection_value) lookup = nullptr;
+  decltype(&MHD_get_connection_info) info = nullptr;
 };
 
 template <typename Function>
@@ -43,7 +47,8 @@ bool Load(Microhttpd* api) {
          Resolve(library, "MHD_add_response_header", &api->add_header) &&
          Resolve(library, "MHD_queue_response", &api->queue_response) &&
          Resolve(library, "MHD_destroy_response", &api->destroy_response) &&
-         Resolve(library, "MHD_lookup_connection_value", &api->lookup);
+         Resolve(library, "MHD_lookup_connection_value", &api->lookup) &&
+         Resolve(library, "MHD_get_connection_info", &api->info);
 }
 
 class Server : public MetricsServer {
@@ -57,9 +62,9 @@ class Server : public MetricsServer {
     socket_ = socket;
     const unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (socket.is_ipv6 ? MHD_USE_IPv6 : 0);
     daemon_ = api_.start_daemon(flags, 0, nullptr, nullptr, &Server::Answer, this, MHD_OPTION_LISTEN_SOCKET, socket.fd,
-                                MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                                kMostConnectionsOfOneAddress, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMostBytesOfRequest, MHD_OPTION_END);
+                                MHD_OPTION_CONNECTION_LIMIT, kMostSockets, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
+                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMostBytesOfRequest, MHD_OPTION_NOTIFY_CONNECTION,
+                                &Server::Notice, this, MHD_OPTION_END);
     return daemon_ != nullptr;
   }
 
@@ -77,7 +82,8 @@ class Server : public MetricsServer {
     }
     // A body is of no use to anybody here; the connection ends.
     if (*body_bytes != 0) return MHD_NO;
-    const auto* const server = static_cast<const Server*>(self);
+    auto* const server = static_cast<Server*>(self);
+    server->Renew(connection);
     const std::string_view asked = method;
     if (asked != "GET" && asked != "HEAD") return server->Reply(connection, 405, "only GET\n", "text/plain");
     if (std::string_view(url) == "/metrics") {
@@ -89,6 +95,30 @@ class Server : public MetricsServer {
       return server->Reply(connection, 200, "migprof top: the metrics are at /metrics\n", "text/plain");
     }
     return server->Reply(connection, 404, "there is only /metrics\n", "text/plain");
+  }
+
+  // Comes and goes of a connection. The library has one thread, so that nothing here needs a lock.
+  static void Notice(void* self, MHD_Connection* connection, void** /*state*/, MHD_ConnectionNotificationCode what) {
+    auto* const server = static_cast<Server*>(self);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      server->Admit(connection);
+    } else {
+      std::erase(server->waiting_, connection);
+    }
+  }
+
+  // The timeout is about silence: who says a byte now and then could stay for ever. So whoever has gone longest without
+  // a whole question makes room for those who come; a question that is asked at once is answered at once.
+  void Admit(MHD_Connection* connection) {
+    waiting_.push_back(connection);
+    if (waiting_.size() <= kMostConnections) return;
+    const MHD_ConnectionInfo* const info = api_.info(waiting_.front(), MHD_CONNECTION_INFO_CONNECTION_FD);
+    waiting_.erase(waiting_.begin());
+    if (info != nullptr) shutdown(info->connect_fd, SHUT_RDWR);  // the library then closes it
+  }
+
+  void Renew(MHD_Connection* connection) {
+    if (std::erase(waiting_, connection) != 0) waiting_.push_back(connection);
   }
 
   MHD_Result Reply(MHD_Connection* connection, unsigned status, std::string text, const std::string& type) const {
@@ -105,6 +135,7 @@ class Server : public MetricsServer {
   const Microhttpd api_;
   const MetricsSource source_;
   ListenSocket socket_;
+  std::vector<MHD_Connection*> waiting_;  // open connections, by when they were opened or last asked
   MHD_Daemon* daemon_ = nullptr;
 };
 

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   run->prefix_command();
   run->add_option("--traces", run_options.traces,
                   "folder for the trace files (default: MIGPROF_OUTPUT, or migprof-traces)");
-  run->add_flag("!--no-merge", run_options.merge, "leave the trace files as they are");
+  migprof::tools::AddOffFlag(run, "--no-merge", &run_options.merge, "leave the trace files as they are");
   run->add_option("--library", run_options.library, "the libmigprof.so to use (default: the one beside this program)");
   migprof::tools::AddMergeOptions(run, &run_options.merge_options);
   run->footer(
@@ -66,6 +66,22 @@ int main(int argc, char** argv) {
   // What follows "--" is the command's own, whatever it looks like.
   char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
   run_options.command.assign(separator == argv + argc ? separator : separator + 1, argv + argc);
+  const std::vector<CLI::App*> commands = app.get_subcommands([](CLI::App*) { return true; });
+  const bool begins_with_command =
+      argc < 2 || argv[1][0] == '-' || std::any_of(commands.begin(), commands.end(), [argv](const CLI::App* command) {
+        return command->get_name() == argv[1];
+      });
+  if (!begins_with_command) {
+    std::cerr << "migprof: there is no command '" << argv[1] << "'; there are";
+    for (const CLI::App* command : commands) {
+      std::cerr << (command == commands.front()  ? " "
+                    : command == commands.back() ? " and "
+                                                 : ", ")
+                << command->get_name();
+    }
+    std::cerr << "\n";
+    return migprof::tools::kWrongUse;
+  }
   if (int status = 0; !migprof::tools::ParseCommandLine(&app, static_cast<int>(separator - argv), argv, &status)) {
     return status;
   }
@@ -84,7 +100,7 @@ int main(int argc, char** argv) {
   }
   if (run_options.command.empty()) run_options.command = rest;
   if (run_options.command.empty()) {
-    std::cerr << "migprof run: no command given\n" << run->help();
+    std::cerr << "migprof run: no command given\n" << run->help("migprof");
     return migprof::tools::kWrongUse;
   }
   return migprof::tools::Run(run_options);

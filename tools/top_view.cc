@@ -14,8 +14,10 @@
 namespace migprof::tools {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr char kHelp[] =
     "q quit  sort: u SM  o occupancy  t tensor  d DRAM  m memory  p processes  n slice  r reverse  i idle  space pause";
+// For windows in which the other does not fit.
+constexpr char kShortHelp[] = "q quit  sort u o t d m p n  r reverse  i idle  space pause";
 constexpr size_t kLeastRows = 3;
 
 // At spaces; a word that is longer than a line is cut.
@@ -141,11 +143,15 @@ std::vector<std::string> TopView::Draw(const mig::LiveSample* sample, uint64_t n
     const size_t end = std::min(table.rows.size(), first_row_ + room);
     lines.insert(lines.end(), table.rows.begin() + static_cast<ptrdiff_t>(first_row_),
                  table.rows.begin() + static_cast<ptrdiff_t>(end));
-    std::string help(kHelp);
-    if (table.hidden_rows != 0) help = absl::StrCat(table.hidden_rows, " idle hidden  ", help);
+    std::string shown;
     if (end - first_row_ < table.rows.size()) {
-      help = absl::StrCat("slices ", first_row_ + 1, "-", end, " of ", table.rows.size(), " (arrows)  ", help);
+      shown = absl::StrCat(first_row_ + 1, "-", end, " of ", table.rows.size(), " (arrows)  ");
     }
+    if (table.hidden_rows != 0) absl::StrAppend(&shown, table.hidden_rows, " idle hidden  ");
+    const char* const what = end - first_row_ < table.rows.size() ? "slices " : "";
+    std::string help = absl::StrCat(what, shown, kHelp);
+    if (render::DisplayCells(help) > width) help = absl::StrCat(what, shown, kShortHelp);
+    if (render::DisplayCells(help) > width) help = absl::StrCat(shown, kShortHelp);
     lines.resize(std::max(lines.size(), height - std::min<size_t>(height, 1)));
     lines.push_back(render::CutToCells(help, width, text_.ascii ? "~" : "…"));
   }

@@ -17,22 +17,13 @@
 #include "absl/strings/str_cat.h"
 
 #include "libmigprof/analyze/slice_analysis.h"
+#include "libmigprof/analyze/slice_groups.h"
 #include "libmigprof/format/trace_format.h"
 
 namespace migprof::analyze {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What makes two files be about the same slice. The UUID alone does not: it is used again when a card is partitioned
-// anew.
-using SliceKey = std::tuple<std::string, std::string, std::string, uint32_t, uint64_t>;
-
-SliceKey KeyOf(const TraceScan& scan) {
-  const mig::SliceIdentity& slice = scan.slice;
-  const std::string device = slice.device_uuid().empty() ? slice.gpu_name : slice.device_uuid();
-  return {scan.process.host + "\n" + scan.process.boot_id, device, slice.profile, slice.sm_count, slice.memory_bytes};
-}
 
 // Runs `task(i)` for i in [0, count) on `threads` threads, and `idle()` a few times a second on this one until all are
 // done.
@@ -60,7 +51,8 @@ void RunAll(size_t count, size_t threads, Task&& task, Idle&& idle) {
 auto SortKey(const SliceProfile& slice) {
   const mig::SliceIdentity& identity = slice.identity;
   return std::tuple(slice.host, slice.boot_id, identity.gpu_uuid, identity.gpu_instance_id.value_or(0),
-                    identity.compute_instance_id.value_or(0), identity.mig_uuid, identity.profile, identity.sm_count);
+                    identity.compute_instance_id.value_or(0), identity.mig_uuid, identity.profile, identity.sm_count,
+                    identity.memory_bytes, slice.first_ns);
 }
 
 // Puts the slices, each with frames of its own, into one profile with common frames.
@@ -84,6 +76,7 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
     analysis->profile.simulated |= result.profile.simulated;
     analysis->profile.slices.push_back(std::move(result.profile));
   }
+  TellApart(&analysis->profile.slices);
 }
 
 }  // namespace
@@ -117,18 +110,30 @@ std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std:
 
 namespace {
 
+std::vector<const TraceScan*> PointersTo(const std::vector<absl::StatusOr<TraceScan>>& scans) {
+  std::vector<const TraceScan*> pointers;
+  for (const absl::StatusOr<TraceScan>& scan : scans) pointers.push_back(&*scan);
+  return pointers;
+}
+
 // Leaves of each trace the best copy, and says so of the others: one made while the process ran, or kept beside the
 // original, must not count twice.
 void LeaveOutCopies(std::vector<absl::StatusOr<TraceScan>>* scans, Analysis* analysis) {
   const auto rank = [](const TraceScan& scan) {
     return std::tuple(scan.damaged_bytes == 0, scan.closed, scan.last_ns, scan.bytes);
   };
-  std::map<std::tuple<SliceKey, uint32_t, uint64_t>, size_t> best;
+  // By slice, process and its start.
+  std::map<std::tuple<size_t, uint32_t, uint64_t>, size_t> best;
+  std::vector<size_t> slice_of(scans->size());
+  const std::vector<std::vector<size_t>> slices = GroupBySlice(PointersTo(*scans));
+  for (size_t slice = 0; slice < slices.size(); ++slice) {
+    for (const size_t file : slices[slice]) slice_of[file] = slice;
+  }
   std::vector<size_t> left_out;
   for (size_t i = 0; i < scans->size(); ++i) {
     const TraceScan& scan = *(*scans)[i];
     if (scan.process.start_ns == 0) continue;
-    const auto [entry, is_new] = best.try_emplace({KeyOf(scan), scan.process.pid, scan.process.start_ns}, i);
+    const auto [entry, is_new] = best.try_emplace({slice_of[i], scan.process.pid, scan.process.start_ns}, i);
     if (is_new) continue;
     const bool better = rank(scan) > rank(*(*scans)[entry->second]);
     left_out.push_back(better ? std::exchange(entry->second, i) : i);
@@ -162,16 +167,17 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
   }
   std::erase_if(scans, [](const auto& scan) { return !scan.ok(); });
   LeaveOutCopies(&scans, &analysis);
-  std::map<SliceKey, std::vector<const TraceScan*>> slices;
   for (size_t i = 0; i < scans.size(); ++i) {
     ++analysis.files_read;
     for (const Problem& problem : scans[i]->problems) analysis.problems.push_back(problem);
     for (const format::ChunkRef& chunk : scans[i]->chunks) bytes_total += chunk.total_bytes();
-    slices[KeyOf(*scans[i])].push_back(&*scans[i]);
   }
 
   std::vector<std::vector<const TraceScan*>> work;
-  for (auto& [key, files] : slices) work.push_back(std::move(files));
+  for (const std::vector<size_t>& slice : GroupBySlice(PointersTo(scans))) {
+    std::vector<const TraceScan*>& files = work.emplace_back();
+    for (const size_t file : slice) files.push_back(&*scans[file]);
+  }
   // The largest first: the last one to finish should be a small one.
   const auto bytes_of = [](const std::vector<const TraceScan*>& files) {
     uint64_t bytes = 0;

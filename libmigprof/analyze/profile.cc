@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/profile.h"
 
+#include <map>
+#include <set>
+
 #include "absl/strings/str_cat.h"
 
 namespace migprof::analyze {
@@ -17,12 +20,21 @@ std::string GpuName(const SliceProfile& slice) {
   return name;
 }
 
-std::string SliceName(const mig::SliceIdentity& identity) {
-  if (!identity.is_mig()) return "whole GPU";
+std::string SliceName(const SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  const std::string distinction = slice.distinction.empty() ? "" : absl::StrCat(", ", slice.distinction);
+  if (!identity.is_mig()) return absl::StrCat("whole GPU", distinction);
   std::string name = absl::StrCat("MIG ", identity.profile.empty() ? "slice" : identity.profile);
   if (identity.gpu_instance_id) absl::StrAppend(&name, " GI ", *identity.gpu_instance_id);
   if (identity.compute_instance_id) absl::StrAppend(&name, " CI ", *identity.compute_instance_id);
-  return absl::StrCat(name, " (", ShortUuid(identity.mig_uuid), ")");
+  return absl::StrCat(name, " (", ShortUuid(identity.mig_uuid), ")", distinction);
+}
+
+// "host", "GPU", "slice" as one.
+std::string PathText(const SliceProfile& slice) {
+  std::string text;
+  for (const Frame& frame : SlicePath(slice)) absl::StrAppend(&text, frame.name, "\n");
+  return text;
 }
 
 Frame MakeFrame(std::string name, FrameKind kind) {
@@ -63,7 +75,31 @@ bool HasLoss(const Health& health) {
 
 std::vector<Frame> SlicePath(const SliceProfile& slice) {
   return {MakeFrame(slice.host.empty() ? "unknown host" : slice.host, FrameKind::kHost),
-          MakeFrame(GpuName(slice), FrameKind::kGpu), MakeFrame(SliceName(slice.identity), FrameKind::kSlice)};
+          MakeFrame(GpuName(slice), FrameKind::kGpu), MakeFrame(SliceName(slice), FrameKind::kSlice)};
+}
+
+void TellApart(std::vector<SliceProfile>* slices) {
+  std::map<std::string, std::vector<SliceProfile*>> by_path;
+  for (SliceProfile& slice : *slices) by_path[PathText(slice)].push_back(&slice);
+  for (const auto& [path, same] : by_path) {
+    if (same.size() < 2) continue;
+    std::set<uint32_t> sms;
+    std::set<uint64_t> sizes;
+    for (const SliceProfile* slice : same) {
+      sms.insert(slice->identity.sm_count);
+      sizes.insert(slice->identity.memory_bytes);
+    }
+    for (size_t i = 0; i < same.size(); ++i) {
+      const mig::SliceIdentity& identity = same[i]->identity;
+      if (sms.size() == same.size()) {
+        same[i]->distinction = absl::StrCat(identity.sm_count, " SMs");
+      } else if (sizes.size() == same.size()) {
+        same[i]->distinction = absl::StrCat(identity.memory_bytes / 1'000'000, " MB");
+      } else {
+        same[i]->distinction = absl::StrCat("#", i + 1);
+      }
+    }
+  }
 }
 
 }  // namespace migprof::analyze

@@ -68,6 +68,9 @@ struct SliceProfile {
   std::string host;
   std::string boot_id;
   mig::SliceIdentity identity;
+  // What tells it from another slice of the profile that would be called the same: "16 SMs", "9663 MB", "#2"; else
+  // empty.
+  std::string distinction;
   bool simulated = false;  // recorded on the simulated GPU
   uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)
   uint64_t window_ns = 0;  // first to last event, over all its processes
@@ -99,5 +102,9 @@ struct Profile {
 // The rows above a slice's own tree, root first: host, GPU, slice. Names as shown in every picture and in folded
 // output.
 std::vector<Frame> SlicePath(const SliceProfile& slice);
+
+// Sets `distinction` where slices would have the same path: one UUID may have stood for several slices, one after
+// another.
+void TellApart(std::vector<SliceProfile>* slices);
 
 }  // namespace migprof::analyze

@@ -13,6 +13,7 @@
 #include "libmigprof/analyze/counter_series.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
+#include "libmigprof/analyze/slice_groups.h"
 #include "libmigprof/analyze/slice_meter.h"
 
 namespace migprof::analyze {
@@ -313,10 +314,9 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
   if (profile.host.empty()) {
     profile.host = scan.process.host;
     profile.boot_id = scan.process.boot_id;
-    profile.identity = scan.slice;
-  } else if (!profile.identity.gpu_instance_id && scan.slice.gpu_instance_id) {
-    profile.identity = scan.slice;  // one process may have been allowed to ask NVML and another not
   }
+  // One process may have been allowed to ask NVML and another not.
+  AddIdentity(scan.slice, &profile.identity);
   profile.simulated |= scan.process.simulated;
   if (scan.last_ns == 0) return;
   const uint64_t end_before = profile.first_ns + profile.window_ns;

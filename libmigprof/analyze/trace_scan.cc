@@ -68,6 +68,10 @@ void SetProcessFact(const std::string& key, const std::string& text, TraceProces
   if (key == "graphs") process->graph_nodes = text == "node";
 }
 
+mig::Placement* PlacementOf(mig::SliceIdentity* slice) {
+  return slice->placement ? &*slice->placement : &slice->placement.emplace();
+}
+
 void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIdentity* slice) {
   if (key == "gpu_uuid") slice->gpu_uuid = text;
   if (key == "mig_uuid") slice->mig_uuid = text;
@@ -76,6 +80,9 @@ void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIde
   if (key == "pci_bus_id") slice->pci_bus_id = text;
   if (key == "gpu_instance_id") slice->gpu_instance_id = ToOptional<uint32_t>(text);
   if (key == "compute_instance_id") slice->compute_instance_id = ToOptional<uint32_t>(text);
+  if (key == "placement_start") PlacementOf(slice)->start = ToNumber<uint32_t>(text);
+  if (key == "placement_size") PlacementOf(slice)->size = ToNumber<uint32_t>(text);
+  if (key == "memory_slices") slice->memory_slices = ToNumber<uint32_t>(text);
   if (key == "sm_count") slice->sm_count = ToNumber<uint32_t>(text);
   if (key == "memory_bytes") slice->memory_bytes = ToNumber<uint64_t>(text);
   if (key == "compute_major") slice->compute_major = ToNumber<uint32_t>(text);
@@ -103,6 +110,10 @@ void TakeNamedValues(const format::ChunkRef& ref, format::ChunkReader* reader, T
         if (scan->counters.size() < kMostCounters || scan->counters.count(key) != 0) scan->counters[key] = number;
     }
   });
+  // One half of a placement says nothing.
+  if (ref.kind() == ChunkKind::kSlice && scan->slice.placement && scan->slice.placement->size == 0) {
+    scan->slice.placement.reset();
+  }
   if (!sound) reader->ReportBadContent(ref, "named values do not fit their lengths, or are too many");
 }
 

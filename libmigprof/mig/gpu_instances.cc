@@ -47,6 +47,11 @@ int ReadProfiles(const NvmlApi& nvml, NvmlDevice device, std::vector<Profile>* p
   return profiles->empty() ? last : kNvmlSuccess;
 }
 
+const Profile& Largest(const std::vector<Profile>& profiles) {
+  const auto smaller = [](const Profile& a, const Profile& b) { return a.slices < b.slices; };
+  return *std::max_element(profiles.begin(), profiles.end(), smaller);
+}
+
 int ListInstancesOf(const NvmlApi& nvml, NvmlDevice device, const Profile& profile, GpuInstanceHandles* handles,
                     Gpu* gpu) {
   std::vector<NvmlGpuInstance> found(kMostGpuInstances);
@@ -88,8 +93,7 @@ GpuInstanceHandles ListGpuInstances(const NvmlApi& nvml, NvmlDevice device, Gpu*
   std::vector<Profile> profiles;
   gpu->listing_refusal = ReadProfiles(nvml, device, &profiles);
   if (profiles.empty()) return handles;
-  const auto smaller = [](const Profile& a, const Profile& b) { return a.slices < b.slices; };
-  const Profile& largest = *std::max_element(profiles.begin(), profiles.end(), smaller);
+  const Profile& largest = Largest(profiles);
   gpu->compute_slices = largest.slices;
   for (const Profile& profile : profiles) {
     const int result = ListInstancesOf(nvml, device, profile, &handles, gpu);
@@ -99,6 +103,21 @@ GpuInstanceHandles ListGpuInstances(const NvmlApi& nvml, NvmlDevice device, Gpu*
   }
   if (gpu->listing_refusal == kNvmlSuccess) gpu->memory_slices = MemorySlices(nvml, device, largest.id);
   return handles;
+}
+
+std::optional<Placement> GpuInstancePlacement(const NvmlApi& nvml, NvmlDevice gpu, uint32_t gpu_instance_id,
+                                              uint32_t* memory_slices) {
+  *memory_slices = 0;
+  NvmlGpuInstance instance = nullptr;
+  NvmlGpuInstanceInfo info{};
+  if (Ask(nvml.device_get_gpu_instance_by_id, gpu, gpu_instance_id, &instance) != kNvmlSuccess ||
+      Ask(nvml.gpu_instance_get_info, instance, &info) != kNvmlSuccess || info.placement.size == 0) {
+    return std::nullopt;
+  }
+  std::vector<Profile> profiles;
+  ReadProfiles(nvml, gpu, &profiles);
+  if (!profiles.empty()) *memory_slices = MemorySlices(nvml, gpu, Largest(profiles).id).value_or(0);
+  return Placement{info.placement.start, info.placement.size};
 }
 
 std::optional<Placement> ComputeInstancePlacement(const NvmlApi& nvml, const GpuInstanceHandles& handles,

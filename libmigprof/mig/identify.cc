@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/mig/identify.h"
 
+#include "libmigprof/mig/gpu_instances.h"
 #include "libmigprof/mig/nvml_ask.h"
 #include "libmigprof/mig/profile_name.h"
 #include "libmigprof/mig/uuid.h"
@@ -41,6 +42,9 @@ void AddSlice(const NvmlApi& nvml, NvmlDevice device, SliceIdentity* identity) {
   if (!gpu_uuid.empty()) identity->gpu_uuid = gpu_uuid;
   const std::string gpu_name = AskText(nvml.device_get_name, gpu, kNvmlNameBufferBytes);
   if (!gpu_name.empty()) identity->gpu_name = gpu_name;
+  if (identity->gpu_instance_id) {
+    identity->placement = GpuInstancePlacement(nvml, gpu, *identity->gpu_instance_id, &identity->memory_slices);
+  }
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ Error LoadNvml(NvmlApi* api) {
   Resolve(library, "nvmlDeviceGetGpuInstanceProfileInfoV", &api->device_get_gpu_instance_profile_info);
   Resolve(library, "nvmlDeviceGetGpuInstancePossiblePlacements_v2", &api->device_get_gpu_instance_possible_placements);
   Resolve(library, "nvmlDeviceGetGpuInstances", &api->device_get_gpu_instances);
+  Resolve(library, "nvmlDeviceGetGpuInstanceById", &api->device_get_gpu_instance_by_id);
   Resolve(library, "nvmlGpuInstanceGetInfo", &api->gpu_instance_get_info);
   Resolve(library, "nvmlGpuInstanceGetComputeInstanceById", &api->gpu_instance_get_compute_instance_by_id);
   Resolve(library, "nvmlComputeInstanceGetInfo_v2", &api->compute_instance_get_info);

@@ -161,11 +161,12 @@ struct NvmlApi {
   // `profile` is a number of NVML's list of profiles, not an id. NOT_SUPPORTED: this GPU does not have it.
   int (*device_get_gpu_instance_profile_info)(NvmlDevice gpu, uint32_t profile,
                                               NvmlGpuInstanceProfileInfo* info) = nullptr;
-  // The next five need a privilege; so placements are often unreadable.
+  // The next six need a privilege; so placements are often unreadable.
   int (*device_get_gpu_instance_possible_placements)(NvmlDevice gpu, uint32_t profile_id, NvmlPlacement* placements,
                                                      uint32_t* count) = nullptr;
   int (*device_get_gpu_instances)(NvmlDevice gpu, uint32_t profile_id, NvmlGpuInstance* instances,
                                   uint32_t* count) = nullptr;
+  int (*device_get_gpu_instance_by_id)(NvmlDevice gpu, uint32_t id, NvmlGpuInstance* instance) = nullptr;
   int (*gpu_instance_get_info)(NvmlGpuInstance instance, NvmlGpuInstanceInfo* info) = nullptr;
   int (*gpu_instance_get_compute_instance_by_id)(NvmlGpuInstance instance, uint32_t id,
                                                  NvmlComputeInstance* compute_instance) = nullptr;

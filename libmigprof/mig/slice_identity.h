@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "libmigprof/mig/placement.h"
+
 namespace migprof::mig {
 
 // Everything known of one CUDA device of one process. Empty strings and 0 mean unknown.
@@ -17,6 +19,10 @@ struct SliceIdentity {
   std::string pci_bus_id;  // of the physical GPU: not an identity of a slice
   std::optional<uint32_t> gpu_instance_id;
   std::optional<uint32_t> compute_instance_id;
+  // Of the GPU instance, and how many memory slices the GPU has (0: unknown). NVML tells them to privileged callers
+  // only.
+  std::optional<Placement> placement;
+  uint32_t memory_slices = 0;
   uint32_t sm_count = 0;       // live value of the compute instance, never from a table
   uint64_t memory_bytes = 0;   // of the GPU instance
   uint32_t compute_major = 0;  // compute capability

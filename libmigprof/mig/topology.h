@@ -8,14 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "libmigprof/mig/placement.h"
 #include "libmigprof/mig/workload.h"
 
 namespace migprof::mig {
-
-struct Placement {
-  uint32_t start = 0;
-  uint32_t size = 0;
-};
 
 // A process with a CUDA context. Names are empty where /proc does not tell them, which includes every process whose
 // number may be that of another PID namespace.

@@ -150,6 +150,11 @@ Facts IdentityFacts(const mig::SliceIdentity& identity) {
   if (identity.compute_instance_id) {
     facts.emplace_back("compute_instance_id", std::to_string(*identity.compute_instance_id));
   }
+  if (identity.placement) {
+    facts.emplace_back("placement_start", std::to_string(identity.placement->start));
+    facts.emplace_back("placement_size", std::to_string(identity.placement->size));
+  }
+  if (identity.memory_slices != 0) facts.emplace_back("memory_slices", std::to_string(identity.memory_slices));
   return facts;
 }
 

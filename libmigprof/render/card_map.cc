@@ -35,7 +35,8 @@ void Place(const SliceProfile& slice, size_t index, MapGpu* gpu) {
   const mig::SliceIdentity& identity = slice.identity;
   gpu->is_mig |= identity.is_mig();
   if (!identity.is_mig()) {
-    gpu->instances.push_back({.gpu_instance_id = {}, .units = gpu->units, .slices = {{index, gpu->units}}});
+    gpu->instances.push_back(
+        {.gpu_instance_id = {}, .placement = {}, .units = gpu->units, .slices = {{index, gpu->units}}});
     return;
   }
   const auto profile = mig::ParseProfileName(identity.profile);
@@ -43,11 +44,13 @@ void Place(const SliceProfile& slice, size_t index, MapGpu* gpu) {
   const uint32_t compute_slices = profile ? std::min(profile->compute_slices, gpu_slices) : 1;
   auto instance = std::find_if(gpu->instances.begin(), gpu->instances.end(), [&](const MapInstance& i) {
     return identity.gpu_instance_id.has_value() && i.gpu_instance_id == identity.gpu_instance_id &&
-           i.units == gpu_slices;
+           i.units == gpu_slices && i.placement == identity.placement;
   });
   if (instance == gpu->instances.end()) {
-    instance = gpu->instances.insert(instance,
-                                     {.gpu_instance_id = identity.gpu_instance_id, .units = gpu_slices, .slices = {}});
+    instance = gpu->instances.insert(instance, {.gpu_instance_id = identity.gpu_instance_id,
+                                                .placement = identity.placement,
+                                                .units = gpu_slices,
+                                                .slices = {}});
   }
   instance->slices.push_back({index, compute_slices});
 }
@@ -65,6 +68,35 @@ void CountFree(MapGpu* gpu) {
   gpu->free_units = gpu->units > used ? gpu->units - used : 0;
 }
 
+// Puts the instances where they lie, if that is known of all of them and they lay there at one time. `grid`: the most
+// memory slices that any trace says the GPU has.
+void PutInPlace(uint32_t grid, MapGpu* gpu) {
+  if (!gpu->is_mig || grid == 0 || gpu->instances.empty()) return;
+  const auto has_place = [&](const MapInstance& i) {
+    return i.placement && i.placement->size != 0 && i.placement->start < grid &&
+           i.placement->size <= grid - i.placement->start;
+  };
+  if (!std::all_of(gpu->instances.begin(), gpu->instances.end(), has_place)) return;
+  std::stable_sort(gpu->instances.begin(), gpu->instances.end(),
+                   [](const MapInstance& a, const MapInstance& b) { return a.placement->start < b.placement->start; });
+  uint32_t end = 0;
+  for (const MapInstance& instance : gpu->instances) {
+    gpu->overlap |= instance.placement->start < end;
+    end = std::max(end, instance.placement->start + instance.placement->size);
+  }
+  if (!gpu->overlap) gpu->memory_slices = grid;
+}
+
+uint32_t GridOf(const analyze::Profile& profile, const MapGpu& gpu) {
+  uint32_t grid = 0;
+  for (const MapInstance& instance : gpu.instances) {
+    for (const MapSlice& slice : instance.slices) {
+      grid = std::max(grid, profile.slices[slice.slice].identity.memory_slices);
+    }
+  }
+  return grid;
+}
+
 }  // namespace
 
 std::vector<MapHost> LayOutCards(const analyze::Profile& profile) {
@@ -73,7 +105,10 @@ std::vector<MapHost> LayOutCards(const analyze::Profile& profile) {
     Place(profile.slices[i], i, FindGpu(profile.slices[i], &hosts));
   }
   for (MapHost& host : hosts) {
-    for (MapGpu& gpu : host.gpus) CountFree(&gpu);
+    for (MapGpu& gpu : host.gpus) {
+      CountFree(&gpu);
+      PutInPlace(GridOf(profile, gpu), &gpu);
+    }
   }
   return hosts;
 }

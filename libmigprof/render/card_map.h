@@ -20,9 +20,10 @@ struct MapSlice {
 
 struct MapInstance {
   std::optional<uint32_t> gpu_instance_id;
-  uint32_t units = 1;
-  std::vector<MapSlice> slices;  // compute instances that have a trace, by id
-  uint32_t free_units = 0;       // of the instance, without one
+  std::optional<mig::Placement> placement;  // in memory slices
+  uint32_t units = 1;                       // of compute
+  std::vector<MapSlice> slices;             // compute instances that have a trace, by id
+  uint32_t free_units = 0;                  // of the instance, without one
 };
 
 struct MapGpu {
@@ -30,9 +31,12 @@ struct MapGpu {
   std::string uuid;  // may be empty
   bool is_mig = false;
   uint32_t units = 7;
-  std::vector<MapInstance> instances;  // by GPU instance id: where they lie on the card is not in the trace
-  uint32_t free_units = 0;             // without a trace: not allocated, or nothing was recorded there
-  bool overlap = false;                // more than fits at one time: the card was cut anew while it was recorded
+  // By where they lie; where that is not in all traces, by GPU instance id.
+  std::vector<MapInstance> instances;
+  // Memory slices of the GPU, when the placement of every instance is known and no two lie upon each other.
+  std::optional<uint32_t> memory_slices;
+  uint32_t free_units = 0;  // without a trace: not allocated, or nothing was recorded there
+  bool overlap = false;     // more than fits at one time: the card was cut anew while it was recorded
 };
 
 struct MapHost {

@@ -29,9 +29,10 @@ struct Finding {
   Severity severity = Severity::kNote;
   std::optional<size_t> slice;  // index into the profile's
   Sentence sentence;
-  std::string advice;            // a sentence, or empty
-  std::vector<Figure> evidence;  // the numbers behind it
-  uint64_t weight = 0;           // what is lost, mostly in ns × SMs; orders findings of one severity
+  std::string advice;              // a sentence or two, or empty
+  std::string second_advice = {};  // what helps against the second cause, where that is large
+  std::vector<Figure> evidence;    // the numbers behind it
+  uint64_t weight = 0;             // what is lost, mostly in ns × SMs; orders findings of one severity
 };
 
 struct Findings {

@@ -39,6 +39,13 @@ const Texts& TextsOf(IdleCause cause) { return kTexts[static_cast<size_t>(cause)
 
 const char* CauseLabel(IdleCause cause) { return analyze::Name(cause); }
 
+const char* CauseKey(IdleCause cause) {
+  // By IdleCause.
+  constexpr std::array<const char*, analyze::kIdleCauses> kKeys = {
+      "no_process", "host", "synchronize", "copy", "allocation", "first_launch", "launch_latency", "unknown"};
+  return kKeys[static_cast<size_t>(cause) % kKeys.size()];
+}
+
 const char* CauseClause(IdleCause cause) { return TextsOf(cause).clause; }
 
 const char* CauseAdvice(IdleCause cause) { return TextsOf(cause).advice; }
@@ -55,6 +62,13 @@ std::optional<IdleCause> MainCause(const analyze::SliceMetrics& metrics) {
   const auto largest = std::max_element(metrics.idle_ns.begin(), metrics.idle_ns.end());
   if (*largest == 0) return std::nullopt;
   return static_cast<IdleCause>(largest - metrics.idle_ns.begin());
+}
+
+std::optional<IdleCause> SecondCause(const analyze::SliceMetrics& metrics, IdleCause main) {
+  analyze::SliceMetrics others;
+  others.idle_ns = metrics.idle_ns;
+  others.idle_ns[static_cast<size_t>(main)] = 0;
+  return MainCause(others);
 }
 
 }  // namespace migprof::render

@@ -13,6 +13,9 @@ namespace migprof::render {
 // "host code", "synchronization", …: short, for tables and legends.
 const char* CauseLabel(analyze::IdleCause cause);
 
+// "host", "synchronize", …: for programs. Those of `idle_ns` in summary.json, and of the label `cause` of metrics.
+const char* CauseKey(analyze::IdleCause cause);
+
 // Continues "idle …": "while the host computed, read or waited with nothing queued".
 const char* CauseClause(analyze::IdleCause cause);
 
@@ -29,5 +32,7 @@ inline analyze::IdleCause ShownCause(const analyze::Frame& frame) {
 
 // The cause with the largest part of the idle time; nothing when no cause is known.
 std::optional<analyze::IdleCause> MainCause(const analyze::SliceMetrics& metrics);
+// The one with the largest part beside it.
+std::optional<analyze::IdleCause> SecondCause(const analyze::SliceMetrics& metrics, analyze::IdleCause main);
 
 }  // namespace migprof::render

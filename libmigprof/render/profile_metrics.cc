@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/metric_families.h"
 
 namespace migprof::render {
@@ -14,28 +15,6 @@ using analyze::IdleCause;
 using analyze::SliceProfile;
 
 constexpr double kSecond = 1e9;
-
-const char* CauseName(size_t cause) {
-  switch (static_cast<IdleCause>(cause)) {
-    case IdleCause::kNothingRunning:
-      return "nothing_running";
-    case IdleCause::kHost:
-      return "host";
-    case IdleCause::kSynchronize:
-      return "synchronize";
-    case IdleCause::kCopy:
-      return "copy";
-    case IdleCause::kAllocation:
-      return "allocation";
-    case IdleCause::kFirstLaunch:
-      return "first_launch";
-    case IdleCause::kLaunchLatency:
-      return "launch_latency";
-    case IdleCause::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
-}
 
 // All of it was so when the recording ended.
 double EndOf(const SliceProfile& slice) { return static_cast<double>(slice.first_ns + slice.window_ns) / kSecond; }
@@ -157,8 +136,8 @@ class Families {
         uint64_t ns = slice.metrics.idle_ns[cause];
         // All of the idle time is told, also what nobody knows a cause of.
         if (static_cast<IdleCause>(cause) == IdleCause::kUnknown) ns += all - std::min(all, told);
-        idle.metrics.push_back(
-            {With(labels_[i], {{"cause", CauseName(cause)}}), static_cast<double>(ns) / kSecond, EndOf(slice)});
+        idle.metrics.push_back({With(labels_[i], {{"cause", CauseKey(static_cast<IdleCause>(cause))}}),
+                                static_cast<double>(ns) / kSecond, EndOf(slice)});
       }
     }
   }
@@ -170,6 +149,12 @@ class Families {
     AddPerSlice("migprof_slice_launches_unmatched_total", MetricType::kCounter, "",
                 "Launches whose GPU activity is missing though some was to be expected",
                 [](const SliceProfile& slice) { return slice.health.unmatched; });
+    AddPerSlice("migprof_slice_activities_unmatched_total", MetricType::kCounter, "",
+                "Kernels, copies and memsets whose call is not in the trace",
+                [](const SliceProfile& slice) { return slice.health.orphaned; });
+    AddPerSlice("migprof_slice_activities_untimed_total", MetricType::kCounter, "",
+                "Kernels, copies and memsets without usable times: in no time of these metrics",
+                [](const SliceProfile& slice) { return slice.health.untimed; });
     AddPerSlice("migprof_slice_damaged_bytes_total", MetricType::kCounter, "bytes",
                 "Bytes of trace files that could not be read",
                 [](const SliceProfile& slice) { return slice.health.damaged_bytes; });

@@ -73,6 +73,7 @@ std::string FindingItem(const Finding& finding, const std::vector<bool>& has_det
   }
   html += "</p>";
   if (!finding.advice.empty()) html += HtmlElement("p", "r-advice", finding.advice);
+  if (!finding.second_advice.empty()) html += HtmlElement("p", "r-advice", finding.second_advice);
   if (!finding.evidence.empty()) {
     html += "<p class=\"r-evidence\">";
     for (size_t i = 0; i < finding.evidence.size(); ++i) {

@@ -14,7 +14,7 @@ namespace migprof::render {
 std::string ReportMap(const analyze::Profile& profile, const std::vector<std::string>& names,
                       const std::vector<bool>& has_details);
 
-// "u0" (hardly used) to "u4": the class that colours a busy share in report/map.css.
+// "u0" (hardly used), "u1" (underused), "u2": the class that colours a busy share in report/map.css.
 std::string UseClass(double busy_share);
 
 }  // namespace migprof::render

@@ -105,7 +105,8 @@ std::string ReportSlice(const analyze::Profile& profile, size_t index, const std
          "\" aria-labelledby=\"slice-" + number + "-title\">\n<div class=\"r-detail-head\"><h2 id=\"slice-" + number +
          "-title\" tabindex=\"-1\">" + HtmlText(name) +
          (slice.simulated ? " <span class=\"r-simulated\">simulated</span>" : "") + "</h2>" +
-         HtmlElement("p", "r-place", Place(slice)) + "</div>\n" + Figures(FiguresOf(slice)) + "<div class=\"r-pair\">" +
+         HtmlElement("p", "r-place", Place(slice)) + "</div>\n" + Figures(FiguresOf(slice)) +
+         (KernelsRanSideBySide(slice) ? HtmlElement("p", "r-none", kSideBySide) : "") + "<div class=\"r-pair\">" +
          Box("Where the time went", ReportTimeBar(slice)) + Box("Over time", ReportTimeline(slice)) +
          "</div>\n<div class=\"r-flame\" data-slice=\"" + std::to_string(index) +
          "\"><noscript><p class=\"r-none\">The flamegraph of this slice needs JavaScript; the SVG files in "

@@ -79,6 +79,7 @@ std::string CounterRow(const analyze::CounterSeries& counter) {
 std::string ReportSlices(const analyze::Profile& profile, const std::vector<std::string>& names,
                          const std::vector<bool>& has_details) {
   std::string html = Head({"Slice", "SMs", "Busy", "SMs busy ≈", "Idle", "Mostly for", "Kernels", "Memory", "Health"});
+  bool side_by_side = false;
   for (size_t i = 0; i < profile.slices.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     const auto cause = MainCause(slice.metrics);
@@ -93,8 +94,11 @@ std::string ReportSlices(const analyze::Profile& profile, const std::vector<std:
                            HtmlText(HumanTime(IdleTime(slice))), cause ? CauseLabel(*cause) : kUnknown,
                            HtmlText(ShortCount(slice.kernels.count)), peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown,
                            loss ? "<span class=\"r-bad\">⚠ incomplete</span>" : "ok"});
+    side_by_side |= KernelsRanSideBySide(slice);
   }
-  return html + kEnd;
+  html += kEnd;
+  if (side_by_side) html += HtmlElement("p", "r-none", kSideBySide);
+  return html;
 }
 
 std::string ReportKernels(const analyze::Profile& profile, const SliceProfile& slice) {

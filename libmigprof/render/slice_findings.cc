@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "libmigprof/render/clean_text.h"
+#include "libmigprof/render/copy_advice.h"
 #include "libmigprof/render/human_units.h"
 #include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/idle_culprit.h"
@@ -20,11 +21,17 @@ constexpr double kLeastFill = 0.50;         // of the SMs
 constexpr double kMuchCopying = 0.10;       // of the window
 constexpr uint64_t kShortKernelNs = 5'000;  // about what launching takes
 constexpr double kMemoryNearlyFull = 0.90;
-constexpr double kMuchLost = 0.01;  // of the launches
+constexpr double kMuchOfIdle = 0.20;  // for the second cause to be worth an advice of its own
+constexpr double kMuchLost = 0.01;    // of the launches
 
 Words Plain(std::string text) { return {std::move(text)}; }
 Words Strong(std::string text) { return {std::move(text), Words::Style::kStrong}; }
 Words Code(std::string text) { return {std::move(text), Words::Style::kCode}; }
+
+// "Against copies: …"
+std::string Against(analyze::IdleCause cause, const std::string& advice) {
+  return advice.empty() ? "" : std::string("Against ") + CauseLabel(cause) + ": " + advice;
+}
 
 // Larger slices waste more.
 uint64_t Lost(double ns, const SliceProfile& slice) {
@@ -55,7 +62,16 @@ void FindIdle(const analyze::Profile& profile, size_t index, const std::string& 
   if (const auto cause = MainCause(slice.metrics)) {
     const uint64_t cause_ns = slice.metrics.idle_ns[static_cast<size_t>(*cause)];
     finding.evidence.push_back({CauseLabel(*cause), HumanTime(cause_ns) + " (" + Percent(cause_ns, idle) + ")"});
-    if (finding.severity == Severity::kWaste) finding.advice = CauseAdvice(*cause);
+    if (finding.severity == Severity::kWaste) finding.advice = AdviceFor(slice, *cause);
+    const auto second = SecondCause(slice.metrics, *cause);
+    const uint64_t second_ns = second ? slice.metrics.idle_ns[static_cast<size_t>(*second)] : 0;
+    if (static_cast<double>(second_ns) > kMuchOfIdle * static_cast<double>(idle)) {
+      finding.evidence.push_back({CauseLabel(*second), HumanTime(second_ns) + " (" + Percent(second_ns, idle) + ")"});
+      if (finding.severity == Severity::kWaste) {
+        finding.second_advice = Against(*second, AdviceFor(slice, *second));
+        if (!finding.second_advice.empty()) finding.advice = Against(*cause, finding.advice);
+      }
+    }
   } else {
     finding.evidence.push_back({"why", "not recorded"});
   }
@@ -88,7 +104,7 @@ void FindCopies(const SliceProfile& slice, size_t index, const std::string& name
                     .slice = index,
                     .sentence = {Strong(name), Plain(" only copied for "), Strong(Percent(alone, slice.window_ns)),
                                  Plain(" of the time, with no kernel beside it.")},
-                    .advice = "Copy from pinned memory on a stream of its own, while kernels run.",
+                    .advice = CopyAdvice(slice),
                     .evidence = {{"copies alone", HumanTime(alone)}, {"copied", HumanBytes(slice.memcpys.bytes)}},
                     .weight = Lost(static_cast<double>(alone), slice)});
 }

@@ -27,6 +27,13 @@ bool IsIdleKnown(const analyze::SliceProfile& slice);
 // Kernel time × share of the SMs over kernel time: 0 to 1. Nothing when it is not known for most of the kernels.
 std::optional<double> SmFill(const analyze::SliceProfile& slice);
 
+// Whether the share of the SMs that kernels keep busy exceeds the window, and what is to be said beside it.
+inline bool KernelsRanSideBySide(const analyze::SliceProfile& slice) {
+  return slice.window_ns != 0 && slice.metrics.sm_weighted_ns > slice.window_ns;
+}
+inline constexpr char kSideBySide[] =
+    "SMs busy above 100 %: kernels ran side by side, and the shares of the SMs that each keeps busy add up.";
+
 // "; 71 % of that until `load_batch` gave it work": what is known of why the slice was idle; nothing when that is
 // nothing.
 Sentence WhyIdle(const analyze::SliceProfile& slice, const analyze::FrameTable& frames);

@@ -47,6 +47,7 @@ std::vector<std::string> ShortSliceNames(const analyze::Profile& profile) {
   std::set<std::string> taken;
   for (const SliceProfile& slice : profile.slices) {
     std::string name = NameWithin(slice);
+    if (!slice.distinction.empty()) name += ", " + slice.distinction;
     if (gpus[slice.host].size() > 1 && !slice.identity.gpu_uuid.empty()) {
       name = ShortUuid(slice.identity.gpu_uuid) + " / " + name;
     }

@@ -12,6 +12,7 @@
 #include "libmigprof/render/headline.h"
 #include "libmigprof/render/human_units.h"
 #include "libmigprof/render/recorder_cost.h"
+#include "libmigprof/render/slice_findings.h"
 
 namespace migprof::render {
 namespace {
@@ -21,18 +22,24 @@ using analyze::SliceProfile;
 struct Column {
   const char* group;  // over one or more columns, or nullptr
   const char* head;
-  bool is_number;      // right-aligned, never cut
-  size_t least_width;  // of columns that may be cut
+  bool is_number;         // right-aligned, never cut
+  size_t least_width;     // of columns that may be cut
+  bool is_extra = false;  // left out where nothing is known of it, or the line would be too long
 };
 
 constexpr std::array kColumns = {
-    Column{nullptr, "HOST", false, 6},   Column{nullptr, "GPU", false, 10},  Column{nullptr, "SLICE GI/CI", false, 11},
-    Column{nullptr, "SMs", true, 0},     Column{nullptr, "PROCS", true, 0},  Column{nullptr, "BUSY", true, 0},
-    Column{"KERNELS", "COUNT", true, 0}, Column{"KERNELS", "TIME", true, 0}, Column{"COPIES", "COUNT", true, 0},
-    Column{"COPIES", "TIME", true, 0},   Column{"COPIES", "BYTES", true, 0}, Column{nullptr, "WINDOW", true, 0},
+    Column{nullptr, "HOST", false, 6},          Column{nullptr, "GPU", false, 10},
+    Column{nullptr, "SLICE GI/CI", false, 11},  Column{nullptr, "SMs", true, 0},
+    Column{nullptr, "PROCS", true, 0},          Column{nullptr, "BUSY", true, 0},
+    Column{nullptr, "SM %", true, 0, true},     Column{"KERNELS", "COUNT", true, 0},
+    Column{"KERNELS", "TIME", true, 0},         Column{"COPIES", "COUNT", true, 0},
+    Column{"COPIES", "TIME", true, 0},          Column{"COPIES", "BYTES", true, 0},
+    Column{nullptr, "PEAK MEM", true, 0, true}, Column{nullptr, "WINDOW", true, 0},
     Column{nullptr, "HEALTH", false, 6},
 };
 constexpr size_t kColumnCount = kColumns.size();
+constexpr size_t kSmColumn = 6;
+static_assert(std::string_view(kColumns[kSmColumn].head) == "SM %");
 constexpr size_t kGap = 2;
 using Row = std::array<std::string, kColumnCount>;
 using Widths = std::array<size_t, kColumnCount>;
@@ -71,13 +78,15 @@ std::string ShortGpu(const SliceProfile& slice, const analyze::Profile& profile,
   return mark_simulated ? name + " [sim]" : name;
 }
 
-std::string ShortSlice(const mig::SliceIdentity& identity) {
-  if (!identity.is_mig()) return "whole GPU";
+std::string ShortSlice(const SliceProfile& slice) {
+  const mig::SliceIdentity& identity = slice.identity;
+  const std::string distinction = slice.distinction.empty() ? "" : ", " + slice.distinction;
+  if (!identity.is_mig()) return "whole GPU" + distinction;
   const auto id = [](const std::optional<uint32_t>& value) {
     return value.has_value() ? std::to_string(*value) : std::string("?");
   };
   const std::string profile = identity.profile.empty() ? "MIG" : identity.profile;
-  return profile + ' ' + id(identity.gpu_instance_id) + '/' + id(identity.compute_instance_id);
+  return profile + ' ' + id(identity.gpu_instance_id) + '/' + id(identity.compute_instance_id) + distinction;
 }
 
 bool LostSomething(const SliceProfile& slice) { return analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0; }
@@ -88,15 +97,17 @@ Row MakeRow(const SliceProfile& slice, const analyze::Profile& profile, bool mar
   Row row = {
       slice.host,
       ShortGpu(slice, profile, mark_simulated),
-      ShortSlice(identity),
+      ShortSlice(slice),
       identity.sm_count == 0 ? none : std::to_string(identity.sm_count),
       std::to_string(slice.processes.size()),
       Percent(slice.busy_ns, slice.window_ns, ascii),
+      SmFill(slice) ? Percent(slice.metrics.sm_weighted_ns, slice.window_ns, ascii) : none,
       ShortCount(slice.kernels.count),
       HumanTime(slice.kernels.total_ns, ascii),
       ShortCount(slice.memcpys.count),
       HumanTime(slice.memcpys.total_ns, ascii),
       HumanBytes(slice.memcpys.bytes),
+      slice.metrics.memory.peak_bytes != 0 ? HumanBytes(slice.metrics.memory.peak_bytes) : none,
       HumanTime(slice.window_ns, ascii),
       LostSomething(slice) ? "LOSS" : "ok",
   };
@@ -106,13 +117,31 @@ Row MakeRow(const SliceProfile& slice, const analyze::Profile& profile, bool mar
   return row;
 }
 
+// Of a line: a column of width 0 is not there.
 size_t TotalWidth(const Widths& widths) {
-  size_t total = kGap * (kColumnCount - 1);
-  for (const size_t width : widths) total += width;
-  return total;
+  size_t total = 0;
+  for (const size_t width : widths) total += width == 0 ? 0 : width + kGap;
+  return total - kGap;
 }
 
-Widths FitWidths(const std::vector<Row>& rows, size_t available) {
+// Leaves out the extra columns of which nothing is known, and, the last first, those that would cut names shorter than
+// people can tell them apart.
+void LeaveOutExtras(const std::vector<Row>& rows, size_t available, const std::string& none, Widths* widths) {
+  constexpr size_t kEnoughOfAName = 24;
+  size_t total = TotalWidth(*widths);
+  for (size_t i = 0; i < kColumnCount; ++i) {
+    if (!kColumns[i].is_number) total -= (*widths)[i] - std::min((*widths)[i], kEnoughOfAName);
+  }
+  for (size_t i = kColumnCount; i-- > 0;) {
+    if (!kColumns[i].is_extra) continue;
+    const bool is_empty = std::all_of(rows.begin(), rows.end(), [&](const Row& row) { return row[i] == none; });
+    if (!is_empty && total <= available) continue;
+    total -= (*widths)[i] + kGap;
+    (*widths)[i] = 0;
+  }
+}
+
+Widths FitWidths(const std::vector<Row>& rows, size_t available, const std::string& none) {
   Widths widths;
   for (size_t column = 0; column < kColumnCount; ++column) {
     widths[column] = DisplayCells(kColumns[column].head);
@@ -120,6 +149,7 @@ Widths FitWidths(const std::vector<Row>& rows, size_t available) {
       widths[column] = std::max(widths[column], DisplayCells(row[column]));
     }
   }
+  LeaveOutExtras(rows, available, none, &widths);
   // One cell at a time from the widest that may be cut, so that all of them stay readable.
   for (size_t total = TotalWidth(widths); total > available; --total) {
     size_t widest = kColumnCount;
@@ -145,6 +175,10 @@ void WriteGroups(const Widths& widths, bool ascii, std::ostream& out) {
   const std::string dash = ascii ? "-" : "─";
   std::string line;
   for (size_t column = 0; column < kColumnCount;) {
+    if (widths[column] == 0) {
+      ++column;
+      continue;
+    }
     if (column != 0) AppendSpaces(kGap, &line);
     const std::string_view group = kColumns[column].group ? kColumns[column].group : "";
     size_t width = widths[column++];
@@ -167,6 +201,7 @@ void WriteGroups(const Widths& widths, bool ascii, std::ostream& out) {
 void WriteRow(const Row& row, const Widths& widths, bool ascii, std::ostream& out) {
   std::string line;
   for (size_t column = 0; column < kColumnCount; ++column) {
+    if (widths[column] == 0) continue;
     if (column != 0) AppendSpaces(kGap, &line);
     const std::string cell = CutMiddle(row[column], widths[column], ascii ? "~" : "…");
     const size_t padding = widths[column] - std::min(widths[column], DisplayCells(cell));
@@ -206,7 +241,7 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   for (const SliceProfile& slice : profile.slices) {
     rows.push_back(MakeRow(slice, profile, is_mixed && slice.simulated, ascii));
   }
-  const Widths widths = FitWidths(rows, options.width);
+  const Widths widths = FitWidths(rows, options.width, ascii ? "-" : "–");
   Row heads;
   for (size_t i = 0; i < kColumnCount; ++i) heads[i] = kColumns[i].head;
   WriteGroups(widths, ascii, out);
@@ -222,6 +257,10 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   if (graphs.count != 0) {
     out << "graphs recorded as a whole, not in KERNELS: " << ShortCount(graphs.count) << " ("
         << HumanTime(graphs.total_ns, ascii) << ")\n";
+  }
+  if (widths[kSmColumn] != 0 &&
+      std::any_of(slices.begin(), slices.end(), [](const auto* s) { return KernelsRanSideBySide(*s); })) {
+    out << "SM % above 100: kernels ran side by side, and what each keeps busy adds up\n";
   }
   const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
   if (!cost.empty()) out << "recording itself took " << cost << '\n';

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/summary_json.h"
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "libmigprof/render/headline.h"
+#include "libmigprof/render/idle_cause.h"
 #include "libmigprof/render/json_values.h"
 #include "libmigprof/render/metrics_json.h"
 #include "libmigprof/render/viewer_assets.h"
@@ -14,6 +14,10 @@ namespace migprof::render {
 namespace {
 
 Json NullIfZero(uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
+
+Json PlacementJson(const std::optional<mig::Placement>& placement) {
+  return placement ? Json{{"start", placement->start}, {"size", placement->size}} : Json(nullptr);
+}
 
 Json ToJson(const analyze::Totals& totals, bool with_bytes) {
   Json json = {{"count", totals.count}, {"total_ns", totals.total_ns}};
@@ -61,11 +65,10 @@ Json ToJson(const analyze::ProcessInfo& process) {
 }
 
 Json IdleJson(const analyze::SliceMetrics& metrics) {
-  // By IdleCause.
-  constexpr std::array<const char*, analyze::kIdleCauses> kKeys = {
-      "no_process", "host", "synchronize", "copy", "allocation", "first_launch", "launch_latency", "unknown"};
   Json json = Json::object();
-  for (size_t cause = 0; cause < kKeys.size(); ++cause) json[kKeys[cause]] = metrics.idle_ns[cause];
+  for (size_t cause = 0; cause < analyze::kIdleCauses; ++cause) {
+    json[CauseKey(static_cast<analyze::IdleCause>(cause))] = metrics.idle_ns[cause];
+  }
   return json;
 }
 
@@ -98,6 +101,8 @@ Json ToJson(const analyze::SliceProfile& slice) {
       {"gpu_instance_id", OrNull(identity.gpu_instance_id)},
       {"compute_instance_id", OrNull(identity.compute_instance_id)},
       {"profile", OrNull(identity.profile)},
+      {"placement", PlacementJson(identity.placement)},
+      {"memory_slices", NullIfZero(identity.memory_slices)},
       {"sm_count", NullIfZero(identity.sm_count)},
       {"memory_bytes", NullIfZero(identity.memory_bytes)},
       {"first_ns", slice.first_ns},

@@ -31,6 +31,31 @@ class MigprofRun(unittest.TestCase):
         self.assertIn("SIMULATED GPU", (run.folder / "out" / "report.html").read_text(encoding="utf-8"))
         self.assertTrue((run.folder / "out" / "summary.json").exists())
 
+    def test_wrong_use_names_what_was_typed(self):
+        run = harness.Run(self)
+        wrong = self.migprof(run, "rnu", "--", "true")
+        self.assertEqual((wrong.returncode, wrong.stdout), (125, ""))
+        self.assertEqual(wrong.stderr, "migprof: there is no command 'rnu'; there are run, slices, top and options\n")
+        nothing = self.migprof(run, "run")
+        self.assertEqual(nothing.returncode, 125)
+        self.assertRegex(nothing.stderr, r"\Amigprof run: no command given\n[\s\S]*Usage: migprof run ")
+        for help_text in (self.migprof(run, "run", "--help").stdout,
+                          subprocess.run([harness.BIN / "migprof-merge", "--help"], capture_output=True, text=True).stdout):
+            self.assertIn("--no-table", help_text)
+            self.assertNotIn("{false}", help_text)
+
+    def test_output_folder_that_cannot_be_says_why(self):
+        run = harness.Run(self)
+        run.run("copies", "--rounds", "2")
+        run.report = "/proc/x"
+        result = run.merge("--format", "svg,json,html", "--no-table", expect=1)
+        self.assertIn("No such file or directory", result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 2, "one line for each folder")
+        (run.folder / "file").touch()
+        run.report = run.folder / "file"
+        self.assertIn("Not a directory", run.merge(expect=1).stderr)
+        self.assertNotIn("wrote", result.stdout)
+
     @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
     def test_second_run_shows_only_its_own_traces(self):
         run = harness.Run(self)

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 import urllib.error
@@ -321,6 +322,37 @@ class Top(unittest.TestCase):
             self.assertLess(time.monotonic() - begin, 5)
             for client in idle:
                 client.close()
+
+    def test_trickling_clients_hold_nobody_up(self):
+        run = self.machine()
+        with self.serving(run) as url:
+            host = urllib.parse.urlparse(url)
+            # From several addresses, and each says a byte now and then: neither a limit per address nor a timeout of
+            # silence ends them.
+            clients = [socket.create_connection((host.hostname, host.port), source_address=(f"127.0.0.{2 + i % 4}", 0))
+                       for i in range(32)]
+            done = threading.Event()
+
+            def trickle():
+                while not done.wait(0.05):
+                    for client in clients:
+                        with contextlib.suppress(OSError):
+                            client.send(b"x")
+
+            for client in clients:
+                client.send(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+            thread = threading.Thread(target=trickle)
+            thread.start()
+            try:
+                for _ in range(3):
+                    begin = time.monotonic()
+                    self.assertIn("migprof_slice_info", get(url)[1])
+                    self.assertLess(time.monotonic() - begin, 5)
+            finally:
+                done.set()
+                thread.join()
+                for client in clients:
+                    client.close()
 
     def test_addresses(self):
         run = self.machine()

@@ -122,6 +122,20 @@ TEST_F(AnalysisTest, DifferentSlices_StayApart) {
   for (const SliceProfile& slice : analysis.profile.slices) EXPECT_EQ(slice.kernels.total_ns, 300u);
 }
 
+TEST_F(AnalysisTest, SlicesOfOneNameAndUuid_AreToldApart) {
+  WriteSimple("a");
+  WriteSimple("b", {}, {{"sm_count", "26"}});
+  const auto slice_name = [](const SliceProfile& slice) { return SlicePath(slice)[2].name; };
+  const Analysis by_sms = Analyze();
+  ASSERT_EQ(by_sms.profile.slices.size(), 2u);
+  EXPECT_EQ(slice_name(by_sms.profile.slices[0]), "MIG 1g.10gb GI 7 CI 0 (MIG-22222222), 16 SMs");
+  EXPECT_EQ(slice_name(by_sms.profile.slices[1]), "MIG 1g.10gb GI 7 CI 0 (MIG-22222222), 26 SMs");
+  WriteSimple("c", {{"boot_id", "later"}});
+  const Analysis by_number = Analyze();
+  ASSERT_EQ(by_number.profile.slices.size(), 3u);
+  EXPECT_EQ(slice_name(by_number.profile.slices[2]), "MIG 1g.10gb GI 7 CI 0 (MIG-22222222), #3");
+}
+
 TEST_F(AnalysisTest, InstanceIdsFromOneProcess_ServeTheOthers) {
   WriteSimple("a", {{"pid", "1"}}, {{"gpu_instance_id", ""}, {"compute_instance_id", ""}, {"gpu_uuid", ""}});
   WriteSimple("b", {{"pid", "2"}});

@@ -109,6 +109,40 @@ TEST_F(IdentifyTest, Nvml_AddsInstancesAndParent) {
   EXPECT_EQ(identity.source, "driver+nvml");
 }
 
+TEST_F(IdentifyTest, Placement_IsToldToThePrivilegedAlone) {
+  NvmlApi nvml = FakeNvml();
+  nvml.device_get_gpu_instance_by_id = [](NvmlDevice gpu, uint32_t id, NvmlGpuInstance* instance) {
+    *instance = reinterpret_cast<NvmlGpuInstance>(3);
+    return gpu == kGpu && id == 7 ? 0 : 6;
+  };
+  nvml.gpu_instance_get_info = [](NvmlGpuInstance, NvmlGpuInstanceInfo* info) {
+    return *info = {kGpu, 7, 19, {6, 1}}, 0;
+  };
+  nvml.device_get_gpu_instance_profile_info = [](NvmlDevice, uint32_t number, NvmlGpuInstanceProfileInfo* info) {
+    info->id = number;
+    info->slice_count = number == 1 ? 7 : 1;
+    return number < 2 ? 0 : 2;
+  };
+  nvml.device_get_gpu_instance_possible_placements = [](NvmlDevice, uint32_t profile, NvmlPlacement* placements,
+                                                        uint32_t* count) {
+    *count = 1;
+    if (placements != nullptr) *placements = {0, profile == 1 ? 8u : 1u};
+    return 0;
+  };
+  SliceIdentity identity;
+  ASSERT_TRUE(IdentifyFromDriver(FakeDriver(), 0, &identity).ok());
+  ASSERT_TRUE(AddFromNvml(nvml, &identity).ok());
+  EXPECT_EQ(identity.placement, (Placement{6, 1}));
+  EXPECT_EQ(identity.memory_slices, 8u);
+
+  nvml.device_get_gpu_instance_by_id = [](NvmlDevice, uint32_t, NvmlGpuInstance*) { return 4; };
+  SliceIdentity refused;
+  ASSERT_TRUE(IdentifyFromDriver(FakeDriver(), 0, &refused).ok());
+  ASSERT_TRUE(AddFromNvml(nvml, &refused).ok());
+  EXPECT_EQ(refused.placement, std::nullopt);
+  EXPECT_EQ(refused.memory_slices, 0u);
+}
+
 TEST_F(IdentifyTest, WholeGpu_IsNoSlice) {
   g_device_name = "NVIDIA H200";
   SliceIdentity identity;

@@ -55,6 +55,28 @@ TEST(LayOutCards, MoreThanFits_IsSaidToOverlap) {
   EXPECT_EQ(hosts[0].gpus[0].free_units, 0u);
 }
 
+TEST(LayOutCards, KnownPlacements_DecideOrderAndSize) {
+  Profile profile = WithSlices({{"1g.20gb", {1, 0}}, {"2g.20gb", {3, 0}}});
+  profile.slices[0].identity.placement = mig::Placement{4, 2};
+  profile.slices[0].identity.memory_slices = 8;
+  EXPECT_FALSE(LayOutCards(profile)[0].gpus[0].memory_slices) << "one of two places is known";
+  profile.slices[1].identity.placement = mig::Placement{0, 2};
+  const auto hosts = LayOutCards(profile);
+  const MapGpu& gpu = hosts[0].gpus[0];
+  EXPECT_EQ(gpu.memory_slices, 8u);
+  EXPECT_EQ(gpu.instances[0].slices[0].slice, 1u);
+  EXPECT_EQ(gpu.instances[1].placement, (mig::Placement{4, 2}));
+  EXPECT_FALSE(gpu.overlap);
+  // Two that cannot have been there at one time.
+  profile.slices[1].identity.placement = mig::Placement{5, 2};
+  const auto anew = LayOutCards(profile);
+  EXPECT_TRUE(anew[0].gpus[0].overlap);
+  EXPECT_FALSE(anew[0].gpus[0].memory_slices);
+  // Nonsense from a trace.
+  profile.slices[1].identity.placement = mig::Placement{~0u, 2};
+  EXPECT_FALSE(LayOutCards(profile)[0].gpus[0].memory_slices);
+}
+
 TEST(LayOutCards, WholeGpusAndSeveralHosts_StandApart) {
   const auto hosts = LayOutCards(SampleProfile());
   ASSERT_EQ(hosts.size(), 3u);

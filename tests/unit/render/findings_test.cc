@@ -23,7 +23,8 @@ std::string AsText(const Findings& found) {
   std::string text = PlainText(found.verdict) + '\n';
   for (const Finding& finding : found.findings) {
     text += "- " + finding.topic + ' ' + std::to_string(static_cast<int>(finding.severity)) + ": " +
-            PlainText(finding.sentence) + ' ' + finding.advice;
+            PlainText(finding.sentence) + ' ' + finding.advice +
+            (finding.second_advice.empty() ? "" : " // " + finding.second_advice);
     for (const Figure& figure : finding.evidence) text += " [" + figure.label + ": " + figure.value + ']';
     text += '\n';
   }
@@ -42,6 +43,58 @@ TEST(Findings, ThreeSlices_NameTheOneThatWastesItsShareAndTheCode) {
   EXPECT_EQ(found.findings[0].severity, Severity::kWaste);
   EXPECT_EQ(PlainText(found.findings[0].sentence),
             "2g.35gb GI 4 was idle 52.0% of the time; 71.0% of that until load_batch (data.py:77) gave it work.");
+}
+
+// A slice that is idle for half of its window, for two causes.
+analyze::SliceProfile HalfIdle(analyze::IdleCause main, analyze::IdleCause second, double second_share) {
+  analyze::SliceProfile slice;
+  slice.identity.sm_count = 16;
+  slice.window_ns = 2'000'000'000;
+  slice.busy_ns = 1'000'000'000;
+  slice.metrics.kernel_busy_ns = slice.busy_ns;
+  slice.metrics.idle_ns[static_cast<size_t>(second)] = static_cast<uint64_t>(1e9 * second_share);
+  slice.metrics.idle_ns[static_cast<size_t>(main)] = static_cast<uint64_t>(1e9 * (1 - second_share));
+  return slice;
+}
+
+std::string AdviceOn(const analyze::SliceProfile& slice) {
+  analyze::Profile profile;
+  profile.slices.push_back(slice);
+  for (const Finding& finding : FindWhatStandsOut(profile).findings) {
+    if (finding.topic == "idle") return finding.advice + "|" + finding.second_advice;
+  }
+  return "no finding";
+}
+
+TEST(Findings, SecondCause_GetsAdviceWhenItIsLarge) {
+  using analyze::IdleCause;
+  EXPECT_EQ(AdviceOn(HalfIdle(IdleCause::kHost, IdleCause::kAllocation, 0.19)),
+            "Prepare the next work in other threads or processes, and queue it before the last has ended.|");
+  EXPECT_EQ(AdviceOn(HalfIdle(IdleCause::kHost, IdleCause::kAllocation, 0.21)),
+            "Against host code: Prepare the next work in other threads or processes, and queue it before the last has "
+            "ended.|Against memory allocation: Keep memory between iterations: a pool, or cudaMallocAsync.");
+}
+
+TEST(Findings, AdviceAboutCopies_GoesByWhatWasCopied) {
+  using analyze::CopyDirection;
+  using analyze::IdleCause;
+  const auto with = [](IdleCause cause, CopyDirection direction, analyze::Totals copies) {
+    analyze::SliceProfile slice = HalfIdle(cause, IdleCause::kUnknown, 0);
+    slice.metrics.copies[static_cast<size_t>(direction)] = copies;
+    return AdviceOn(slice);
+  };
+  const auto in = CopyDirection::kHostToDevice;
+  const auto back = CopyDirection::kDeviceToHost;
+  EXPECT_THAT(with(IdleCause::kCopy, in, {1000, 2'000'000, 4'096'000}),
+              HasSubstr("1,000 copies of 4.10 kB on average: gather them"));
+  EXPECT_THAT(with(IdleCause::kCopy, in, {99, 200'000, 405'504}), HasSubstr("Copy from pinned memory"));
+  EXPECT_THAT(with(IdleCause::kCopy, in, {10, 100'000'000, 500'000'000}),
+              HasSubstr("They ran at 5.00 GB/s, as copies"));
+  EXPECT_THAT(with(IdleCause::kCopy, in, {10, 20'000'000, 500'000'000}), HasSubstr("Copy from pinned memory"));
+  EXPECT_THAT(with(IdleCause::kSynchronize, back, {500, 50'000'000, 500'000'000}),
+              HasSubstr("Results were read back 500 times"));
+  EXPECT_THAT(with(IdleCause::kSynchronize, in, {500, 50'000'000, 500'000'000}), HasSubstr("Wait later or for less"));
+  EXPECT_THAT(with(IdleCause::kHost, back, {500, 50'000'000, 500'000'000}), HasSubstr("Prepare the next work"));
 }
 
 TEST(Findings, SliceOfWhichMuchWasLost_IsAccusedOfNothing) {

@@ -79,6 +79,8 @@ SliceProfile Slice(Profile* profile, uint32_t gi, double busy, double sm_share, 
                     .pci_bus_id = "00000000:3B:00.0",
                     .gpu_instance_id = gi,
                     .compute_instance_id = 0,
+                    .placement = mig::Placement{2 * (gi - 3), 2},
+                    .memory_slices = 8,
                     .sm_count = 32,
                     .memory_bytes = 34'359'738'368,
                     .compute_major = 9,
@@ -206,6 +208,8 @@ Profile FleetProfile() {
       ++gi;
       slice.host = gpu < 4 ? "gpu-node-04" : "gpu-node-05";
       slice.identity.gpu_uuid[4] = static_cast<char>('0' + gpu);
+      slice.identity.placement.reset();  // of a card cut otherwise
+      slice.identity.memory_slices = 0;
       slice.identity.profile = name;
       slice.identity.sm_count = 16 * static_cast<uint32_t>(name[0] - '0');
       profile.slices.push_back(std::move(slice));

@@ -67,6 +67,29 @@ TEST(WriteReportHtml, FirstWords_AreVerdictAndHealth) {
   EXPECT_THAT(StaticPart(Report(LargeProfile(100, 10, CallGraph::kSparse))), Not(HasSubstr("SIMULATED GPU")));
 }
 
+TEST(WriteReportHtml, MoreThanAllSms_IsExplained) {
+  analyze::Profile profile = H200Profile();
+  EXPECT_THAT(StaticPart(Report(profile)), Not(HasSubstr("SMs busy above 100 %")));
+  profile.slices[0].metrics.sm_weighted_ns = profile.slices[0].window_ns * 3 / 2;
+  const std::string html = StaticPart(Report(profile));
+  EXPECT_THAT(html, HasSubstr(">150.0%<"));
+  EXPECT_EQ(Count(html, "SMs busy above 100 %: kernels ran side by side"), 2u) << "below the table and in the slice";
+}
+
+TEST(WriteReportHtml, PlacesOnTheCard_AreDrawnOrSaidToBeUnknown) {
+  analyze::Profile profile = H200Profile();
+  const std::string placed = StaticPart(Report(profile));
+  EXPECT_THAT(placed, HasSubstr("Size and place: memory slices of the card."));
+  EXPECT_THAT(placed, HasSubstr("r-free w2")) << "memory slices 6 and 7";
+  std::swap(profile.slices[0].identity.placement, profile.slices[2].identity.placement);
+  const std::string swapped = StaticPart(Report(profile));
+  EXPECT_LT(swapped.find("href=\"#slice-3\""), swapped.find("href=\"#slice-1\""));
+  profile.slices[0].identity.placement.reset();
+  const std::string unknown = StaticPart(Report(profile));
+  EXPECT_THAT(unknown, HasSubstr("where they lie on the card is not recorded, because NVML tells it only to root"));
+  EXPECT_THAT(unknown, HasSubstr("r-free w1"));
+}
+
 TEST(WriteReportHtml, WhatWasNotRecorded_IsSaidAndNotZero) {
   analyze::Profile profile = SampleProfile();
   for (analyze::SliceProfile& slice : profile.slices) slice.metrics = {};

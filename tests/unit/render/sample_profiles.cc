@@ -55,6 +55,8 @@ SliceProfile MigSlice(const char* host, const char* profile, uint32_t gi, uint32
                     .pci_bus_id = "00000000:3B:00.0",
                     .gpu_instance_id = gi,
                     .compute_instance_id = 0,
+                    .placement = {},
+                    .memory_slices = 0,
                     .sm_count = sms,
                     .memory_bytes = 10'468'982'784,
                     .compute_major = 9,

@@ -80,6 +80,13 @@ TEST_F(TopViewTest, Arrows_ScrollAndAreNoOtherKeys) {
   EXPECT_THAT(Draw(110, 8), HasSubstr("-5 of 5"));
 }
 
+TEST_F(TopViewTest, NarrowWindow_NamesEveryKey) {
+  sample_.gpus.resize(1);
+  sample_.slices.resize(5);
+  EXPECT_THAT(Draw(80, 8), HasSubstr("of 5 (arrows)  q quit  sort u o t d m p n  r reverse  i idle  space pause"));
+  EXPECT_THAT(Draw(160, 8), HasSubstr("sort: u SM  o occupancy"));
+}
+
 TEST_F(TopViewTest, SilentDriver_IsSaid) {
   EXPECT_THAT(Draw(120, 40, 2 * kSecond), Not(HasSubstr("NO ANSWER")));
   EXPECT_THAT(Draw(120, 40, 7 * kSecond), HasSubstr("NO ANSWER FROM THE DRIVER FOR 7 s"));

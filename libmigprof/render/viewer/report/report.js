@@ -44,6 +44,7 @@
   }
 
   document.documentElement.classList.add('r-scripted');
+  report.makeTablesSortable();
   const choice = new report.ChooseSlice(onChoose);
   const worst = `#slice-${Number(document.body.dataset.worst) + 1}`;
   if (!choice.show(location.hash, worst)) {
