@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hazards of what a process can change about itself: descriptors, user, root, masks, limits, locale, environment.
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "tests/programs/hazards/hazards.h"
+
+namespace hazards {
+namespace {
+
+// What is in the file behind `descriptor` from its beginning on.
+std::string Content(int descriptor) {
+  std::string text(4096, '\0');
+  const ssize_t length = pread(descriptor, text.data(), text.size(), 0);
+  text.resize(length > 0 ? length : 0);
+  return text;
+}
+
+// Standard error is closed, and what is then written to it must go nowhere, least of all into a trace.
+int ClosedStderr(const char*) {
+  close(STDERR_FILENO);
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  usleep(100'000);
+  std::printf("writing: %zd\n", write(STDERR_FILENO, "to nobody\n", 10));
+  gpu.Launch(20);
+  return 0;
+}
+
+// All three are closed, and the program's own file is what gets the number of standard error.
+int DataAsStderr(const char* path) {
+  close_range(0, 2, 0);
+  open("/dev/null", O_RDWR);
+  open("/dev/null", O_RDWR);
+  if (open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) != STDERR_FILENO) return 1;
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  usleep(100'000);
+  if (write(STDERR_FILENO, "data", 4) != 4) return 2;
+  return Content(STDERR_FILENO) == "data" ? 0 : 3;
+}
+
+// Closes everything that others opened, after CUDA was used, and opens files of its own, which must stay its own. 
+int ClosesEverything(const char* path) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  usleep(150'000);
+  close_range(3, ~0u, 0);
+  int files[20];
+  for (int& file : files) {
+    file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    unlink(path);
+  }
+  gpu.Launch(20);
+  usleep(150'000);
+  for (const int file : files) {
+    if (!Content(file).empty()) return 3;
+  }
+  std::printf("files are empty\n");
+  return 0;
+}
+
+int NoDescriptorsLeft(const char*) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(1);
+  const rlimit few = {3, 3};
+  setrlimit(RLIMIT_NOFILE, &few);
+  gpu.Launch(20);
+  usleep(100'000);
+  std::printf("launched\n");
+  return 0;
+}
+
+int SmallFiles(const char*) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(1);  // the simulated GPU's own file is made now
+  const rlimit small = {100, 100};
+  setrlimit(RLIMIT_FSIZE, &small);
+  gpu.Launch(20);
+  usleep(150'000);
+  gpu.Launch(20);
+  std::printf("launched\n");
+  return 0;
+}
+
+int Umask(const char* mask) {
+  const mode_t before = static_cast<mode_t>(std::strtol(mask, nullptr, 8));
+  umask(before);
+  NewGpu().Launch(20);
+  std::printf("mask %s\n", umask(0) == before ? "kept" : "changed");
+  return 0;
+}
+
+int Chroot(const char* folder) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  usleep(100'000);
+  if (chroot(folder) != 0 || chdir("/") != 0) return 1;
+  gpu.Launch(20);
+  return 0;
+}
+
+int ChangedUser(const char*) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  usleep(100'000);
+  if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return 1;
+  gpu.Launch(20);
+  return 0;
+}
+
+int Locale(const char*) {
+  setlocale(LC_ALL, "C.UTF-8");
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  setlocale(LC_ALL, "C");
+  gpu.Launch(20);
+  std::printf("%s\n", setlocale(LC_ALL, nullptr));
+  return 0;
+}
+
+int ClearedBefore(const char*) {
+  clearenv();
+  NewGpu().Launch(20);
+  std::printf("%s\n", std::getenv("CUDA_INJECTION64_PATH") == nullptr ? "no environment" : "an environment");
+  return 0;
+}
+
+int ClearedAfter(const char*) {
+  Gpu& gpu = NewGpu();
+  gpu.Launch(20);
+  clearenv();
+  environ = nullptr;
+  gpu.Launch(20);
+  return 0;
+}
+
+constexpr Hazard kHazards[] = {
+    {"closed_stderr", &ClosedStderr},
+    {"data_as_stderr", &DataAsStderr},
+    {"closes_everything", &ClosesEverything},
+    {"no_descriptors_left", &NoDescriptorsLeft},
+    {"small_files", &SmallFiles},
+    {"umask", &Umask},
+    {"chroot", &Chroot},
+    {"changed_user", &ChangedUser},
+    {"locale", &Locale},
+    {"cleared_before", &ClearedBefore},
+    {"cleared_after", &ClearedAfter},
+};
+
+}  // namespace
+
+std::span<const Hazard> Surroundings() { return kHazards; }
+
+}  // namespace hazards
