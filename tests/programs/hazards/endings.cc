@@ -23,10 +23,16 @@ int SignalNumber(const char* name) {
   return SIGUSR1;
 }
 
+// Until what was launched is done, and has been written.
+void LaunchAndWait() {
+  NewGpu().Launch(50);
+  CHECK_CUDA(cuCtxSynchronize());
+  usleep(200'000);
+}
+
 // Dies of the signal, which it sends itself.
 int Signalled(const char* name) {
-  NewGpu().Launch(50);
-  usleep(150'000);
+  LaunchAndWait();
   kill(getpid(), SignalNumber(name));
   pause();
   return 1;
@@ -46,8 +52,7 @@ int Handled(const char* name) {
 
 int HandledAtOnce(const char* name) {
   signal(SignalNumber(name), &LeaveAtOnce);
-  NewGpu().Launch(50);
-  usleep(150'000);
+  LaunchAndWait();
   kill(getpid(), SignalNumber(name));
   pause();
   return 1;
@@ -129,8 +134,7 @@ int CrashHandler(const char*) {
     signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV);
   });
-  NewGpu().Launch(50);
-  usleep(150'000);
+  LaunchAndWait();
   raise(SIGSEGV);
   return 1;
 }

@@ -111,18 +111,20 @@ int Spawn(const char*) {
 int ExecChain(const char* left) {
   const int more = std::atoi(left);
   NewGpu().Launch(30);
+  CHECK_CUDA(cuCtxSynchronize());
   std::printf("%d to go\n", more);
   std::fflush(stdout);
   if (more == 0) return 0;
-  usleep(150'000);
+  usleep(200'000);
   execl("/proc/self/exe", "hazards", "exec_chain", std::to_string(more - 1).c_str(), nullptr);
   return 1;
 }
 
 // Another thread than the first becomes a program without CUDA.
 int ExecFromThread(const char*) {
-  Gpu& gpu = NewGpu();
-  gpu.Launch(30);
+  NewGpu().Launch(30);
+  CHECK_CUDA(cuCtxSynchronize());
+  usleep(200'000);
   std::thread([] { execl("/bin/sh", "sh", "-c", "echo $0; exit 12", "shell", nullptr); }).join();
   return 1;
 }

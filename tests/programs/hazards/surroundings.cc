@@ -25,8 +25,10 @@ std::string Content(int descriptor) {
   return text;
 }
 
-// Standard error is closed, and what is then written to it must go nowhere, least of all into a trace.
+// Standard input and error are closed. The simulated GPU opens one file, which gets the number of the first; the second
+// must stay closed, so that what is written to it goes nowhere, least of all into a trace.
 int ClosedStderr(const char*) {
+  close(STDIN_FILENO);
   close(STDERR_FILENO);
   Gpu& gpu = NewGpu();
   gpu.Launch(20);
@@ -82,12 +84,13 @@ int NoDescriptorsLeft(const char*) {
 
 int SmallFiles(const char*) {
   Gpu& gpu = NewGpu();
-  gpu.Launch(1);  // the simulated GPU's own file is made now
-  const rlimit small = {100, 100};
-  setrlimit(RLIMIT_FSIZE, &small);
   gpu.Launch(20);
-  usleep(150'000);
+  CHECK_CUDA(cuCtxSynchronize());
+  usleep(200'000);
+  const rlimit none = {0, 0};
+  setrlimit(RLIMIT_FSIZE, &none);
   gpu.Launch(20);
+  usleep(200'000);
   std::printf("launched\n");
   return 0;
 }
