@@ -42,7 +42,7 @@ class TraceCounts:
         self.counters = {name: int(value) for name, value in counters.items()}
 
 
-def check(test, run, launching_at_end=0):
+def check(test, run, launching_at_end=0, cut=False):
     """Asserts, for every slice, that
       - what was recorded was executed, once, and at that time if any is said (always);
       - launches = matched + unmatched + captured + failed (always);
@@ -74,7 +74,8 @@ def check(test, run, launching_at_end=0):
         numbers = f"{uuid}: executed {done}, recorded {found}, {health}"
         test.assertEqual(health["launches"], health["matched"] + health["unmatched"] + health["captured"] + health["failed"], numbers)
         test.assertEqual(health["launches"], sum(trace.calls for trace in mine), numbers)
-        test.assertEqual(health["damaged_bytes"], 0, numbers)
+        if not cut:  # the process was killed in the middle of writing
+            test.assertEqual(health["damaged_bytes"], 0, numbers)
         test.assertEqual(found, health["matched"] + health["orphaned"], numbers)
         test.assertEqual(health["untimed"], sum(count for work, count in untimed.items() if work[0] == uuid), numbers)
         test.assertEqual(health["killed"], not all(trace.closed for trace in mine), numbers)

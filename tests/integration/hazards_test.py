@@ -28,6 +28,7 @@ class Hazards(unittest.TestCase):
         """Runs plain and recorded. `trace`: COMPLETE: all that was executed is there; COUNTED: what is not, is counted; STORM: the
         same but for launches after the very end; KILLED: the file says that it was not closed; NONE: there is none; ANY of
         these. `own_lines`: how many migprof says, or a range. Returns the last run, and what accounting.check said of it."""
+        run, numbers = None, {}
         for way in ways or self.ways:
             with self.subTest(way=way):
                 plain, run = harness.Run(self, topology), harness.Run(self, topology)

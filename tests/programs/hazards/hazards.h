@@ -46,10 +46,10 @@ class Gpu {
     kernel = (*code)["work"];
   }
 
-  void Launch(int count) const {
+  void Launch(int count, CUstream stream = nullptr) const {
     workload::KernelArguments arguments(data, 16);
     for (int i = 0; i < count; ++i) {
-      CHECK_CUDA(cuLaunchKernel(kernel, 64, 1, 1, 128, 1, 1, 0, nullptr, arguments.pointers(), nullptr));
+      CHECK_CUDA(cuLaunchKernel(kernel, 64, 1, 1, 128, 1, 1, 0, stream, arguments.pointers(), nullptr));
     }
   }
 

@@ -137,7 +137,28 @@ int ThreadExits(const char*) {
   return 0;
 }
 
+// Works until somebody ends it: three threads that launch and wait, so that the GPU is busy half of the time.
+int Busy(const char*) {
+  g_gpu = &NewGpu();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([] {
+      g_gpu->Enter();
+      CUstream stream;
+      CHECK_CUDA(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+      for (;;) {
+        g_gpu->Launch(20, stream);
+        CHECK_CUDA(cuStreamSynchronize(stream));
+        usleep(1000);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return 0;
+}
+
 constexpr Hazard kHazards[] = {
+    {"busy", &Busy},
     {"thousand_threads", &ThousandThreads},
     {"threads_at_once", &ThreadsAtOnce},
     {"cancelled", &Cancelled},

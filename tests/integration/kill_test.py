@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""SIGKILL at random moments under load: the trace opens, what it says was executed, and everything older than MIGPROF_FLUSH_MS is in
+it. KILL_MOMENTS says how many moments; the long form is 500. KILL_SEED repeats a run."""
+
+import os
+import random
+import time
+import unittest
+
+import accounting
+import harness
+
+MOMENTS = int(os.environ.get("KILL_MOMENTS", "20"))
+SEED = int(os.environ.get("KILL_SEED", time.time_ns() % 1_000_000))
+# Beyond the flush period: for reading the rings and writing, on a machine that does other things as well.
+LATE_MS = 400 if not harness.SANITIZED else 3000
+
+
+class Killed(unittest.TestCase):
+    def check_moment(self, moment_s, flush_ms, **environment):
+        """Kills so long after the first launch was executed. Returns how old the oldest missing piece of work was, in ms."""
+        run = harness.Run(self)
+        process = run.start("hazards", "busy", SIMGPU_CLOCK="real", MIGPROF_FLUSH_MS=flush_ms, **environment)
+        while not run.ledger_path.exists() or run.ledger_path.stat().st_size == 0:
+            self.assertIsNone(process.poll())
+            time.sleep(0.001)
+        time.sleep(moment_s)
+        killed_ns = time.time_ns()
+        process.kill()
+        out, err = process.communicate()
+        self.assertEqual((out, err), ("", ""))
+        if run.trace_files():
+            for recorded, executed, health in accounting.check(self, run, cut=True).values():
+                self.assertTrue(health["killed"])
+        executed = [row for row in run.ledger() if row["end_ns"] < killed_ns]
+        recorded = {work[4] for path in run.trace_files() for work in accounting.TraceCounts(path).work}
+        missing = [row["end_ns"] for row in executed if row["correlation_id"] not in recorded]
+        oldest_ms = (killed_ns - min(missing)) / 1e6 if missing else 0
+        self.assertLess(oldest_ms, flush_ms + LATE_MS, f"{len(missing)} of {len(executed)} are missing")
+        return oldest_ms
+
+    def test_any_moment(self):
+        chosen = random.Random(SEED)
+        oldest = 0
+        for number in range(MOMENTS):
+            moment_s = chosen.uniform(0, 1.2)
+            with self.subTest(seed=SEED, number=number, moment_s=moment_s):
+                oldest = max(oldest, self.check_moment(moment_s, flush_ms=200))
+        print(f"{MOMENTS} moments: the oldest work that was lost had ended {oldest:.0f} ms before (MIGPROF_FLUSH_MS=200)")
+
+    def test_the_default_period(self):
+        oldest = self.check_moment(3, flush_ms=2000)
+        print(f"the oldest work that was lost had ended {oldest:.0f} ms before (MIGPROF_FLUSH_MS=2000)")
+
+
+if __name__ == "__main__":
+    harness.main()
