@@ -56,7 +56,8 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   }
   const SlotUse use(slot);
   if (!use.granted()) [[unlikely]] {
-    slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1, std::memory_order_relaxed);
+    slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1,
+                                                                                           std::memory_order_relaxed);
     return;
   }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.

@@ -7,7 +7,6 @@ import re
 import harness
 
 WORK_CLASSES = {1, 3, 4}  # calls of one piece of work each: launches, copies, memsets
-PID = re.compile(r"\.(\d+)\.[^.]+(?:\.[^.]+)*?\.[0-9TZ]+(?:-\d+)?\.migtrace$")
 
 
 def work_of(row):
@@ -42,7 +41,11 @@ class TraceCounts:
         self.counters = {name: int(value) for name, value in counters.items()}
 
 
-def check(test, run, launching_at_end=0, cut=False):
+def read(run):
+    return [TraceCounts(path) for path in run.trace_files()]
+
+
+def check(test, run, launching_at_end=0, cut=False, traces=None):
     """Asserts, for every slice, that
       - what was recorded was executed, once, and at that time if any is said (always);
       - launches = matched + unmatched + captured + failed (always);
@@ -52,7 +55,7 @@ def check(test, run, launching_at_end=0, cut=False):
       - where one was not: it says so.
     Returns (executed, recorded activities, health) of each slice by UUID."""
     executed = collections.Counter(work_of(row) for row in run.ledger() if row["graph_node_id"] == 0)
-    traces = [TraceCounts(path) for path in run.trace_files()]
+    traces = read(run) if traces is None else traces
     recorded = collections.Counter()
     for trace in traces:
         recorded += trace.work

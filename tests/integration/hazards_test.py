@@ -17,7 +17,7 @@ import harness
 
 COMPLETE, KILLED, COUNTED, STORM, NONE, ANY = "complete", "killed", "counted", "storm", "none", "any"
 PLUGIN = harness.BUILD / "lib" / "libhazard_plugin.so"
-QUIET = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer has its own opinion on programs that end in the middle
+QUIET = "detect_leaks=0"  # LeakSanitizer has its own opinion on programs that end in the middle
 SLOWER_S = 4  # what a loaded machine may make of a run that takes no longer than without migprof
 
 
@@ -29,14 +29,15 @@ class Hazards(unittest.TestCase):
         same but for launches after the very end; KILLED: the file says that it was not closed; NONE: there is none; ANY of
         these. `own_lines`: how many migprof says, or a range. Returns the last run, and what accounting.check said of it."""
         run, numbers = None, {}
+        quiet = {"ASAN_OPTIONS": ":".join([QUIET, extra.pop("SANITIZER", "")])}
         for way in ways or self.ways:
             with self.subTest(way=way):
                 plain, run = harness.Run(self, topology), harness.Run(self, topology)
                 arguments = lambda of: [str(part).replace("FOLDER", str(of.folder)) for part in command]
                 start = time.monotonic()
-                expected = plain.run(program, *arguments(plain), way=harness.PLAIN, expect=expect, **QUIET, **extra)
+                expected = plain.run(program, *arguments(plain), way=harness.PLAIN, expect=expect, **quiet, **extra)
                 middle = time.monotonic()
-                seen = run.run(program, *arguments(run), way=way, expect=expect, **QUIET, **extra)
+                seen = run.run(program, *arguments(run), way=way, expect=expect, **quiet, **extra)
                 took = time.monotonic() - middle
                 lines = [line for line in seen.stderr.splitlines() if line.startswith("migprof:")]
                 self.assertIn(len(lines), own_lines if isinstance(own_lines, range) else [own_lines], seen.stderr)
@@ -170,6 +171,57 @@ class Surroundings(Hazards):
         plain = run.run(program, 5, way=harness.PLAIN, expect=5)
         recorded = run.run(program, 5, way=harness.BOTH, expect=5)
         self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
+
+
+def library(name):
+    """A system's library by its name, if it is installed."""
+    found = sorted(path for folder in ("/usr/lib", "/usr/local/lib") for path in pathlib.Path(folder).glob(f"**/{name}"))
+    return found[0] if found else None
+
+
+@unittest.skipIf(harness.SANITIZED, "a sanitizer has its own allocator, and its library is not for other programs")
+class ForeignCode(Hazards):
+    def test_a_program_with_other_versions_of_what_the_library_is_built_from(self):
+        self.check(program="hazard_conflicts")
+
+    def test_other_preloaded_tools(self):
+        for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4"):
+            other = library(name)
+            with self.subTest(tool=name):
+                if other is None:
+                    self.skipTest(f"{name} is not installed")
+                for order in (f"{harness.LIBRARY}:{other}", f"{other}:{harness.LIBRARY}"):
+                    for hazard in ("thousand_threads", "fork_storm"):
+                        self.check_with(order, other, hazard)
+
+    def check_with(self, order, other, *command):
+        run = harness.Run(self)
+        plain = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=other)
+        run.ledger_path.unlink()
+        recorded = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=order)
+        self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
+        for executed, found, _ in accounting.check(self, run).values():
+            self.assertEqual(found, executed)
+
+    def test_heaptrack(self):
+        if shutil.which("heaptrack") is None:
+            self.skipTest("heaptrack is not installed")
+        run = harness.Run(self)
+        command = [shutil.which("heaptrack"), "-o", run.folder / "heap", harness.BIN / "hazards", "thousand_threads"]
+        subprocess.run(command, env=run.environment(harness.INJECT), check=True, capture_output=True, cwd=run.folder, timeout=60)
+        self.assertTrue(list(run.folder.glob("heap*")))
+        for executed, found, _ in accounting.check(self, run).values():
+            self.assertEqual(found, executed)
+
+    def test_programs_built_with_address_sanitizer(self):
+        program = harness.BIN / "hazards_asan"
+        if not program.exists():
+            self.skipTest("not built")
+        for hazard in ("thousand_threads", "many_contexts"):
+            # It insists on being first among what is loaded, and so migprof comes in by the driver, or is allowed to be first.
+            self.check(hazard, program="hazards_asan", ways=[harness.INJECT], files=3 if hazard == "many_contexts" else 1)
+            self.check(hazard, program="hazards_asan", ways=[harness.PRELOAD], files=3 if hazard == "many_contexts" else 1,
+                       SANITIZER="verify_asan_link_order=0")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ int HandledAtOnce(const char* name) {
 int ExitInHandlerUnderLoad(const char*) {
   signal(SIGALRM, &Leave);
   Gpu& gpu = NewGpu();
-  const itimerval soon = {{0, 0}, {0, 100'000}};
+  const itimerval soon = {{0, 0}, {0, 30'000}};
   setitimer(ITIMER_REAL, &soon, nullptr);
   for (;;) gpu.Launch(1);
 }
@@ -121,7 +121,7 @@ int ExitInStorm(const char*) {
       for (;;) gpu.Launch(1);
     }).detach();
   }
-  usleep(50'000);
+  usleep(15'000);
   std::thread([] { std::exit(15); }).join();
   return 1;
 }
@@ -140,10 +140,10 @@ int CrashHandler(const char*) {
 }
 
 constexpr Hazard kHazards[] = {
-    {"signalled", &Signalled},          {"handled", &Handled},
+    {"signalled", &Signalled},           {"handled", &Handled},
     {"handled_at_once", &HandledAtOnce}, {"exit_in_handler_under_load", &ExitInHandlerUnderLoad},
-    {"interrupted", &Interrupted},      {"launch_at_exit", &LaunchAtExit},
-    {"quick_exit", &QuickExit},         {"exit_in_storm", &ExitInStorm},
+    {"interrupted", &Interrupted},       {"launch_at_exit", &LaunchAtExit},
+    {"quick_exit", &QuickExit},          {"exit_in_storm", &ExitInStorm},
     {"crash_handler", &CrashHandler},
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hazards of processes that make others, or become others.
 #include <fcntl.h>
-#include <spawn.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,7 +33,10 @@ int ForkStorm(const char*) {
   std::atomic<bool> done{false};
   std::thread launching([&] {
     gpu.Enter();
-    while (!done.load()) gpu.Launch(10);
+    while (!done.load()) {
+      gpu.Launch(10);
+      usleep(500);
+    }
   });
   int sum = 0;
   for (int i = 0; i < 40; ++i) {
@@ -160,9 +163,8 @@ int Daemonize(const char*) {
 }
 
 constexpr Hazard kHazards[] = {
-    {"fork_storm", &ForkStorm},      {"fork_tree", &ForkTree},
-    {"raw_fork", &RawFork},          {"spawn", &Spawn},
-    {"exec_chain", &ExecChain},      {"exec_from_thread", &ExecFromThread},
+    {"fork_storm", &ForkStorm}, {"fork_tree", &ForkTree},   {"raw_fork", &RawFork},
+    {"spawn", &Spawn},          {"exec_chain", &ExecChain}, {"exec_from_thread", &ExecFromThread},
     {"daemonize", &Daemonize},
 };
 

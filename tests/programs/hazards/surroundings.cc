@@ -79,7 +79,8 @@ void LaunchOnFiber(Gpu* gpu) {
   getcontext(&fiber);
   fiber.uc_stack = {new char[kStackBytes], 0, kStackBytes};
   fiber.uc_link = &here;
-  makecontext(&fiber, [] { call_undescribed([] { launching->Launch(20); }); }, 0);
+  makecontext(
+      &fiber, [] { call_undescribed([] { launching->Launch(20); }); }, 0);
   swapcontext(&here, &fiber);
 }
 

@@ -149,7 +149,7 @@ int Busy(const char*) {
       for (;;) {
         g_gpu->Launch(20, stream);
         CHECK_CUDA(cuStreamSynchronize(stream));
-        usleep(1000);
+        usleep(3000);
       }
     });
   }
@@ -157,7 +157,23 @@ int Busy(const char*) {
   return 0;
 }
 
+// Works until somebody ends it, as programs do that keep the GPU busy: there is always work that is not done yet.
+int Pipelined(const char*) {
+  constexpr int kAhead = 8;
+  Gpu& gpu = NewGpu();
+  CUstream stream;
+  CUevent done[kAhead];
+  CHECK_CUDA(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  for (CUevent& event : done) CHECK_CUDA(cuEventCreate(&event, CU_EVENT_DEFAULT));
+  for (int i = 0;; i = (i + 1) % kAhead) {
+    CHECK_CUDA(cuEventSynchronize(done[i]));
+    gpu.Launch(1, stream);
+    CHECK_CUDA(cuEventRecord(done[i], stream));
+  }
+}
+
 constexpr Hazard kHazards[] = {
+    {"pipelined", &Pipelined},
     {"busy", &Busy},
     {"thousand_threads", &ThousandThreads},
     {"threads_at_once", &ThreadsAtOnce},
