@@ -126,6 +126,21 @@ int ExitInStorm(const char*) {
   return 1;
 }
 
+// A thread is stopped in the middle of a launch when the program ends, and goes on when the profiler has written all
+// and the program is not quite over: the handler registered before CUDA was initialised is the last. The test says how
+// the thread is stopped.
+int ExitWhileALaunchIsStuck(const char*) {
+  std::atexit([] { usleep(600'000); });
+  Gpu& gpu = NewGpu();
+  std::thread([&gpu] {
+    gpu.Enter();
+    gpu.Launch(100);
+    for (;;) pause();
+  }).detach();
+  usleep(150'000);
+  return 16;
+}
+
 // What a crash handler does: it says something, restores the default, and dies of the signal after all.
 int CrashHandler(const char*) {
   signal(SIGSEGV, [](int) {
@@ -144,7 +159,7 @@ constexpr Hazard kHazards[] = {
     {"handled_at_once", &HandledAtOnce}, {"exit_in_handler_under_load", &ExitInHandlerUnderLoad},
     {"interrupted", &Interrupted},       {"launch_at_exit", &LaunchAtExit},
     {"quick_exit", &QuickExit},          {"exit_in_storm", &ExitInStorm},
-    {"crash_handler", &CrashHandler},
+    {"crash_handler", &CrashHandler},    {"exit_while_a_launch_is_stuck", &ExitWhileALaunchIsStuck},
 };
 
 }  // namespace
