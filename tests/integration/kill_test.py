@@ -37,7 +37,7 @@ class Killed(unittest.TestCase):
         traces = accounting.read(run)
         for _, _, health in accounting.check(self, run, cut=True, traces=traces).values():
             self.assertTrue(health["killed"])
-        executed = [row for row in run.ledger() if row["end_ns"] < killed_ns]
+        executed = [row for row in accounting.ledger_of(run, cut=True) if row["end_ns"] < killed_ns]
         recorded = {work[4] for trace in traces for work in trace.work}
         missing = [row["end_ns"] for row in executed if row["correlation_id"] not in recorded]
         oldest_ms = (killed_ns - min(missing)) / 1e6 if missing else 0
