@@ -21,7 +21,7 @@ QUIET = "detect_leaks=0"  # LeakSanitizer has its own opinion on programs that e
 # They have their own opinion on stacks, signals, descriptors and forks.
 NOT_FOR_SANITIZERS = {"exit_in_handler_under_load", "interrupted", "crash_handler", "deep_recursion", "fibers", "alternate_stack",
                       "jump_out_of_handler", "closes_everything", "data_as_stderr", "closed_stderr", "no_descriptors_left", "small_files",
-                      "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
+                      "cancelled", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
 SLOWER_S = 4  # what a loaded machine may make of a run that takes no longer than without migprof
 
 
