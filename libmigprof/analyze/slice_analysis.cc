@@ -85,7 +85,7 @@ class SliceReader {
   bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
   std::optional<CounterMerge> counters_;  // before busy_, which tells it what settles
-  IntervalUnion busy_;
+  BusyTime busy_;
   std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
   IdleTimes idle_{};
   bool all_settled_ = false;
@@ -119,6 +119,7 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
   if (metrics_) {
     const SliceProfile& profile = result_.profile;
     meter_.emplace(profile.first_ns, profile.window_ns, profile.identity);
+    busy_.WantTimeline(profile.first_ns, profile.window_ns);
     for (OpenFile& file : open) file.memory_process = meter_->memory()->AddProcess(file.scan->last_ns);
   }
   while (!queue.empty()) {
@@ -138,8 +139,13 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     }
   }
   SliceProfile& profile = result_.profile;
-  profile.busy_ns = busy_.Finish();
-  if (meter_) profile.metrics = meter_->Finish();
+  busy_.SettleBefore(UINT64_MAX);
+  profile.busy_ns = busy_.busy_ns();
+  if (meter_) {
+    profile.metrics = meter_->Finish();
+    profile.metrics.kernel_busy_ns = busy_.kernel_ns();
+    profile.metrics.timeline = busy_.timeline();
+  }
   profile.metrics.idle_ns = idle_;
   FinishCounters();
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
@@ -149,7 +155,6 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
 }
 
 void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
-  if (IntervalUnion* const kernels = counters_->kernels()) kernels->SettleBefore(time);
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
@@ -209,9 +214,7 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
-        &busy_,
-        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, counters_->kernels(), file->memory_process},
-        file->scan->bytes);
+        &busy_, FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, file->memory_process}, file->scan->bytes);
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
@@ -290,7 +293,8 @@ void SliceReader::FinishFile(OpenFile* file) {
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
     file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame), &profile.idle,
                               profile.idle.Child(0, frame));
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += file->analysis->idle()[cause];
+    const IdleTimes idle = file->analysis->idle();
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += idle[cause];
     if (meter_) {
       file->analysis->CountLaunches();
       file->analysis->AddMemory(&profile.memory, profile.memory.Child(0, frame));
