@@ -55,6 +55,7 @@ namespace {
 __attribute__((constructor)) void OnLoad() {
   if (getauxval(AT_SECURE) != 0) return;
   const char* const chosen = getenv("CUDA_INJECTION64_PATH");
+  migprof::GuardStderr(/*at_program_start=*/chosen == nullptr || getenv("LD_PRELOAD") != nullptr);
   // Loaded by the driver, in the middle of the program: its environment is left alone, other threads may be reading it.
   if (chosen != nullptr && getenv("LD_PRELOAD") == nullptr) return;
   Dl_info self;

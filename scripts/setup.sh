@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 packages=(build-essential cmake ninja-build dpkg-dev git ca-certificates curl python3
   libabsl-dev libcli11-dev libxxhash-dev libzstd-dev libdw-dev libmicrohttpd-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
 if [[ ${1:-} == --tests ]]; then
-  packages+=(clang clang-format libclang-rt-dev chromium chromium-driver python3-selenium python3-jsonschema python3-greenlet prometheus)
+  packages+=(clang clang-format libclang-rt-dev chromium chromium-driver python3-selenium python3-jsonschema python3-greenlet prometheus libjemalloc2 libtcmalloc-minimal4 heaptrack)
 fi
 
 missing=()

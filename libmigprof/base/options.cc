@@ -108,7 +108,7 @@ const std::array<OptionSpec, 15> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 0, 60000, &o->exit_timeout_ms); }},
     {"MIGPROF_RING_KB", "2048", "64 to 65536", "KiB of event ring per launching thread, rounded up to a power of two",
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->ring_kb); }},
-    {"MIGPROF_BUFFER_KB", "1024", "64 to 65536", "KiB per buffer handed to CUPTI for GPU activity",
+    {"MIGPROF_BUFFER_KB", "1024", "64 to 65536", "KiB of the largest buffers handed to CUPTI for GPU activity",
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},

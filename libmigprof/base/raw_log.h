@@ -12,6 +12,11 @@ enum class LogLevel { kQuiet, kNormal, kDebug };
 void SetLogLevel(LogLevel level);
 LogLevel GetLogLevel();
 
+// From now on lines are written only where they cannot become part of the application's data: while descriptor 2 is
+// what it is now, a terminal or another device, the same as descriptor 1, or a file that is appended to. Otherwise they
+// are dropped. `at_program_start`: nobody can have put anything else there yet. Before any other thread uses this file.
+void GuardStderr(bool at_program_start);
+
 // Remembers whether its cause was already reported. One static instance per message site.
 class LogOnce {
  public:

@@ -8,6 +8,17 @@
 #include <new>
 
 namespace migprof::record {
+namespace {
+
+// What the calling thread has taken in a round. Trivial and in the initial TLS block, so that touching it never
+// allocates.
+struct Taken {
+  uint32_t round;
+  size_t next_capacity;
+};
+__attribute__((tls_model("initial-exec"))) thread_local Taken t_taken = {0, 0};
+
+}  // namespace
 
 void ActivityBuffers::Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes) {
   buffer_bytes_ = buffer_bytes;
@@ -25,12 +36,24 @@ ActivityBuffer* ActivityBuffers::Map() noexcept {
     existing_.fetch_sub(1, std::memory_order_relaxed);
     return nullptr;
   }
-  auto* buffer = new (memory) ActivityBuffer;
-  buffer->capacity = buffer_bytes_ - ActivityBuffer::kControlBytes;
-  return buffer;
+  return new (memory) ActivityBuffer;
+}
+
+size_t ActivityBuffers::NextCapacity() noexcept {
+  const uint32_t round = round_.load(std::memory_order_relaxed);
+  if (t_taken.round != round) t_taken = {round, kFirstCapacity};
+  const size_t capacity = std::min(t_taken.next_capacity, buffer_bytes_ - ActivityBuffer::kControlBytes);
+  t_taken.next_capacity = capacity * kGrowth;
+  return capacity;
 }
 
 ActivityBuffer* ActivityBuffers::Take() noexcept {
+  ActivityBuffer* const buffer = TakeAny();
+  if (buffer != nullptr) buffer->capacity = NextCapacity();
+  return buffer;
+}
+
+ActivityBuffer* ActivityBuffers::TakeAny() noexcept {
   if (waiting_bytes_.load(std::memory_order_relaxed) > most_waiting_bytes_) [[unlikely]] {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
@@ -55,6 +78,7 @@ void ActivityBuffers::Complete(ActivityBuffer* buffer, size_t valid_bytes) noexc
 }
 
 ActivityBuffer* ActivityBuffers::TakeCompleted() noexcept {
+  round_.fetch_add(1, std::memory_order_relaxed);
   ActivityBuffer* newest = completed_.exchange(nullptr, std::memory_order_acquire);
   ActivityBuffer* oldest = nullptr;
   while (newest != nullptr) {

@@ -31,13 +31,16 @@ class ActivityBuffers {
   // Before any other call.
   void Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes);
 
-  // An empty, zeroed buffer, or null beyond those limits or without memory.
+  // An empty, zeroed buffer, or null beyond those limits or without memory. CUPTI holds a buffer back until all the
+  // work in it is done, which on a GPU that always has work to do means until it is full: in a large buffer records
+  // would wait for longer than a kill may cost. So the first that a thread takes between two rounds of the drain thread
+  // is small, and each further one larger, up to `buffer_bytes`.
   ActivityBuffer* Take() noexcept;
 
   // A buffer that CUPTI is done with.
   void Complete(ActivityBuffer* buffer, size_t valid_bytes) noexcept;
 
-  // All completed buffers, oldest first.
+  // All completed buffers, oldest first. Begins a round of the drain thread.
   ActivityBuffer* TakeCompleted() noexcept;
 
   // Makes a drained buffer available again.
@@ -55,12 +58,17 @@ class ActivityBuffers {
 
  private:
   static constexpr size_t kStockSlots = 128;
-  static constexpr size_t kLeastStock = 8;
+  static constexpr size_t kLeastStock = 16;
   // Beyond this many in stock, buffers with more than so much memory in them are given back to the system.
   static constexpr size_t kKeptStock = 16;
   static constexpr size_t kLightBytes = 64 * 1024;
 
+  static constexpr size_t kFirstCapacity = 8 * 1024;  // some 35 kernels
+  static constexpr size_t kGrowth = 4;
+
   ActivityBuffer* Map() noexcept;
+  ActivityBuffer* TakeAny() noexcept;
+  size_t NextCapacity() noexcept;
   size_t InStock() const noexcept;
   size_t StockLevel(size_t in_stock) noexcept;
   bool Store(ActivityBuffer* buffer) noexcept;
@@ -72,6 +80,7 @@ class ActivityBuffers {
   std::atomic<size_t> waiting_bytes_{0};
   size_t most_out_ = 0;  // of stock at once; the drain thread's own
   std::atomic<uint64_t> refused_{0};
+  std::atomic<uint32_t> round_{1};
   // A few cells that are each taken or filled with one exchange: no list, so no ABA problem.
   std::array<std::atomic<ActivityBuffer*>, kStockSlots> stock_{};
   std::atomic<ActivityBuffer*> completed_{nullptr};

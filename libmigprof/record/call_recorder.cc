@@ -54,6 +54,12 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
     untracked_[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  const SlotUse use(slot);
+  if (!use.granted()) [[unlikely]] {
+    slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1,
+                                                                                           std::memory_order_relaxed);
+    return;
+  }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.
   if (slot->open_correlation == correlation && correlation != 0) return;
   uint64_t start = 0;
@@ -126,6 +132,9 @@ void CallRecorder::AddStacks(ThreadSlot* slot, CallRecord* record) noexcept {
 void CallRecorder::Exit(uint32_t correlation, uint32_t result) noexcept {
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr || slot->open_correlation != correlation) return;
+  const SlotUse use(slot);
+  if (!use.granted()) [[unlikely]]
+    return;  // of a call that was not recorded either
   slot->open_correlation = 0;
   if (result != 0) [[unlikely]] {
     PushOutcome(slot, correlation, format::CallOutcome::kFailed, result);

@@ -255,7 +255,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.ms_of_sampled_stacks", sampled_ms},
           {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
           {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
-          {"device.late_calls", parts_.tracer->late_calls(ordinal)},
+          {"device.late_calls", LateCalls(ordinal)},
           {"process.calls", calls_},
           {"process.activities", activities_},
           {"process.dropped_activities", dropped_activities_},
@@ -315,9 +315,27 @@ Error Drain::Finish() {
 }
 
 Error Drain::AddLateCalls() {
+  CountUnreadCalls();
   bool any = false;
-  for (uint32_t device = 0; device < kCountedDevices; ++device) any |= parts_.tracer->late_calls(device) != 0;
+  for (uint32_t device = 0; device < kCountedDevices; ++device) any |= LateCalls(device) != 0;
   return any ? WriteTrailers() : Error::None();
+}
+
+// A thread that was stopped by the scheduler in the middle of recording a call comes too late for the last round.
+void Drain::CountUnreadCalls() {
+  parts_.slots->ForEach([&](ThreadSlot* slot) {
+    slot->ring.Drain([&](const RingRecordHeader* header) {
+      if (header->kind != RingRecordKind::kCall) return;
+      const auto& call = *reinterpret_cast<const CallRecord*>(header);
+      const auto api = apis_.find(call.callback_id);
+      if (api == apis_.end() || !format::GivesWork(api->second.call_class)) return;
+      ++unread_calls_[CountedDevice(parts_.contexts->DeviceOf(call.context).value_or(0))];
+    });
+  });
+}
+
+uint64_t Drain::LateCalls(uint32_t device) const {
+  return parts_.tracer->late_calls(device) + unread_calls_[CountedDevice(device)];
 }
 
 Error Drain::WriteTrailers() {

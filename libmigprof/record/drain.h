@@ -78,6 +78,8 @@ class Drain : private ActivitySink {
   SliceFile* FileOfActivity(uint32_t context, uint32_t device);
   void NoteLosses();
   void ReportFatalError();
+  void CountUnreadCalls();
+  uint64_t LateCalls(uint32_t device) const;
   Error WriteTrailers();
   Counters CountersOf(uint32_t ordinal);
 
@@ -101,6 +103,7 @@ class Drain : private ActivitySink {
   uint64_t dropped_activities_ = 0;
   std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
   std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file
+  std::array<uint64_t, kCountedDevices> unread_calls_{};       // that came too late for the last round
   uint64_t new_dropped_activities_ = 0;
   uint64_t dropped_graph_nodes_ = 0;
   uint64_t new_dropped_graph_nodes_ = 0;

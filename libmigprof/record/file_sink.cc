@@ -13,7 +13,11 @@ Error MakeTraceFolder(const std::string& folder) {
     // What cannot be made shows at the last component.
     [[maybe_unused]] const int ignored = mkdir(folder.substr(0, slash).c_str(), 0700);
   }
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return {"the output folder cannot be created", errno};
+  if (mkdir(folder.c_str(), 0700) == 0) {
+    [[maybe_unused]] const int ignored = chmod(folder.c_str(), 0700);  // whatever the application's umask says
+  } else if (errno != EEXIST) {
+    return {"the output folder cannot be created", errno};
+  }
   if (access(folder.c_str(), W_OK | X_OK) != 0) return {"the output folder cannot be written to", errno};
   return Error::None();
 }
@@ -29,6 +33,16 @@ FileSink::~FileSink() {
 Error FileSink::Create(const std::string& path) {
   descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
   if (descriptor_ < 0) return {"a trace file cannot be created", errno};
+  if (descriptor_ <= STDERR_FILENO) {
+    // The application has closed it, and what it still writes there must not end up in a trace.
+    const int low = descriptor_;
+    descriptor_ = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int error = errno;
+    close(low);
+    if (descriptor_ < 0) return {"a trace file cannot be created", error};
+  }
+  // The application's umask may say that not even its owner reads it.
+  if (fchmod(descriptor_, 0600) != 0) return {"a trace file cannot be made private", errno};
   if (fstat(descriptor_, &identity_) != 0) return {"a trace file cannot be examined", errno};
   return Error::None();
 }

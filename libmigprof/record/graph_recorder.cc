@@ -9,9 +9,21 @@ namespace migprof::record {
 
 using format::GraphNodeEvent;
 
+namespace {
+
+void CountDropped(ThreadSlot* slot, uint64_t nodes) {
+  const uint64_t dropped = slot->dropped_graph_nodes.load(std::memory_order_relaxed);
+  slot->dropped_graph_nodes.store(dropped + nodes, std::memory_order_relaxed);
+}
+
+}  // namespace
+
 void GraphRecorder::NodeCreated(uint64_t node) noexcept {
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr) return;
+  const SlotUse use(slot);
+  if (!use.granted()) [[unlikely]]
+    return CountDropped(slot, 1);
   if (slot->open_correlation != 0) {
     // Copies are told of twice, as made and as cloned, and it is the second that says where they come from.
     if (CopiesGraphNodes(slot->open_callback_id)) return;
@@ -24,14 +36,19 @@ void GraphRecorder::NodeCreated(uint64_t node) noexcept {
 }
 
 void GraphRecorder::NodeChanged(GraphNodeEvent event, uint64_t node, uint64_t origin) noexcept {
-  if (ThreadSlot* const slot = slots_->Mine()) Add(slot, event, node, origin);
+  ThreadSlot* const slot = slots_->Mine();
+  if (slot == nullptr) return;
+  const SlotUse use(slot);
+  use.granted() ? Add(slot, event, node, origin) : CountDropped(slot, 1);
 }
 
 void GraphRecorder::CallEnds() noexcept {
   if (!with_nodes_) return;
   ThreadSlot* const slot = slots_->Mine();
-  if (slot != nullptr && slot->pending_nodes.count != 0) [[unlikely]]
-    Push(slot);
+  if (slot == nullptr || slot->pending_nodes.count == 0) [[likely]]
+    return;
+  const SlotUse use(slot);
+  if (use.granted()) Push(slot);
 }
 
 void GraphRecorder::Add(ThreadSlot* slot, GraphNodeEvent event, uint64_t node, uint64_t origin) noexcept {
@@ -72,8 +89,7 @@ void GraphRecorder::Push(ThreadSlot* slot) noexcept {
     std::memcpy(room, &pending, sizeof(pending));
     slot->ring.Commit();
   } else {
-    const uint64_t dropped = slot->dropped_graph_nodes.load(std::memory_order_relaxed);
-    slot->dropped_graph_nodes.store(dropped + pending.count, std::memory_order_relaxed);
+    CountDropped(slot, pending.count);
   }
   pending.count = 0;
 }

@@ -239,10 +239,12 @@ void StartSession() {
     return;
   }
   pthread_atfork(nullptr, nullptr, [] { DisableSession(); });
-  std::atexit([] {
+  const auto at_exit = [] {
     const CancellationOff off;
     StopSession();
-  });
+  };
+  std::atexit(at_exit);
+  std::at_quick_exit(at_exit);
   g_state.store(SessionState::kOn, std::memory_order_release);
   g_recording.store(true, std::memory_order_release);
 }

@@ -59,6 +59,7 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
     return nullptr;
   }
   mine->system_thread_id = static_cast<uint32_t>(syscall(SYS_gettid));
+  mine->in_use = false;
   mine->open_correlation = 0;
   mine->sent_stacks.Clear();
   TakeOver(&mine->native_stack);

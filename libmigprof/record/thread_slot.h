@@ -80,6 +80,7 @@ struct ThreadSlot {
   uint32_t serial = 0;            // unique per owner within the process, from 1
 
   // The owner's alone.
+  bool in_use = false;            // see SlotUse
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
   uint32_t open_context = 0;
   uint32_t open_callback_id = 0;
@@ -105,6 +106,28 @@ struct ThreadSlot {
   std::atomic<uint64_t> dropped_outcomes{0};
   std::atomic<uint64_t> dropped_graph_nodes{0};
   std::atomic<uint64_t> dropped_ranges{0};
+};
+
+// While it lives, its thread changes what is in its slot. A signal handler that interrupts the thread there, and calls
+// CUDA, must leave the slot alone: granted() is false for it.
+class SlotUse {
+ public:
+  explicit SlotUse(ThreadSlot* slot) : slot_(slot), granted_(!slot->in_use) {
+    slot->in_use = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~SlotUse() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    slot_->in_use = !granted_;
+  }
+  SlotUse(const SlotUse&) = delete;
+  SlotUse& operator=(const SlotUse&) = delete;
+
+  bool granted() const { return granted_; }
+
+ private:
+  ThreadSlot* const slot_;
+  const bool granted_;
 };
 
 // All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any

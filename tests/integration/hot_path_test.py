@@ -20,23 +20,23 @@ import pythons
 COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
 WORKLOADS = harness.SOURCE / "examples" / "workloads"
 PYTHON_WORKLOADS = ("python_launches.py", "python_threads.py")
-SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 27: "mincore", 28: "madvise", 39: "getpid", 131: "sigaltstack", 186: "gettid",
-                202: "futex", 293: "pipe2", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
+SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 14: "rt_sigprocmask", 27: "mincore", 28: "madvise", 39: "getpid", 131: "sigaltstack", 186: "gettid",
+                202: "futex", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
 
 # libunwind's own, where it has to be asked: its tables are mapped, and its locks and the loader's are taken. Nothing is allocated.
 LIBUNWIND = {"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_once", "dl_iterate_phdr", "mmap",
-             *(f"system call {name}" for name in ("mmap", "futex", "pipe2", "mincore", "getpid", "process_vm_readv", "sigaltstack", "write", "read"))}
+             *(f"system call {name}" for name in ("mmap", "futex", "mincore", "rt_sigprocmask", "getpid", "process_vm_readv", "sigaltstack"))}
 
 # What libmigprof.so calls of libc that the counter does not interpose, because it neither allocates nor locks, does so by way of a
 # function that is interposed, or is a system call.
 UNCOUNTED = set("""
-    ZSTD_trace_compress_begin ZSTD_trace_compress_end _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __environ
+    __cxa_at_quick_exit chmod fchmod fcntl ZSTD_trace_compress_begin ZSTD_trace_compress_end _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __environ
     __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
     environ getauxval getpagesize memchr memcmp memcpy memmove memset pthread_attr_destroy pthread_attr_init
     pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_init pthread_condattr_destroy pthread_condattr_init
     pthread_condattr_setclock pthread_key_create pthread_mutex_init pthread_setspecific sigfillset snprintf sprintf stderr stpcpy
     strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr strstr strtoul
-    __isoc99_sscanf strcspn access clock_gettime close fstat getcwd geteuid gethostname getpid mincore mkdir msync open pipe2 pread pthread_getattr_np pthread_self
+    __isoc99_sscanf strcspn access clock_gettime close fstat getcwd geteuid gethostname getpid mincore mkdir msync open pread pthread_getattr_np pthread_self
     pthread_attr_getstack pthread_setname_np pthread_setcancelstate pthread_sigmask process_vm_readv read readlink realpath sigaltstack stat
     syscall sysconf write""".split())
 

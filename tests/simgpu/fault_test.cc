@@ -235,6 +235,18 @@ TEST(Fault, FlushHang) {
   });
 }
 
+TEST(Fault, StuckTimestamp) {
+  WithFaults("stuck-timestamp=2", [] {
+    const GpuProgram gpu;
+    for (int i = 1; i <= 3; ++i) {
+      uint64_t now = 0;
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_CUPTI(cuptiGetTimestamp(&now));
+      EXPECT_EQ(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(400), i == 2);
+    }
+  });
+}
+
 TEST(Fault, LateCallbacks) {
   WithFaults("late-callbacks=3", [] {
     int calls = 0;

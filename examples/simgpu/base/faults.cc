@@ -25,7 +25,8 @@ constexpr std::array kSwitches = {"second-client",  "steal-buffers",
                                   "fatal-error",    "nvml-no-permission",
                                   "nvml-gpu-lost",  "gpm-nan",
                                   "gpm-above-100",  "gpm-stale",
-                                  "gpm-says",       "gpm-slow"};
+                                  "gpm-says",       "gpm-slow",
+                                  "stuck-timestamp"};
 
 struct FunctionFault {
   std::string function;

@@ -3,8 +3,12 @@
 #include <cupti_version.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <iterator>
+#include <thread>
 
+#include "base/faults.h"
 #include "bodies.h"
 #include "cupti/api_version.h"
 #include "cupti/driver_link.h"
@@ -53,6 +57,11 @@ CUptiResult GetErrorMessage(CUptiResult result, const char** str) {
 
 CUptiResult GetTimestamp(uint64_t* timestamp) {
   if (timestamp == nullptr) return CUPTI_ERROR_INVALID_PARAMETER;
+  static const uint64_t stuck_at = FaultNumber("stuck-timestamp");
+  static std::atomic<uint64_t> asked{0};
+  if (stuck_at != 0 && asked.fetch_add(1, std::memory_order_relaxed) + 1 == stuck_at) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  }
   *timestamp = RecordNowNs();
   return CUPTI_SUCCESS;
 }

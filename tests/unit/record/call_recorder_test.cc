@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace migprof::record {
@@ -71,6 +72,37 @@ class CallRecorderTest : public testing::Test {
   std::unique_ptr<ContextTable> contexts_;
   std::unique_ptr<CallRecorder> recorder_;
 };
+
+// A handler that interrupts a thread in the middle of recording, and launches: the clock stands for it here.
+CallRecorder* g_interrupted = nullptr;
+
+TEST_F(CallRecorderTest, CallOfAHandlerThatInterruptsRecordingIsDroppedAndCounted) {
+  Start(64 * 1024, 64);
+  CallRecorder recorder(
+      slots_, contexts_.get(),
+      [] {
+        if (CallRecorder* const interrupted = std::exchange(g_interrupted, nullptr)) {
+          interrupted->Enter(kLaunch, 500, kContext);
+          interrupted->Exit(500, 1);
+        }
+        return g_now;
+      },
+      64);
+  OnThread([&] {
+    for (uint32_t correlation = 1; correlation <= 3; ++correlation) {
+      g_interrupted = correlation == 2 ? &recorder : nullptr;
+      recorder.Enter(kLaunch, correlation, kContext);
+      recorder.Exit(correlation, correlation == 2 ? 7 : 0);
+    }
+  });
+  const Recorded recorded = Drain();
+  ASSERT_EQ(recorded.calls.size(), 3u);
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(recorded.calls[i].header.correlation, i + 1);
+  ASSERT_EQ(recorded.outcomes.size(), 1u);  // that of the call that was interrupted
+  EXPECT_EQ(recorded.outcomes[0].header.correlation, 2u);
+  EXPECT_EQ(recorded.outcomes[0].detail, 7u);
+  EXPECT_EQ(Dropped(), 1u);
+}
 
 TEST_F(CallRecorderTest, Call_IsRecordedWithStackAndTime) {
   Start(1 << 16, 256);
