@@ -19,6 +19,7 @@
 #include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
+#include "libmigprof/analyze/trace_scan.h"
 #include "libmigprof/format/chunk_reader.h"
 
 namespace migprof::analyze {
@@ -38,7 +39,8 @@ struct FileTotals {
   uint64_t truncated = 0;
   uint64_t python_lost = 0;
   uint64_t sampled_out = 0;
-  uint64_t unspliced = 0;  // known after AddStacks
+  uint64_t unspliced = 0;     // known after AddStacks
+  uint64_t not_recorded = 0;  // activities of calls that were made while recording was stopped: left out
 };
 
 // Takes the chunks of one file in file order. Inside, everything is numbers; names are looked up once, at the end,
@@ -47,10 +49,11 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;               // among the slice's files
-    SliceMeter* meter = nullptr;       // told everything; null when no metrics are wanted
-    IntervalUnion* kernels = nullptr;  // given the intervals of kernels, unless it is null
-    uint32_t memory_process = 0;       // its number in the meter's memory
+    uint16_t number = 0;                              // among the slice's files
+    SliceMeter* meter = nullptr;                      // told everything; null when no metrics are wanted
+    IntervalUnion* kernels = nullptr;                 // given the intervals of kernels, unless it is null
+    uint32_t memory_process = 0;                      // its number in the meter's memory
+    const std::vector<TracePause>* pauses = nullptr;  // of the process; null: none
   };
   // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
   FileAnalysis(IntervalUnion* busy, const Role& role, uint64_t file_bytes)
@@ -134,6 +137,8 @@ class FileAnalysis {
   bool TakeTransfers(const format::Chunk& chunk);
   bool TakeAllocations(const format::Chunk& chunk);
   bool TakeSynchronizations(const format::Chunk& chunk);
+  // Whether an activity is that of a call which was not recorded because recording was stopped. Then it is counted so.
+  bool IsOfStoppedTime(uint64_t correlation);
   CallSiteId InternSite(const CallSite& site);
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);

@@ -53,6 +53,18 @@ struct TraceProcess {
   bool graph_nodes = false;  // it was recorded where the nodes of graphs come from
 };
 
+// Time in which the process had stopped its recording.
+struct TracePause {
+  uint64_t stopped_ns = 0;
+  uint64_t started_ns = 0;   // UINT64_MAX: never again
+  uint32_t last_before = 0;  // correlation of the last call recorded before; 0: none
+  uint32_t first_after = 0;  // of the first one after; 0: none
+};
+
+// Whether work with this correlation id, whose call is not in the trace, may be that of a call in the pause. Threads
+// overtake each other, so that the ids at both ends are not exact.
+bool IsOfPause(const TracePause& pause, uint32_t correlation);
+
 struct TraceScan {
   std::string path;
   uint64_t bytes = 0;
@@ -61,6 +73,7 @@ struct TraceScan {
   std::vector<format::ChunkRef> chunks;      // in file order
   std::map<std::string, uint64_t> counters;  // the last that were written
   bool closed = false;                       // the process ended well
+  std::vector<TracePause> pauses;            // in order of time
   uint64_t first_ns = 0;                     // over all events; 0 when there are none
   uint64_t last_ns = 0;
   uint64_t lost = 0;           // events the writer knew it lost

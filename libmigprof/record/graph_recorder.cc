@@ -12,6 +12,7 @@ using format::GraphNodeEvent;
 void GraphRecorder::NodeCreated(uint64_t node) noexcept {
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr) return;
+  calls_->ForgetMissedReturn(slot);
   if (slot->open_correlation != 0) {
     // Copies are told of twice, as made and as cloned, and it is the second that says where they come from.
     if (CopiesGraphNodes(slot->open_callback_id)) return;
@@ -24,7 +25,10 @@ void GraphRecorder::NodeCreated(uint64_t node) noexcept {
 }
 
 void GraphRecorder::NodeChanged(GraphNodeEvent event, uint64_t node, uint64_t origin) noexcept {
-  if (ThreadSlot* const slot = slots_->Mine()) Add(slot, event, node, origin);
+  ThreadSlot* const slot = slots_->Mine();
+  if (slot == nullptr) return;
+  calls_->ForgetMissedReturn(slot);
+  Add(slot, event, node, origin);
 }
 
 void GraphRecorder::CallEnds() noexcept {

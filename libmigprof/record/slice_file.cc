@@ -131,6 +131,10 @@ SliceFile::SliceFile(Definitions* definitions)
                                            {column::graph_runs::kStream, kPlain},
                                            {column::graph_runs::kContext, kPlain},
                                            {column::graph_runs::kFlags, kPlain}}}),
+      pauses_(ChunkKind::kPauses, {{{column::pauses::kStopped, kPlain},
+                                    {column::pauses::kStarted, kPlain},
+                                    {column::pauses::kLastBefore, kPlain},
+                                    {column::pauses::kFirstAfter, kPlain}}}),
       clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
                                                  {column::clock_samples::kRealtime, kDelta},
                                                  {column::clock_samples::kMonotonic, kDelta}}}) {}
@@ -306,6 +310,10 @@ void SliceFile::AddSynchronization(const SynchronizationActivity& synchronizatio
   synchronizations_.NoteTime(synchronization.start_ns, synchronization.start_ns + synchronization.duration_ns);
 }
 
+void SliceFile::AddPause(const Pause& pause) {
+  pauses_.Append({pause.stopped_ns, pause.started_ns, pause.last_before, pause.first_after});
+}
+
 void SliceFile::AddClockSample(const ClockSample& sample) {
   clock_samples_.Append({sample.cupti_ns, sample.realtime_ns, sample.monotonic_ns});
 }
@@ -319,7 +327,8 @@ bool SliceFile::is_full() const {
 
 bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
-                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() + counters_.rows() ==
+                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() + counters_.rows() +
+                 pauses_.rows() ==
              0 &&
          lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0 &&
          std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
@@ -384,6 +393,7 @@ Error SliceFile::Flush() {
   write(synchronizations_, nullptr);
   write(graph_runs_, nullptr);
   write(counters_, nullptr);
+  write(pauses_, nullptr);
   write(clock_samples_, nullptr);
   return first_error;
 }
