@@ -69,15 +69,13 @@ CounterSeries SeriesOf(const mig::CounterInfo& counter, const std::vector<Checke
 CounterMerge::CounterMerge(std::vector<CounterSample> samples)
     : samples_(std::move(samples)), busy_at_(EdgesOf(samples_)), kernels_at_(EdgesOf(samples_)) {
   has_spans_ = std::any_of(samples_.begin(), samples_.end(), [](const CounterSample& s) { return s.span_ns != 0; });
-  kernels_.SetObserver([this](uint64_t start, uint64_t end) { kernels_at_.Add(start, end); });
 }
 
-void CounterMerge::Watch(IntervalUnion* busy) {
-  if (has_spans_) busy->SetObserver([this](uint64_t start, uint64_t end) { busy_at_.Add(start, end); });
+void CounterMerge::Watch(BusyTime* busy) {
+  if (has_spans_) busy->Tell(&busy_at_, &kernels_at_);
 }
 
 std::vector<CounterSeries> CounterMerge::Finish(bool complete, uint64_t first_ns, const Timeline& timeline) {
-  kernels_.Finish();
   double capacity_bytes = 0;
   for (const CounterSample& sample : samples_) {
     if (sample.counter->id == mig::Counter::kMemoryTotal) capacity_bytes = std::max(capacity_bytes, sample.value);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "libmigprof/analyze/busy_at_edges.h"
+#include "libmigprof/analyze/busy_time.h"
 #include "libmigprof/analyze/counter_samples.h"
-#include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/slice_metrics.h"
 
 namespace migprof::analyze {
@@ -18,10 +18,8 @@ class CounterMerge {
  public:
   explicit CounterMerge(std::vector<CounterSample> samples);
 
-  // What is to be given every kernel's interval, and told what has settled; null when nobody asks.
-  IntervalUnion* kernels() { return has_spans_ ? &kernels_ : nullptr; }
-  // Lets `busy`, of all activity, tell what settles in it. This must outlive it.
-  void Watch(IntervalUnion* busy);
+  // Lets `busy` tell what settles in it, where somebody asks. This must outlive it.
+  void Watch(BusyTime* busy);
 
   // The series, in the order of mig::kCounters. `complete`: the trace holds all activity with its times, so that what
   // was measured can be held against the counters. Bins where `timeline` has any.
@@ -32,7 +30,6 @@ class CounterMerge {
   bool has_spans_ = false;
   BusyAtEdges busy_at_;
   BusyAtEdges kernels_at_;
-  IntervalUnion kernels_;
 };
 
 }  // namespace migprof::analyze

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "libmigprof/analyze/busy_timeline.h"
+#include "libmigprof/analyze/busy_time.h"
 
 namespace migprof::analyze {
 

@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kMostKeptRows = 256 * 1024;
 
 // Of the file's budget, about, with the growth of what holds them.
-constexpr uint64_t kSiteBytes = 384;
+constexpr uint64_t kSiteBytes = 512;
 constexpr uint64_t kPathBytes = 16;  // per frame: most are shared with other sites
 constexpr uint64_t kLeafBytes = 512;
 constexpr uint64_t kWeightBytes = 128;
@@ -67,13 +67,22 @@ uint64_t FileAnalysis::CostOf(const CallSite& site) const {
 }
 
 CallSiteId FileAnalysis::InternSite(const CallSite& site) {
+  // Programs go through the same few places again and again: this spares nearly all of them the hash of a whole site.
+  const uint64_t mixed = (site.stack_node + 31 * site.python_node + 961 * site.range_node + site.api) *
+                         0x9E37'79B9'7F4A'7C15;  // 2^64 / the golden ratio: the upper bits depend on all
+  CallSiteId& known = known_sites_[mixed >> (64 - kKnownSitesLog2)];
+  if (known == kUnknownSite || sites_[known] != site) known = FindOrAddSite(site);
+  ++site_calls_[known];
+  return known;
+}
+
+CallSiteId FileAnalysis::FindOrAddSite(const CallSite& site) {
   const auto [entry, is_new] = site_ids_.try_emplace(site, static_cast<CallSiteId>(sites_.size()));
   if (is_new) {
     budget_.Take(CostOf(site));
     sites_.push_back(site);
     site_calls_.push_back(0);
   }
-  ++site_calls_[entry->second];
   return entry->second;
 }
 
@@ -94,6 +103,12 @@ CallSiteId FileAnalysis::InternGraphSite(CallSiteId launched_at, uint64_t node, 
 }
 
 FileAnalysis::LeafId FileAnalysis::InternLeaf(uint64_t id, LeafKind kind) {
+  KnownLeaf& known = known_leaves_[(id * 4 + static_cast<uint64_t>(kind)) % known_leaves_.size()];
+  if (known.id != id || known.kind != kind || !known.is_known) known = {id, kind, true, FindOrAddLeaf(id, kind)};
+  return known.leaf;
+}
+
+FileAnalysis::LeafId FileAnalysis::FindOrAddLeaf(uint64_t id, LeafKind kind) {
   const auto [entry, is_new] = leaf_ids_.try_emplace({id, kind}, static_cast<LeafId>(leaves_.size()));
   if (is_new) {
     budget_.Take(kLeafBytes);
@@ -246,15 +261,11 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add(start, start + duration, {launch_ns, site, leaf, role_.number, thread});
+    busy_->Add({start, start + duration, {launch_ns, site, leaf, role_.number, thread}, totals == &totals_.kernels});
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
     if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
-    if (role_.kernels != nullptr && totals == &totals_.kernels) role_.kernels->Add(start, start + duration);
   }
-  Weight& weight = weights_[uint64_t{site} << 32 | leaf];
-  if (weight.count == 0) budget_.Take(kWeightBytes);
-  weight.ns += duration;
-  ++weight.count;
+  if (weights_.Add(site, leaf, duration)) budget_.Take(kWeightBytes);
   totals->total_ns += duration;
   ++totals->count;
   return launch_ns;
@@ -273,22 +284,12 @@ void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended
          .is_transfer = leaf.kind == LeafKind::kTransfer,
          .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]});
   }
-  AddIdle(ended_by.site, times);
+  idle_.Add(ended_by.site, times);
 }
 
 void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {
-  AddIdle(InternSite({.after_work = true}),
-          blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
-}
-
-void FileAnalysis::AddIdle(CallSiteId site, const IdleTimes& times) {
-  for (size_t cause = 0; cause < kIdleCauses; ++cause) {
-    if (times[cause] == 0) continue;
-    idle_[cause] += times[cause];
-    Weight& weight = idle_weights_[uint64_t{site} << 32 | cause];
-    weight.ns += times[cause];
-    ++weight.count;
-  }
+  idle_.Add(InternSite({.after_work = true}),
+            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
@@ -327,7 +328,6 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
                 graph_nodes[row], totals);
     if (meter_ == nullptr) continue;
     const bool untimed = (flags[row] & format::kActivityUntimed) != 0;
-    if (!untimed) meter_->AddOther(starts[row], durations[row]);
     if (what[row] != format::kMemset) meter_->AddCopy(what[row], untimed ? 0 : durations[row], bytes[row]);
   }
   return sound;
@@ -346,7 +346,6 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
-    meter_->AddOther(starts[row], durations[row]);
     meter_->AddUnknownKernels(durations[row]);
   }
   return sound;

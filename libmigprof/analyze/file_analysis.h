@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/busy_time.h"
 #include "libmigprof/analyze/file_budget.h"
 #include "libmigprof/analyze/frame_names.h"
 #include "libmigprof/analyze/graph_nodes.h"
 #include "libmigprof/analyze/idle_gaps.h"
-#include "libmigprof/analyze/interval_union.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/profile.h"
+#include "libmigprof/analyze/site_weights.h"
 #include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
@@ -51,12 +52,11 @@ class FileAnalysis {
   struct Role {
     uint16_t number = 0;                              // among the slice's files
     SliceMeter* meter = nullptr;                      // told everything; null when no metrics are wanted
-    IntervalUnion* kernels = nullptr;                 // given the intervals of kernels, unless it is null
     uint32_t memory_process = 0;                      // its number in the meter's memory
     const std::vector<TracePause>* pauses = nullptr;  // of the process; null: none
   };
   // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
-  FileAnalysis(IntervalUnion* busy, const Role& role, uint64_t file_bytes)
+  FileAnalysis(BusyTime* busy, const Role& role, uint64_t file_bytes)
       : busy_(busy), role_(role), meter_(role.meter), budget_(file_bytes), graph_nodes_(MostNodeChanges(file_bytes)) {}
 
   // False when the chunk makes no sense; what could be used of it has been.
@@ -84,7 +84,7 @@ class FileAnalysis {
   void CountLaunches();
 
   const FileTotals& totals() const { return totals_; }
-  const IdleTimes& idle() const { return idle_; }
+  IdleTimes idle() const { return idle_.Sum(); }
   const LaunchJoin::Counts& FinishJoin() { return join_.Finish(); }
 
  private:
@@ -120,9 +120,13 @@ class FileAnalysis {
     uint32_t function = 0;  // of kernels: index of first_call_ns_
     uint32_t kernel = 0;    // of the meter
   };
-  struct Weight {
-    uint64_t ns = 0;
-    uint64_t count = 0;
+  // The last ones that were asked for; see InternSite.
+  static constexpr int kKnownSitesLog2 = 12;
+  struct KnownLeaf {
+    uint64_t id = 0;
+    LeafKind kind = LeafKind::kKernel;
+    bool is_known = false;
+    LeafId leaf = 0;
   };
 
   bool TakeKind(const format::Chunk& chunk);
@@ -140,25 +144,22 @@ class FileAnalysis {
   // Whether an activity is that of a call which was not recorded because recording was stopped. Then it is counted so.
   bool IsOfStoppedTime(uint64_t correlation);
   CallSiteId InternSite(const CallSite& site);
+  CallSiteId FindOrAddSite(const CallSite& site);
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
   CallSiteId InternGraphSite(CallSiteId launched_at, uint64_t node, uint64_t time_ns);
   LeafId InternLeaf(uint64_t id, LeafKind kind);
+  LeafId FindOrAddLeaf(uint64_t id, LeafKind kind);
   // Returns when the call that caused it was entered; 0 when its call is not in the trace.
   uint64_t AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                        uint64_t graph_node, Totals* totals);
-  using WeightMap = absl::flat_hash_map<uint64_t, Weight>;   // by site << 32 | leaf, or cause of idle time
-  using Weights = std::vector<std::pair<uint64_t, Weight>>;  // the same in order
-  // In a fixed order, so that equal input gives equal trees, and with the stacks that stand for others.
-  Weights InOrder(const WeightMap& weights) const;
-  void AddIdle(CallSiteId site, const IdleTimes& times);
   // Gives what belongs to calls without a stack to the sites that stand for them.
-  void SpreadSampledOut(Weights* weights) const;
+  void SpreadSampledOut(SiteWeights::List* weights) const;
   // What a site takes of the budget: itself, and its path in the tree of stacks.
   uint64_t CostOf(const CallSite& site) const;
   // The node of `tree` for a site.
   NodeId PlaceOf(CallSiteId site, FrameNames* names, StackTree* tree, NodeId under, bool* unspliced) const;
 
-  IntervalUnion* busy_;
+  BusyTime* busy_;
   Role role_;
   SliceMeter* meter_;
   FileBudget budget_;
@@ -173,16 +174,17 @@ class FileAnalysis {
   std::vector<CallSite> sites_{CallSite{}};  // [kUnknownSite] stands for calls that are not in the trace
   std::vector<uint64_t> site_calls_{0};
   absl::flat_hash_map<CallSite, CallSiteId> site_ids_;
+  std::vector<CallSiteId> known_sites_ = std::vector<CallSiteId>(size_t{1} << kKnownSitesLog2);
+  std::vector<KnownLeaf> known_leaves_{1024};
   std::vector<Leaf> leaves_;
   absl::flat_hash_map<uint64_t, CallSiteId> graph_site_ids_;  // by launched_at << 32 | captured_at
   absl::flat_hash_map<std::pair<uint64_t, LeafKind>, LeafId> leaf_ids_;
-  WeightMap weights_;
+  SiteWeights weights_;       // by leaf
   uint16_t last_thread_ = 0;  // that made a call
   BlockingCalls blocking_calls_;
   absl::flat_hash_map<uint64_t, uint32_t> functions_;  // kernel's name -> index of
   std::vector<uint64_t> first_call_ns_{0};             // … the earliest call that launched it
-  IdleTimes idle_{};
-  WeightMap idle_weights_;
+  IdleBySite idle_;
 
   // Columns of the chunk at hand, kept to spare the allocations.
   std::vector<uint64_t> columns_[10];

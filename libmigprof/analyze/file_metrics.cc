@@ -13,7 +13,7 @@ void FileAnalysis::AddMemory(StackTree* tree, NodeId under) {
 
 void FileAnalysis::CountLaunches() {
   std::vector<Weight> by_leaf(leaves_.size());
-  for (const auto& [key, weight] : weights_) {
+  for (const auto& [key, weight] : weights_.InOrder()) {
     by_leaf[static_cast<LeafId>(key)].ns += weight.ns;
     by_leaf[static_cast<LeafId>(key)].count += weight.count;
   }

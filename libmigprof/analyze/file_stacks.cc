@@ -31,7 +31,7 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
 // kernel; only the stacks are not. So the time of a kernel that was launched without a stack by some API is divided
 // among the sampled launches of that kernel by that API, in proportion to N - 1 times their time: sums stay what they
 // are, and the division is right on average (the Horvitz-Thompson estimate, scaled to the known sum).
-void FileAnalysis::SpreadSampledOut(Weights* weights) const {
+void FileAnalysis::SpreadSampledOut(SiteWeights::List* weights) const {
   struct Group {
     std::vector<size_t> without;                        // entries of calls without a stack
     std::vector<std::pair<size_t, uint64_t>> standing;  // entries and for how much they stand
@@ -72,13 +72,6 @@ void FileAnalysis::SpreadSampledOut(Weights* weights) const {
   std::erase_if(*weights, [](const auto& entry) { return entry.second.count == 0 && entry.second.ns == 0; });
 }
 
-FileAnalysis::Weights FileAnalysis::InOrder(const WeightMap& weights) const {
-  Weights ordered(weights.begin(), weights.end());
-  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  SpreadSampledOut(&ordered);
-  return ordered;
-}
-
 void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTree* tree, NodeId under, StackTree* idle,
                              NodeId idle_under) {
   FrameNames& names = names_.emplace(&definitions_, view, frames);
@@ -98,7 +91,8 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
   }
   std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
   // Adds weights to `to`, with `leaf_frame(n)` on top of the site's place.
-  const auto add = [&](const Weights& weights, StackTree* to, NodeId below, auto&& leaf_frame) {
+  const auto add = [&](SiteWeights::List weights, StackTree* to, NodeId below, auto&& leaf_frame) {
+    SpreadSampledOut(&weights);
     std::vector<NodeId> site_nodes(sites_.size());
     std::vector<bool> site_done(sites_.size());
     const auto place_of = [&](CallSiteId site, NodeId place) {
@@ -128,8 +122,8 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
       to->Add(to->Child(site_nodes[id], leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
     }
   };
-  add(InOrder(weights_), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
-  add(InOrder(idle_weights_), idle, idle_under,
+  add(weights_.InOrder(), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
+  add(idle_.InOrder(), idle, idle_under,
       [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 

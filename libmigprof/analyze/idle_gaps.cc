@@ -52,7 +52,32 @@ const char* Name(IdleCause cause) {
   return "unknown";
 }
 
+IdleTimes IdleBySite::Sum() const {
+  IdleTimes sum{};
+  for (const Row& row : rows_) {
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) sum[cause] += row.ns[cause];
+  }
+  return sum;
+}
+
+SiteWeights::List IdleBySite::InOrder() const {
+  SiteWeights::List list;
+  for (size_t site = 0; site < rows_.size(); ++site) {
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) {
+      const uint64_t gaps = rows_[site].gaps[cause];
+      if (gaps != 0) list.emplace_back(uint64_t{site} << 32 | cause, Weight{rows_[site].ns[cause], gaps});
+    }
+  }
+  return list;
+}
+
 uint16_t BlockingCalls::ThreadOf(uint64_t serial) {
+  if (serial == last_serial_ && last_thread_ != 0) return last_thread_;
+  last_serial_ = serial;
+  return last_thread_ = FindOrAddThread(serial);
+}
+
+uint16_t BlockingCalls::FindOrAddThread(uint64_t serial) {
   if (calls_.size() > UINT16_MAX) {
     const auto known = threads_.find(serial);
     return known != threads_.end() ? known->second : 0;

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/recent_calls.h"
+#include "libmigprof/analyze/site_weights.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/format/trace_format.h"
 
@@ -20,6 +22,31 @@ const char* Name(IdleCause cause);
 
 // Nanoseconds by IdleCause.
 using IdleTimes = std::array<uint64_t, kIdleCauses>;
+
+// The idle time that ended at each call site, by cause. A gap is a few additions without a branch: there is one for
+// nearly every kernel of a program that is launch-bound. Not thread-safe.
+class IdleBySite {
+ public:
+  // A gap, divided by cause.
+  void Add(CallSiteId site, const IdleTimes& times) {
+    if (site >= rows_.size()) [[unlikely]]
+      rows_.resize(site + site / 2 + 16);
+    Row& row = rows_[site];
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) row.ns[cause] += times[cause];
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) row.gaps[cause] += times[cause] != 0 ? 1 : 0;
+  }
+  // Over all sites.
+  IdleTimes Sum() const;
+  // By site << 32 | cause, in ascending order.
+  SiteWeights::List InOrder() const;
+
+ private:
+  struct Row {
+    IdleTimes ns{};
+    std::array<uint64_t, kIdleCauses> gaps{};  // that had some of it
+  };
+  std::vector<Row> rows_;
+};
 
 // What is known of the work that ended a gap.
 struct GapEnd {
@@ -57,7 +84,11 @@ class BlockingCalls {
     IdleCause cause;
   };
 
+  uint16_t FindOrAddThread(uint64_t serial);
+
   absl::flat_hash_map<uint64_t, uint16_t> threads_;
+  uint64_t last_serial_ = 0;  // the last one asked for
+  uint16_t last_thread_ = 0;
   RecentCalls<OpenCall> open_;
   std::vector<std::deque<Call>> calls_{1};  // [thread], by start; none overlap
   size_t kept_calls_ = 0;                   // of all threads

@@ -63,23 +63,6 @@ void AddTotals(const FileTotals& file, SliceProfile* slice) {
   slice->allocated_bytes += file.allocated_bytes;
 }
 
-std::vector<std::pair<uint64_t, uint64_t>> UnionOfPauses(const std::vector<const TraceScan*>& files) {
-  std::vector<std::pair<uint64_t, uint64_t>> pauses;
-  for (const TraceScan* file : files) {
-    for (const TracePause& pause : file->pauses) pauses.emplace_back(pause.stopped_ns, pause.started_ns);
-  }
-  std::sort(pauses.begin(), pauses.end());
-  std::vector<std::pair<uint64_t, uint64_t>> merged;
-  for (const auto& [start, end] : pauses) {
-    if (!merged.empty() && start <= merged.back().second) {
-      merged.back().second = std::max(merged.back().second, end);
-    } else {
-      merged.emplace_back(start, end);
-    }
-  }
-  return merged;
-}
-
 class SliceReader {
  public:
   SliceReader(const StackView& view, bool metrics, std::atomic<uint64_t>* bytes_done)
@@ -106,7 +89,7 @@ class SliceReader {
   bool metrics_;
   std::atomic<uint64_t>* bytes_done_;
   std::optional<CounterMerge> counters_;  // before busy_, which tells it what settles
-  IntervalUnion busy_;
+  BusyTime busy_;
   std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
   IdleTimes idle_{};
   // In which some process on the slice had stopped its recording: nobody knows what ran. Disjoint, ascending.
@@ -138,11 +121,14 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     open[i].earliest = EarliestActivity(files[i]->chunks);
     queue.emplace(open[i].earliest[0], &open[i]);
   }
-  pauses_ = UnionOfPauses(files);
+  std::vector<const std::vector<TracePause>*> pauses;
+  for (const TraceScan* file : files) pauses.push_back(&file->pauses);
+  pauses_ = UnionOfPauses(pauses);
   busy_.SetBegin(result_.profile.first_ns);
   if (metrics_) {
     const SliceProfile& profile = result_.profile;
     meter_.emplace(profile.first_ns, profile.window_ns, profile.identity);
+    busy_.WantTimeline(profile.first_ns, profile.window_ns);
     for (OpenFile& file : open) file.memory_process = meter_->memory()->AddProcess(file.scan->last_ns);
   }
   while (!queue.empty()) {
@@ -162,8 +148,13 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     }
   }
   SliceProfile& profile = result_.profile;
-  profile.busy_ns = busy_.Finish();
-  if (meter_) profile.metrics = meter_->Finish();
+  busy_.SettleBefore(UINT64_MAX);
+  profile.busy_ns = busy_.busy_ns();
+  if (meter_) {
+    profile.metrics = meter_->Finish();
+    profile.metrics.kernel_busy_ns = busy_.kernel_ns();
+    profile.metrics.timeline = busy_.timeline();
+  }
   profile.metrics.idle_ns = idle_;
   FinishCounters();
   std::sort(profile.processes.begin(), profile.processes.end(), [](const ProcessInfo& a, const ProcessInfo& b) {
@@ -173,7 +164,6 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
 }
 
 void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
-  if (IntervalUnion* const kernels = counters_->kernels()) kernels->SettleBefore(time);
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
@@ -181,9 +171,7 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
   });
   if (time != UINT64_MAX || std::exchange(all_settled_, true)) return;
   const uint64_t end = result_.profile.first_ns + result_.profile.window_ns;
-  if (busy_.covered_until() < end) {
-    TakeTimeWithoutWork(TakePauses(busy_.covered_until(), end, files), end, files);
-  }
+  if (busy_.covered_until() < end) TakeTimeWithoutWork(TakePauses(busy_.covered_until(), end, files), end, files);
 }
 
 void SliceReader::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files) {
@@ -254,8 +242,7 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
         &busy_,
-        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, counters_->kernels(), file->memory_process,
-                           &file->scan->pauses},
+        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, file->memory_process, &file->scan->pauses},
         file->scan->bytes);
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
@@ -339,7 +326,8 @@ void SliceReader::FinishFile(OpenFile* file) {
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
     file->analysis->AddStacks(view_, &result_.frames, &profile.stacks, profile.stacks.Child(0, frame), &profile.idle,
                               profile.idle.Child(0, frame));
-    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += file->analysis->idle()[cause];
+    const IdleTimes idle = file->analysis->idle();
+    for (size_t cause = 0; cause < kIdleCauses; ++cause) idle_[cause] += idle[cause];
     if (meter_) {
       file->analysis->CountLaunches();
       file->analysis->AddMemory(&profile.memory, profile.memory.Child(0, frame));

@@ -47,7 +47,6 @@ void Add(const KernelUse& from, KernelUse* to) {
 SliceMeter::SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceIdentity& identity)
     : identity_(identity),
       limits_(FindSmLimits(identity.compute_major, identity.compute_minor)),
-      timeline_(first_ns, window_ns),
       memory_(first_ns, window_ns) {}
 
 uint32_t SliceMeter::KernelId(const std::string& symbol) {
@@ -95,11 +94,9 @@ void SliceMeter::AddLaunches(uint32_t kernel, const KernelShapeDefinition* shape
 SliceMetrics SliceMeter::Finish() {
   SettleBefore(UINT64_MAX);
   SliceMetrics metrics;
-  metrics.kernel_busy_ns = timeline_.kernel_ns();
   metrics.sm_unknown_ns = unknown_ns_;
   metrics.copies = copies_;
   metrics.launch_latency = std::move(launch_latency_);
-  metrics.timeline = timeline_.timeline();
   metrics.memory = memory_.Finish();
   for (const QuantileSketch& sketch : sketches_) metrics.kernel_duration.Merge(sketch);
   for (size_t i = 0; i < std::min(kernels_.size(), kMostSketches); ++i) kernels_[i].duration = std::move(sketches_[i]);

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "libmigprof/analyze/busy_timeline.h"
 #include "libmigprof/analyze/device_memory.h"
 #include "libmigprof/analyze/occupancy.h"
 #include "libmigprof/analyze/slice_metrics.h"
@@ -18,9 +17,9 @@
 
 namespace migprof::analyze {
 
-// Fills SliceMetrics, all but `idle_ns` and `counters`, from the events of all processes of one slice. What happens per
-// event is a few nanoseconds; everything that depends on a kernel's shape or name alone is done once, at the end. Not
-// thread-safe.
+// Fills SliceMetrics, all but what BusyTime and CounterMerge know and `idle_ns`, from the events of all processes of
+// one slice. What happens per event is a few nanoseconds; everything that depends on a kernel's shape or name alone is
+// done once, at the end. Not thread-safe.
 class SliceMeter {
  public:
   // Kernels beyond so many names share one distribution of durations: 15 KiB each at most.
@@ -34,11 +33,9 @@ class SliceMeter {
   // Activities with usable times. `launch_ns`: entry of the call that launched the kernel; 0: none is known, or it
   // launched a whole graph.
   void AddKernel(uint32_t kernel, uint64_t start, uint64_t duration, uint64_t launch_ns) {
-    timeline_.AddKernel(start, start + duration);
     sketches_[std::min<size_t>(kernel, kMostSketches)].Add(duration);
     if (launch_ns != 0) launch_latency_.Add(start > launch_ns ? start - launch_ns : 0);
   }
-  void AddOther(uint64_t start, uint64_t duration) { timeline_.AddOther(start, start + duration); }
   // A copy of CUPTI's kind `what`; `duration` 0 when it has no usable times.
   void AddCopy(uint64_t what, uint64_t duration, uint64_t bytes);
   // Time of kernels that are not known one by one.
@@ -46,11 +43,8 @@ class SliceMeter {
 
   DeviceMemory* memory() { return &memory_; }
 
-  // Promises that no activity and no allocation added later starts before `time`.
-  void SettleBefore(uint64_t time) {
-    timeline_.SettleBefore(time);
-    memory_.SettleBefore(time);
-  }
+  // Promises that no allocation added later starts before `time`.
+  void SettleBefore(uint64_t time) { memory_.SettleBefore(time); }
 
   // All launches of one shape by one process; `shape` may be null.
   void AddLaunches(uint32_t kernel, const KernelShapeDefinition* shape, uint64_t count, uint64_t total_ns);
@@ -61,7 +55,6 @@ class SliceMeter {
  private:
   const mig::SliceIdentity identity_;
   const SmLimits* const limits_;  // null: unknown compute capability
-  BusyTimeline timeline_;
   DeviceMemory memory_;
   absl::flat_hash_map<std::string, uint32_t> kernel_ids_;
   std::vector<KernelUse> kernels_;

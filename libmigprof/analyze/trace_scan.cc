@@ -129,13 +129,6 @@ void TakeNamedValues(const format::ChunkRef& ref, format::ChunkReader* reader, T
 
 }  // namespace
 
-bool IsOfPause(const TracePause& pause, uint32_t correlation) {
-  constexpr uint32_t kOverlap = 64 * 1024;
-  const auto is_before = [](uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; };
-  if (pause.last_before != 0 && is_before(correlation, pause.last_before - kOverlap)) return false;
-  return pause.first_after == 0 || !is_before(pause.first_after + kOverlap, correlation);
-}
-
 bool IsActivity(ChunkKind kind) {
   return kind == ChunkKind::kKernels || kind == ChunkKind::kTransfers || kind == ChunkKind::kGraphRuns;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "libmigprof/analyze/trace_pause.h"
 #include "libmigprof/format/chunk_reader.h"
 #include "libmigprof/mig/slice_identity.h"
 
@@ -52,18 +53,6 @@ struct TraceProcess {
   bool stacks = true;
   bool graph_nodes = false;  // it was recorded where the nodes of graphs come from
 };
-
-// Time in which the process had stopped its recording.
-struct TracePause {
-  uint64_t stopped_ns = 0;
-  uint64_t started_ns = 0;   // UINT64_MAX: never again
-  uint32_t last_before = 0;  // correlation of the last call recorded before; 0: none
-  uint32_t first_after = 0;  // of the first one after; 0: none
-};
-
-// Whether work with this correlation id, whose call is not in the trace, may be that of a call in the pause. Threads
-// overtake each other, so that the ids at both ends are not exact.
-bool IsOfPause(const TracePause& pause, uint32_t correlation);
 
 struct TraceScan {
   std::string path;
