@@ -45,6 +45,18 @@ MIGPROF_EXPORT void migprof_pop(void) {
   if (migprof::record::RangeStack* const ranges = migprof::record::RangeStack::MineIfAny()) ranges->Pop(&kOwnDomain);
 }
 
+namespace {
+int Ask(migprof::ControlVerb verb) {
+  bool done = false;
+  migprof::injection::Guarded([&] { done = migprof::record::AskSession(verb); });
+  return done ? 1 : 0;
+}
+}  // namespace
+
+MIGPROF_EXPORT int migprof_start(void) { return Ask(migprof::ControlVerb::kStart); }
+MIGPROF_EXPORT int migprof_stop(void) { return Ask(migprof::ControlVerb::kStop); }
+MIGPROF_EXPORT int migprof_flush(void) { return Ask(migprof::ControlVerb::kFlush); }
+
 // The version of the library in this process, e.g. "0.1.0". Found with dlsym by include/migprof/migprof.h.
 MIGPROF_EXPORT const char* migprof_version(void) { return MIGPROF_VERSION; }
 

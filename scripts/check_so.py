@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 
-EXPORTS = {"InitializeInjection", "InitializeInjectionNvtx2", "migprof_pop", "migprof_push", "migprof_version"}
+EXPORTS = {"InitializeInjection", "InitializeInjectionNvtx2", "migprof_flush", "migprof_pop", "migprof_push",
+           "migprof_start", "migprof_stop", "migprof_version"}
 NEEDED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libpthread.so.0", "libdl.so.2"}
 # The initial thread-local block of a process has little room for libraries that are loaded later.
 MOST_TLS_BYTES = 256

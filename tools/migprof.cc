@@ -2,9 +2,11 @@
 // migprof: the front door.
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 #include "libmigprof/base/options.h"
 #include "tools/command_line.h"
+#include "tools/control_command.h"
 #include "tools/merge_options.h"
 #include "tools/run_command.h"
 #include "tools/slices_command.h"
@@ -62,6 +64,18 @@ int main(int argc, char** argv) {
       "mode or resetting a GPU; --once does not.\n"
       "Exit status: 0 after q or a signal; 1 when no driver can be asked; 125 after wrong use.");
 
+  migprof::tools::ControlOptions control_options;
+  CLI::App* const start = app.add_subcommand("start", "have running processes record, where they were stopped");
+  CLI::App* const stop = app.add_subcommand("stop", "have running processes record nothing until `migprof start`");
+  CLI::App* const flush = app.add_subcommand("flush", "have running processes write to their traces what they know");
+  for (CLI::App* const control : {start, stop, flush}) {
+    control->add_option("PID", control_options.pids, "processes under the recorder, of the same user")->required();
+    control->add_option("--timeout", control_options.timeout_seconds, "seconds to wait for each")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
+    control->footer("Exit status: 0 when all have obeyed; 1 when one has not; 125 after wrong use.");
+  }
+
   CLI::App* options = app.add_subcommand("options", "list the MIGPROF_* environment variables that the recorder obeys");
   // What follows "--" is the command's own, whatever it looks like.
   char** const separator = std::find_if(argv, argv + argc, [](const char* word) { return std::string(word) == "--"; });
@@ -91,6 +105,12 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (slices->parsed()) return migprof::tools::Slices(slices_options);
+  for (const auto& [command, verb] :
+       {std::pair(start, migprof::ControlVerb::kStart), std::pair(stop, migprof::ControlVerb::kStop),
+        std::pair(flush, migprof::ControlVerb::kFlush)}) {
+    control_options.verb = verb;
+    if (command->parsed()) return migprof::tools::Control(control_options);
+  }
   if (top->parsed()) return migprof::tools::Top(top_options);
   // Without "--" the command begins at the first word that is no option; nothing may be left over before "--".
   const std::vector<std::string> rest = run->remaining();

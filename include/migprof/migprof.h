@@ -59,6 +59,33 @@ static inline void migprof_pop(void) {
   found();
 }
 
+/* Starts recording where it was stopped, by migprof_stop, `migprof stop PID` or MIGPROF_START=off; the last one to ask
+ * wins. When it returns, the calls that follow are recorded. Returns 1 when recording is on, 0 without a recorder, where
+ * nothing can be recorded, or when it took more than a second. Before cuInit: recording will begin started. Any thread,
+ * not from a signal handler nor a callback of CUPTI; takes up to some milliseconds. */
+static inline int migprof_start(void) {
+  int (*start)(void) = NULL;
+  *(void**)(&start) = migprof_recorder_symbol("migprof_start");
+  return start != NULL ? start() : 0;
+}
+
+/* Stops recording until migprof_start: calls that follow are not recorded, and from a second later on CUPTI is told to
+ * record nothing, so that they cost as good as nothing. The time is marked in the trace as not recorded. Returns as
+ * migprof_start, with 1 when recording is off. Before cuInit: recording will begin stopped. */
+static inline int migprof_stop(void) {
+  int (*stop)(void) = NULL;
+  *(void**)(&stop) = migprof_recorder_symbol("migprof_stop");
+  return stop != NULL ? stop() : 0;
+}
+
+/* Writes to the trace files what was recorded so far; work that the GPU has not finished follows later. Returns 1 when
+ * that was done, otherwise as migprof_start. */
+static inline int migprof_flush(void) {
+  int (*flush)(void) = NULL;
+  *(void**)(&flush) = migprof_recorder_symbol("migprof_flush");
+  return flush != NULL ? flush() : 0;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -239,6 +239,17 @@ bool FileAnalysis::CheckTimes(const Chunk& chunk, const std::vector<uint64_t>& s
   return all_fit;
 }
 
+bool FileAnalysis::IsOfStoppedTime(uint64_t correlation) {
+  if (role_.pauses == nullptr || role_.pauses->empty()) [[likely]]
+    return false;
+  const auto id = static_cast<uint32_t>(correlation);
+  if (join_.SiteOf(id) != kUnknownSite) return false;
+  const bool is_of_pause = std::any_of(role_.pauses->begin(), role_.pauses->end(),
+                                       [id](const TracePause& pause) { return IsOfPause(pause, id); });
+  totals_.not_recorded += is_of_pause;
+  return is_of_pause;
+}
+
 uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                                    uint64_t graph_node, Totals* totals) {
   uint64_t launch_ns = 0;
@@ -291,6 +302,7 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
   }
   const bool sound = CheckTimes(chunk, starts, durations, &flags);
   for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
+    if (IsOfStoppedTime(correlations[row])) continue;
     const LeafId leaf = InternLeaf(shapes[row], LeafKind::kKernel);
     const uint64_t launch_ns = AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row],
                                            graph_nodes[row], &totals_.kernels);
@@ -310,6 +322,7 @@ bool FileAnalysis::TakeTransfers(const Chunk& chunk) {
   }
   const bool sound = CheckTimes(chunk, starts, durations, &flags);
   for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
+    if (IsOfStoppedTime(correlations[row])) continue;
     Totals* totals = what[row] == format::kMemset ? &totals_.memsets : &totals_.memcpys;
     totals->bytes += bytes[row];
     AddActivity(correlations[row], InternLeaf(what[row], LeafKind::kTransfer), starts[row], durations[row], flags[row],
@@ -330,6 +343,7 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
   }
   const bool sound = CheckTimes(chunk, starts, durations, &flags);
   for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
+    if (IsOfStoppedTime(correlations[row])) continue;
     AddActivity(correlations[row], InternLeaf(0, LeafKind::kGraphRun), starts[row], durations[row], flags[row], 0,
                 &totals_.graph_runs);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;

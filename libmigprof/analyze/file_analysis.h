@@ -20,6 +20,7 @@
 #include "libmigprof/analyze/slice_meter.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/analyze/trace_definitions.h"
+#include "libmigprof/analyze/trace_scan.h"
 #include "libmigprof/format/chunk_reader.h"
 
 namespace migprof::analyze {
@@ -39,7 +40,8 @@ struct FileTotals {
   uint64_t truncated = 0;
   uint64_t python_lost = 0;
   uint64_t sampled_out = 0;
-  uint64_t unspliced = 0;  // known after AddStacks
+  uint64_t unspliced = 0;     // known after AddStacks
+  uint64_t not_recorded = 0;  // activities of calls that were made while recording was stopped: left out
 };
 
 // Takes the chunks of one file in file order. Inside, everything is numbers; names are looked up once, at the end,
@@ -48,9 +50,10 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;          // among the slice's files
-    SliceMeter* meter = nullptr;  // told everything; null when no metrics are wanted
-    uint32_t memory_process = 0;  // its number in the meter's memory
+    uint16_t number = 0;                              // among the slice's files
+    SliceMeter* meter = nullptr;                      // told everything; null when no metrics are wanted
+    uint32_t memory_process = 0;                      // its number in the meter's memory
+    const std::vector<TracePause>* pauses = nullptr;  // of the process; null: none
   };
   // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
   FileAnalysis(BusyTime* busy, const Role& role, uint64_t file_bytes)
@@ -138,6 +141,8 @@ class FileAnalysis {
   bool TakeTransfers(const format::Chunk& chunk);
   bool TakeAllocations(const format::Chunk& chunk);
   bool TakeSynchronizations(const format::Chunk& chunk);
+  // Whether an activity is that of a call which was not recorded because recording was stopped. Then it is counted so.
+  bool IsOfStoppedTime(uint64_t correlation);
   CallSiteId InternSite(const CallSite& site);
   CallSiteId FindOrAddSite(const CallSite& site);
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.

@@ -61,6 +61,8 @@ struct ProcessInfo {
   uint64_t gpu_ns = 0;     // sum of kernel, copy and memset time
   RecorderUse recorder;
   Health health;
+  uint64_t stops = 0;       // how often its recording was stopped (migprof_stop, `migprof stop`, MIGPROF_START=off)
+  uint64_t stopped_ns = 0;  // for how long; what was stopped to the end counts up to its last event on the slice
 };
 
 // One slice of one host, over all processes that ran on it.
@@ -75,6 +77,9 @@ struct SliceProfile {
   uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)
   uint64_t window_ns = 0;  // first to last event, over all its processes
   uint64_t busy_ns = 0;    // union of kernel, copy and memset intervals of all its processes
+  // Time of the window in which nothing that was recorded ran, but some process on the slice had stopped its recording:
+  // neither busy nor idle. 0 without metrics.
+  uint64_t not_recorded_ns = 0;
   Totals kernels;
   Totals memcpys;
   Totals memsets;
@@ -86,8 +91,11 @@ struct SliceProfile {
   std::vector<ProcessInfo> processes;  // by pid
   StackTree stacks;                    // root; process; host frames; …; kernel or copy
   SliceMetrics metrics;
-  // Idle time by what ended it: as `stacks`, down to the call, then the cause (kIdle). Adds up to window_ns - busy_ns.
+  // Idle time by what ended it: as `stacks`, down to the call, then the cause (kIdle). Adds up to
+  // recorded_ns() - busy_ns.
   StackTree idle;
+  // The part of the window that is known: what shares of time are shares of.
+  uint64_t recorded_ns() const { return window_ns - not_recorded_ns; }
   // Device memory that was live at the moment of metrics.memory.peak_ns: weight is bytes, count allocations. As
   // `stacks`, down to the allocating call.
   StackTree memory;

@@ -81,6 +81,10 @@ class SliceReader {
   // Time in which nothing ran, and that no work ended: before the process that ended it began, or after all work.
   void TakeTimeWithoutWork(uint64_t start, uint64_t end, std::vector<OpenFile>* files);
   void AddTimeWithoutProcess(uint64_t ns);
+  // A gap before work, all of which was recorded.
+  void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files);
+  // Takes of a gap everything up to the end of the last pause in it. Returns where that is.
+  uint64_t TakePauses(uint64_t start, uint64_t end, std::vector<OpenFile>* files);
 
   StackView view_;
   bool metrics_;
@@ -89,6 +93,8 @@ class SliceReader {
   BusyTime busy_;
   std::optional<SliceMeter> meter_;  // if metrics are wanted, once the window is known
   IdleTimes idle_{};
+  // In which some process on the slice had stopped its recording: nobody knows what ran. Disjoint, ascending.
+  std::vector<std::pair<uint64_t, uint64_t>> pauses_;
   bool all_settled_ = false;
   SliceResult result_;
   bool keep_open_ = true;
@@ -116,6 +122,9 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     open[i].earliest = EarliestActivity(files[i]->chunks);
     queue.emplace(open[i].earliest[0], &open[i]);
   }
+  std::vector<const std::vector<TracePause>*> pauses;
+  for (const TraceScan* file : files) pauses.push_back(&file->pauses);
+  pauses_ = UnionOfPauses(pauses);
   busy_.SetBegin(result_.profile.first_ns);
   if (metrics_) {
     const SliceProfile& profile = result_.profile;
@@ -159,14 +168,32 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-    OpenFile& file = (*files)[ended_by.file];
-    const uint64_t begin = std::clamp(file.scan->first_ns, start, end);
-    if (start < begin) TakeTimeWithoutWork(start, begin, files);
-    if (begin < end && file.analysis != nullptr) file.analysis->TakeGap(begin, end, ended_by);
+    TakeGap(TakePauses(start, end, files), end, ended_by, files);
   });
   if (time != UINT64_MAX || std::exchange(all_settled_, true)) return;
   const uint64_t end = result_.profile.first_ns + result_.profile.window_ns;
-  if (busy_.covered_until() < end) TakeTimeWithoutWork(busy_.covered_until(), end, files);
+  if (busy_.covered_until() < end) TakeTimeWithoutWork(TakePauses(busy_.covered_until(), end, files), end, files);
+}
+
+void SliceReader::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files) {
+  OpenFile& file = (*files)[ended_by.file];
+  const uint64_t begin = std::clamp(file.scan->first_ns, start, end);
+  if (start < begin) TakeTimeWithoutWork(start, begin, files);
+  if (begin < end && file.analysis != nullptr) file.analysis->TakeGap(begin, end, ended_by);
+}
+
+uint64_t SliceReader::TakePauses(uint64_t start, uint64_t end, std::vector<OpenFile>* files) {
+  auto pause = std::upper_bound(pauses_.begin(), pauses_.end(), start,
+                                [](uint64_t time, const auto& candidate) { return time < candidate.second; });
+  for (; pause != pauses_.end() && pause->first < end; ++pause) {
+    const uint64_t from = std::max(start, pause->first);
+    const uint64_t to = std::min(end, pause->second);
+    // What ended the time before it nobody knows.
+    if (start < from) TakeTimeWithoutWork(start, from, files);
+    result_.profile.not_recorded_ns += to - from;
+    start = to;
+  }
+  return start;
 }
 
 // Of the processes that were there, one that had its last work behind it is as good as any other: the one that stayed
@@ -215,7 +242,9 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   if (file->analysis == nullptr) {
     file->analysis = std::make_unique<FileAnalysis>(
-        &busy_, FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, file->memory_process}, file->scan->bytes);
+        &busy_,
+        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, file->memory_process, &file->scan->pauses},
+        file->scan->bytes);
     file->damage = std::make_unique<ProblemCollector>(file->scan->path);
   }
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
@@ -264,6 +293,10 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
   process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
   process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
+  for (const TracePause& pause : scan.pauses) {
+    process.stopped_ns += std::min(pause.started_ns, std::max(scan.last_ns, pause.stopped_ns)) - pause.stopped_ns;
+  }
+  process.stops = scan.pauses.size();
   process.health.dropped = scan.lost;
   process.health.ranges_lost = counter("process.ranges_lost");
   process.health.killed = !scan.closed;

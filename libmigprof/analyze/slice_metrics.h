@@ -95,7 +95,7 @@ struct SliceMetrics {
   std::array<Totals, kCopyDirections> copies{};
   QuantileSketch kernel_duration;               // ns
   QuantileSketch launch_latency;                // ns from the launching call's entry to the kernel's start
-  std::array<uint64_t, kIdleCauses> idle_ns{};  // adds up to window_ns - busy_ns
+  std::array<uint64_t, kIdleCauses> idle_ns{};  // adds up to recorded_ns() - busy_ns
   Timeline timeline;
   std::vector<KernelUse> kernels;  // longest first
   MemoryUse memory;

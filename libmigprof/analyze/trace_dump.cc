@@ -148,6 +148,10 @@ constexpr ColumnStyle kCounterSamplesColumns[] = {{column::counter_samples::kTim
                                                   {column::counter_samples::kValue, "value"},
                                                   {column::counter_samples::kFlags, "flags"},
                                                   {column::counter_samples::kSpan, "span"}};
+constexpr ColumnStyle kPausesColumns[] = {{column::pauses::kStopped, "stopped"},
+                                          {column::pauses::kStarted, "started"},
+                                          {column::pauses::kLastBefore, "last_before"},
+                                          {column::pauses::kFirstAfter, "first_after"}};
 constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
                                                 {column::clock_samples::kRealtime, "realtime"},
                                                 {column::clock_samples::kMonotonic, "monotonic"}};
@@ -172,6 +176,7 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kGraphNodes, "graph_nodes", kGraphNodesColumns},
     {ChunkKind::kGraphRuns, "graph_run", kGraphRunsColumns},
     {ChunkKind::kCounterSamples, "counter_sample", kCounterSamplesColumns},
+    {ChunkKind::kPauses, "pause", kPausesColumns},
     {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
 };
 

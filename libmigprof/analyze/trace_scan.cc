@@ -18,6 +18,7 @@ using format::ChunkKind;
 
 // No honest recorder names more, or longer.
 constexpr size_t kMostCounters = 4096;
+constexpr size_t kMostPauses = 1024 * 1024;
 constexpr size_t kLongestText = 64 * 1024;
 
 // Reads the rows of a chunk of named values. False when lengths and bytes disagree.
@@ -90,6 +91,26 @@ void SetSliceFact(const std::string& key, const std::string& text, mig::SliceIde
   if (key == "source") slice->source = text;
 }
 
+void TakePauses(const format::ChunkRef& ref, format::ChunkReader* reader, TraceScan* scan) {
+  namespace column = format::column::pauses;
+  format::Chunk chunk;
+  if (!reader->ReadPayload(ref, &chunk)) return;
+  std::vector<uint64_t> stopped, started, last, first;
+  if (!chunk.Column(column::kStopped, &stopped) || !chunk.Column(column::kStarted, &started) ||
+      !chunk.Column(column::kLastBefore, &last) || !chunk.Column(column::kFirstAfter, &first)) {
+    return reader->ReportBadContent(ref, "the chunk's columns do not fit together");
+  }
+  for (size_t row = 0; row < stopped.size(); ++row) {
+    const TracePause pause = {stopped[row], started[row] != 0 ? started[row] : UINT64_MAX,
+                              static_cast<uint32_t>(last[row]), static_cast<uint32_t>(first[row])};
+    const bool is_known = !scan->pauses.empty() && scan->pauses.back().stopped_ns == pause.stopped_ns;
+    const bool makes_sense = pause.started_ns >= pause.stopped_ns && scan->pauses.size() < kMostPauses &&
+                             (is_known || scan->pauses.empty() || scan->pauses.back().started_ns <= pause.stopped_ns);
+    if (!makes_sense) return reader->ReportBadContent(ref, "pauses that overlap, or too many of them");
+    is_known ? void(scan->pauses.back() = pause) : scan->pauses.push_back(pause);
+  }
+}
+
 bool IsNamedValues(ChunkKind kind) {
   return kind == ChunkKind::kProcess || kind == ChunkKind::kSlice || kind == ChunkKind::kCounters ||
          kind == ChunkKind::kTrailer;
@@ -158,6 +179,10 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
     if (IsNamedValues(ref.kind())) {
       has_process |= ref.kind() == ChunkKind::kProcess;
       TakeNamedValues(ref, &reader, &scan);
+      continue;
+    }
+    if (ref.kind() == ChunkKind::kPauses) {
+      TakePauses(ref, &reader, &scan);
       continue;
     }
     if (HasTimes(ref.header)) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "libmigprof/analyze/trace_pause.h"
 #include "libmigprof/format/chunk_reader.h"
 #include "libmigprof/mig/slice_identity.h"
 
@@ -61,6 +62,7 @@ struct TraceScan {
   std::vector<format::ChunkRef> chunks;      // in file order
   std::map<std::string, uint64_t> counters;  // the last that were written
   bool closed = false;                       // the process ended well
+  std::vector<TracePause> pauses;            // in order of time
   uint64_t first_ns = 0;                     // over all events; 0 when there are none
   uint64_t last_ns = 0;
   uint64_t lost = 0;           // events the writer knew it lost

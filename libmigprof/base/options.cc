@@ -64,6 +64,13 @@ bool ParseBudget(const char* text, Options* options) {
   return options->budget_ppm = tenths * 1000, true;
 }
 
+// "off", a folder, or nothing for the default one.
+bool ParseControl(const char* text, Options* options) {
+  options->controlled = std::strcmp(text, "off") != 0;
+  if (!options->controlled) return true;
+  return (*text == '\0' || *text == '/') && ParsePath(text, &options->control);
+}
+
 bool ParseCounters(const char* text, Options* options) {
   if (std::strcmp(text, "off") == 0) return options->counters_ms = 0, true;
   return ParseNumber(text, 100, 60000, &options->counters_ms);
@@ -85,11 +92,16 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 15> kOptionSpecs = {{
+const std::array<OptionSpec, 17> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->disabled); }},
+    {"MIGPROF_START", "on", "on, off", "begin recording at once; off waits for migprof_start or `migprof start PID`",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->start); }},
+    {"MIGPROF_CONTROL", "", "a folder, off",
+     "where `migprof start`, `stop` and `flush` leave what the process is to do; absolute; empty: /tmp/migprof-UID",
+     ParseControl},
     {"MIGPROF_STACKS", "on", "on, off", "record the host stack of every CUDA call that gives the GPU work",
      [](const char* text, Options* o) { return ParseSwitch(text, &o->stacks); }},
     {"MIGPROF_PYTHON", "on", "on, off",

@@ -19,9 +19,12 @@ enum class GraphDetail : uint8_t {
 
 // The settings of one recording, as read from the environment.
 struct Options {
-  std::array<char, 4096> output{};  // folder for traces
-  std::array<char, 4096> cupti{};   // libcupti to load; empty: search
+  std::array<char, 4096> output{};   // folder for traces
+  std::array<char, 4096> cupti{};    // libcupti to load; empty: search
+  std::array<char, 4096> control{};  // folder of control files; empty: the default one
   bool disabled = false;
+  bool start = true;       // record from the start
+  bool controlled = true;  // obey a control file
   bool stacks = true;
   bool python = true;
   GraphDetail graphs = GraphDetail::kNode;
@@ -46,7 +49,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 15> kOptionSpecs;
+extern const std::array<OptionSpec, 17> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

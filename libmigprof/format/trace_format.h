@@ -44,6 +44,7 @@ enum class ChunkKind : uint16_t {
   kGraphNodes = 22,
   kGraphRuns = 23,
   kCounterSamples = 24,
+  kPauses = 25,
   // Bookkeeping.
   kClockSamples = 32,
   kCounters = 33,
@@ -167,6 +168,9 @@ inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kGraph = 
 }
 namespace counter_samples {
 inline constexpr uint16_t kTime = 1, kCounter = 2, kValue = 3, kFlags = 4, kSpan = 5;
+}
+namespace pauses {
+inline constexpr uint16_t kStopped = 1, kStarted = 2, kLastBefore = 3, kFirstAfter = 4;
 }
 namespace clock_samples {
 inline constexpr uint16_t kCupti = 1, kRealtime = 2, kMonotonic = 3;

@@ -79,6 +79,7 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
 
 void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {
   slot->open_correlation = correlation;
+  slot->open_epoch = epoch_.load(std::memory_order_relaxed);
   slot->open_context = context;
   slot->open_callback_id = callback_id;
   slot->open_captured = false;

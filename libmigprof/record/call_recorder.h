@@ -45,6 +45,13 @@ class CallRecorder {
   // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
   void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }
 
+  // Drain thread: recording starts again. Calls whose return was missed while it was stopped are over.
+  void StartEpoch() { epoch_.fetch_add(1, std::memory_order_relaxed); }
+  // Forgets a call that `slot`, the thread's own, is not inside of any more.
+  void ForgetMissedReturn(ThreadSlot* slot) const noexcept {
+    if (slot->open_epoch != epoch_.load(std::memory_order_relaxed)) slot->open_correlation = 0;
+  }
+
   // Calls of threads for which there was no slot, per device; never reset.
   uint64_t untracked(uint32_t device_ordinal) const {
     return untracked_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
@@ -68,6 +75,7 @@ class CallRecorder {
   uint32_t check_stacks_;
   PythonRuntime* python_;
   std::atomic<uint32_t> generation_{0};
+  std::atomic<uint32_t> epoch_{0};
   std::atomic<uint32_t> detail_{0};
   std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
 };

@@ -109,6 +109,7 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
 
 void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   ++calls_;
+  parts_.pauses->NoteCall(call.header.correlation);
   parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
@@ -167,19 +168,29 @@ SliceFile* Drain::FileOfActivity(uint32_t context, uint32_t device) {
   return FileOfCall(context);
 }
 
+bool Drain::IsUnrecorded(uint32_t correlation) {
+  if (!parts_.pauses->IsUnrecorded(correlation)) [[likely]]
+    return false;
+  ++unrecorded_activities_;
+  return true;
+}
+
 void Drain::OnKernel(const KernelActivity& kernel) {
+  if (IsUnrecorded(kernel.correlation)) return;
   SliceFile* const file = FileOfActivity(kernel.context, kernel.device);
   if (file != nullptr && kernel.graph_node != 0) graph_log_.Complete(file);
   file != nullptr ? file->AddKernel(kernel) : void(++unrouted_activities_);
 }
 
 void Drain::OnTransfer(const TransferActivity& transfer) {
+  if (IsUnrecorded(transfer.correlation)) return;
   SliceFile* const file = FileOfActivity(transfer.context, transfer.device);
   if (file != nullptr && transfer.graph_node != 0) graph_log_.Complete(file);
   file != nullptr ? file->AddTransfer(transfer) : void(++unrouted_activities_);
 }
 
 void Drain::OnGraphRun(const GraphRunActivity& run) {
+  if (IsUnrecorded(run.correlation)) return;
   SliceFile* const file = FileOfActivity(run.context, run.device);
   file != nullptr ? file->AddGraphRun(run) : void(++unrouted_activities_);
 }
@@ -190,6 +201,7 @@ void Drain::OnAllocation(const AllocationActivity& allocation) {
 }
 
 void Drain::OnSynchronization(const SynchronizationActivity& synchronization) {
+  if (IsUnrecorded(synchronization.correlation)) return;
   SliceFile* const file = FileOfCall(synchronization.context);
   file != nullptr ? file->AddSynchronization(synchronization) : void(++unrouted_activities_);
 }
@@ -271,6 +283,8 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.unrouted_calls", unrouted_calls_},
           {"process.unrouted_activities", unrouted_activities_},
           {"process.unknown_records", unknown_records_},
+          {"process.stops", parts_.pauses->stops()},
+          {"process.unrecorded_activities", unrecorded_activities_},
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.refused_buffers", parts_.buffers->refused()},
@@ -279,6 +293,21 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.counter_cpu_ns", parts_.counters->cpu_ns()},
           {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
 }
+
+void Drain::NotePauses() {
+  if (!parts_.pauses->TakeChange()) return;
+  parts_.files->ForEach([&](uint32_t, SliceFile* file) { file->AddPause(parts_.pauses->pauses().back()); });
+}
+
+Error Drain::Stop(uint64_t now_ns) {
+  Error error;
+  Collect(&error);
+  NotePauses();  // the one before
+  parts_.pauses->Stop(now_ns);
+  return error.ok() ? Write(/*forced=*/false) : error;
+}
+
+void Drain::Start(uint64_t now_ns) { parts_.pauses->Start(now_ns); }
 
 void Drain::ReportFatalError() {
   if (parts_.tracer->fatal_error() == 0) return;
@@ -294,6 +323,7 @@ Error Drain::Write(bool forced) {
   if (!error.ok()) return error;
   parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
+  NotePauses();
   governor_.Measure(parts_.slots, MonotonicNs());
   uint64_t cupti_ns = 0;
   parts_.cupti->get_timestamp(&cupti_ns);
@@ -309,6 +339,9 @@ Error Drain::Write(bool forced) {
 }
 
 Error Drain::Finish() {
+  uint64_t now_ns = 0;
+  parts_.cupti->get_timestamp(&now_ns);
+  parts_.pauses->Start(now_ns);  // what comes later is nobody's
   const Error error = Write(/*forced=*/true);
   const Error trailers = WriteTrailers();
   return error.ok() ? trailers : error;

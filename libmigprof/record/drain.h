@@ -15,6 +15,7 @@
 #include "libmigprof/record/governor.h"
 #include "libmigprof/record/gpu_tracer.h"
 #include "libmigprof/record/graph_log.h"
+#include "libmigprof/record/pause_log.h"
 #include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/record_sizes.h"
 #include "libmigprof/record/slice_files.h"
@@ -37,6 +38,7 @@ class Drain : private ActivitySink {
     PythonRuntime* python;  // null: no Python frames are asked for
     uint32_t budget_ppm;    // as for Governor
     const CounterSampler* counters;
+    PauseLog* pauses;
   };
 
   explicit Drain(const Parts& parts);
@@ -50,6 +52,11 @@ class Drain : private ActivitySink {
 
   // Asks CUPTI for what is complete (or, `forced`, for all it has), and writes all that is known to the files.
   Error Write(bool forced);
+
+  // Callbacks record nothing any more: takes what they have recorded, and notes the time, on CUPTI's clock. And: they
+  // are about to record again.
+  Error Stop(uint64_t now_ns);
+  void Start(uint64_t now_ns);
 
   // Write(true), and the trailer that says the process ended well.
   Error Finish();
@@ -77,6 +84,8 @@ class Drain : private ActivitySink {
   SliceFile* FileOfCall(uint32_t context);
   SliceFile* FileOfActivity(uint32_t context, uint32_t device);
   void NoteLosses();
+  void NotePauses();
+  bool IsUnrecorded(uint32_t correlation);
   void ReportFatalError();
   void CountUnreadCalls();
   uint64_t LateCalls(uint32_t device) const;
@@ -100,6 +109,7 @@ class Drain : private ActivitySink {
   uint64_t unrouted_calls_ = 0;
   uint64_t unrouted_activities_ = 0;
   uint64_t unknown_records_ = 0;
+  uint64_t unrecorded_activities_ = 0;
   uint64_t dropped_activities_ = 0;
   std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
   std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file

@@ -15,6 +15,7 @@ namespace {
 // second and 48 bytes each is 240 KB. Idle, rarer rounds cost less and a burst still finds an empty ring.
 constexpr uint32_t kBusyMs = 5;
 constexpr uint32_t kIdleMs = 20;
+constexpr uint32_t kStoppedMs = 100;
 constexpr uint32_t kFirstWriteMs = 50;
 constexpr size_t kStackBytes = 1 << 20;
 
@@ -65,6 +66,35 @@ bool DrainThread::Stop(uint32_t timeout_ms) {
   return finished;
 }
 
+bool DrainThread::Ask(ControlVerb verb, uint32_t timeout_ms) {
+  const timespec deadline = DeadlineAfter(timeout_ms);
+  pthread_mutex_lock(&mutex_);
+  bool done = false;
+  if (!stop_ && asked_ - obeyed_ < kMostWaiting / 2) {  // the other half: answers that are not read yet
+    const uint64_t mine = asked_++;
+    requests_[mine % kMostWaiting] = {verb, false};
+    pthread_cond_broadcast(&changed_);
+    while (obeyed_ <= mine && !finished_ && pthread_cond_timedwait(&changed_, &mutex_, &deadline) != ETIMEDOUT) {
+    }
+    done = obeyed_ > mine && requests_[mine % kMostWaiting].done;
+  }
+  pthread_mutex_unlock(&mutex_);
+  return done;
+}
+
+void DrainThread::ObeyAll() {
+  pthread_mutex_lock(&mutex_);
+  while (obeyed_ != asked_) {
+    const ControlVerb verb = requests_[obeyed_ % kMostWaiting].verb;
+    pthread_mutex_unlock(&mutex_);
+    const bool done = work_->Obey(verb);
+    pthread_mutex_lock(&mutex_);
+    requests_[obeyed_++ % kMostWaiting].done = done;
+    pthread_cond_broadcast(&changed_);
+  }
+  pthread_mutex_unlock(&mutex_);
+}
+
 void* DrainThread::Run(void* self) {
   static_cast<DrainThread*>(self)->Loop();
   return nullptr;
@@ -76,13 +106,16 @@ void DrainThread::Loop() {
   // The first writes come early, so that a process that lives for a moment and ends without exit leaves something.
   uint32_t write_ms = std::min(kFirstWriteMs, flush_ms_);
   while (!WaitForStop(std::min(period_ms, flush_ms_))) {
-    period_ms = work_->Collect() ? kBusyMs : kIdleMs;
+    ObeyAll();
+    const bool is_rare = work_->Attend();
+    period_ms = work_->Collect() ? kBusyMs : is_rare ? kStoppedMs : kIdleMs;
     if (work_->is_full() || MonotonicNs() - last_write >= uint64_t{write_ms} * 1'000'000) {
       work_->Write();
       write_ms = std::min(2 * write_ms, flush_ms_);
       last_write = MonotonicNs();
     }
   }
+  ObeyAll();
   work_->Finish();
   pthread_mutex_lock(&mutex_);
   finished_ = true;
@@ -93,7 +126,7 @@ void DrainThread::Loop() {
 bool DrainThread::WaitForStop(uint32_t milliseconds) {
   const timespec deadline = DeadlineAfter(milliseconds);
   pthread_mutex_lock(&mutex_);
-  while (!stop_ && pthread_cond_timedwait(&changed_, &mutex_, &deadline) != ETIMEDOUT) {
+  while (!stop_ && obeyed_ == asked_ && pthread_cond_timedwait(&changed_, &mutex_, &deadline) != ETIMEDOUT) {
   }
   const bool stop = stop_;
   pthread_mutex_unlock(&mutex_);

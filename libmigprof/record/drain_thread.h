@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "libmigprof/base/control_file.h"
 #include "libmigprof/base/error.h"
 
 namespace migprof::record {
@@ -18,6 +19,10 @@ class DrainWork {
   virtual bool Collect() = 0;
   virtual bool is_full() = 0;
   virtual void Write() = 0;
+  // Once a round. Returns whether little is to be expected, so that rounds may be rare.
+  virtual bool Attend() = 0;
+  // What somebody asked for. Returns whether it was done.
+  virtual bool Obey(ControlVerb verb) = 0;
   // The last call.
   virtual void Finish() = 0;
 };
@@ -30,16 +35,30 @@ class DrainThread {
   // Asks the thread to finish and waits for that, at most `timeout_ms`. Returns whether it did. Any thread but itself.
   bool Stop(uint32_t timeout_ms);
 
+  // Has the thread obey, and waits for that, at most `timeout_ms`. Returns whether it was done. Any thread but itself.
+  bool Ask(ControlVerb verb, uint32_t timeout_ms);
+
  private:
+  static constexpr size_t kMostWaiting = 64;
+  struct Request {
+    ControlVerb verb;
+    bool done;
+  };
+
   static void* Run(void* self);
   void Loop();
   bool WaitForStop(uint32_t milliseconds);
+  void ObeyAll();
 
   DrainWork* work_ = nullptr;
   uint32_t flush_ms_ = 0;
   pthread_mutex_t mutex_;
   pthread_cond_t changed_;
-  bool stop_ = false;      // guarded by mutex_
+  bool stop_ = false;  // guarded by mutex_
+  // Requests by number modulo kMostWaiting; from `obeyed_` to `asked_` they wait. Guarded by mutex_.
+  Request requests_[kMostWaiting] = {};
+  uint64_t asked_ = 0;
+  uint64_t obeyed_ = 0;
   bool finished_ = false;  // guarded by mutex_
 };
 

@@ -64,13 +64,9 @@ Error GpuTracer::Subscribe() {
 }
 
 void GpuTracer::EnableCallbacks() {
-  const bool with_nodes = parts_.graph_detail == GraphDetail::kNode;
-  for (const HookedCall& call : kHookedCalls) {
-    if (call.call_class == format::CallClass::kGraphConstruction && !with_nodes) continue;
-    const CUptiResult result =
-        parts_.cupti->enable_callback(1, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, call.callback_id);
-    if (result != CUPTI_SUCCESS) LogDebug("callback %s is not available (CUPTI error %d)", call.name, result);
-  }
+  with_nodes_ = parts_.graph_detail == GraphDetail::kNode;
+  SwitchCalls(true);
+  const bool with_nodes = with_nodes_;
   EnableResourceCallback(CUPTI_CBID_RESOURCE_CONTEXT_CREATED);
   // Tells in every mode that a call was captured instead of run.
   EnableResourceCallback(CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED);
@@ -83,6 +79,38 @@ void GpuTracer::EnableCallbacks() {
   }
   // Refused by versions that have no such callback.
   parts_.cupti->enable_callback(1, subscriber_, kStateDomain, kFatalError);
+}
+
+void GpuTracer::SwitchCalls(bool on) {
+  for (const HookedCall& call : kHookedCalls) {
+    if (call.call_class == format::CallClass::kGraphConstruction && !with_nodes_) continue;
+    const CUptiResult result =
+        parts_.cupti->enable_callback(on ? 1 : 0, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, call.callback_id);
+    if (result != CUPTI_SUCCESS) LogDebug("callback %s is not available (CUPTI error %d)", call.name, result);
+  }
+}
+
+void GpuTracer::SwitchActivities(bool on) {
+  const auto turn = [&](CUpti_ActivityKind kind) {
+    on ? parts_.cupti->activity_enable(kind) : parts_.cupti->activity_disable(kind);
+  };
+  for (const CUpti_ActivityKind kind : kRequiredKinds) turn(kind);
+  for (const CUpti_ActivityKind kind : kOptionalKinds) {
+    if (kind != CUPTI_ACTIVITY_KIND_CONTEXT && kind != CUPTI_ACTIVITY_KIND_DEVICE) turn(kind);
+  }
+  if (parts_.graph_detail == GraphDetail::kGraph) turn(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
+}
+
+void GpuTracer::Quiet() {
+  if (fatal_error() != 0) return;  // CUPTI has been finalized
+  SwitchCalls(false);
+  SwitchActivities(false);
+}
+
+void GpuTracer::Rouse() {
+  if (fatal_error() != 0) return;
+  SwitchActivities(true);
+  SwitchCalls(true);
 }
 
 void GpuTracer::OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept {
@@ -202,11 +230,22 @@ void GpuTracer::OnGraphNode(CUpti_CallbackId callback_id, const CUpti_GraphData&
   }
 }
 
+// Calls that were entered before the pause end in it. Contexts stay, and graphs are launched after it.
+void GpuTracer::OnCallbackWhilePaused(CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) noexcept {
+  if (domain == CUPTI_CB_DOMAIN_RESOURCE) return OnResource(id, *static_cast<const CUpti_ResourceData*>(data));
+  if (domain == kStateDomain) return OnState(id, *static_cast<const StateNotification*>(data));
+  if (domain != CUPTI_CB_DOMAIN_DRIVER_API) return;
+  const auto& call = *static_cast<const CUpti_CallbackData*>(data);
+  if (call.callbackSite == CUPTI_API_EXIT) OnApi(id, call);
+}
+
 void CUPTIAPI GpuTracer::OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
   auto* const self = static_cast<GpuTracer*>(user);
   if (!self->parts_.recording->load(std::memory_order_acquire)) {
     if (domain == CUPTI_CB_DOMAIN_DRIVER_API && self->counting_.load(std::memory_order_acquire)) {
       self->CountLateCall(id, *static_cast<const CUpti_CallbackData*>(data));
+    } else if (self->parts_.paused->load(std::memory_order_acquire)) {
+      self->OnCallbackWhilePaused(domain, id, data);
     }
     return;
   }

@@ -28,7 +28,8 @@ class GpuTracer {
     GraphDetail graph_detail;
     ContextTable* contexts;
     ActivityBuffers* buffers;
-    const std::atomic<bool>* recording;  // callbacks do nothing while it is false
+    const std::atomic<bool>* recording;  // callbacks do nothing while it is false …
+    const std::atomic<bool>* paused;  // … and this too; while it is true they only follow what was begun, and graphs
   };
 
   // Subscribes and enables everything. On an error nothing stays enabled; `holder()` then names the tool that has
@@ -40,6 +41,11 @@ class GpuTracer {
 
   // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
   void Flush(bool forced);
+
+  // Has CUPTI neither call back for calls nor record activity, until Rouse. It goes on telling of contexts and graph
+  // nodes: what is recorded later relies on them. Drain thread.
+  void Quiet();
+  void Rouse();
 
   // From now on one record per graph launch instead of one per node. Drain thread; never back.
   void RecordGraphsAsAWhole();
@@ -62,6 +68,9 @@ class GpuTracer {
  private:
   Error Subscribe();
   void EnableCallbacks();
+  void SwitchCalls(bool on);
+  void SwitchActivities(bool on);
+  void OnCallbackWhilePaused(CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) noexcept;
   void EnableResourceCallback(int id);
   Error EnableActivities();
   void OnApi(CUpti_CallbackId callback_id, const CUpti_CallbackData& data) noexcept;
@@ -77,6 +86,7 @@ class GpuTracer {
 
   Parts parts_{};
   CUpti_SubscriberHandle subscriber_ = nullptr;
+  bool with_nodes_ = false;
   char holder_[96] = {};
   std::atomic<uint64_t> unknown_contexts_{0};
   std::atomic<int> fatal_error_{0};

@@ -24,6 +24,7 @@ void GraphRecorder::NodeCreated(uint64_t node) noexcept {
   const SlotUse use(slot);
   if (!use.granted()) [[unlikely]]
     return CountDropped(slot, 1);
+  calls_->ForgetMissedReturn(slot);
   if (slot->open_correlation != 0) {
     // Copies are told of twice, as made and as cloned, and it is the second that says where they come from.
     if (CopiesGraphNodes(slot->open_callback_id)) return;
@@ -39,7 +40,10 @@ void GraphRecorder::NodeChanged(GraphNodeEvent event, uint64_t node, uint64_t or
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr) return;
   const SlotUse use(slot);
-  use.granted() ? Add(slot, event, node, origin) : CountDropped(slot, 1);
+  if (!use.granted()) [[unlikely]]
+    return CountDropped(slot, 1);
+  calls_->ForgetMissedReturn(slot);
+  Add(slot, event, node, origin);
 }
 
 void GraphRecorder::CallEnds() noexcept {

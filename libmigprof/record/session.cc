@@ -11,6 +11,7 @@
 #include <cstring>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <string>
 
 #include "libmigprof/base/cancellation.h"
@@ -28,10 +29,23 @@ namespace {
 
 std::atomic<SessionState> g_state{SessionState::kOff};
 std::atomic<bool> g_recording{false};  // what the callbacks look at
+std::atomic<bool> g_paused{false};     // stopped, and to be started again
+
+// What was asked for before the process initialised CUDA.
+enum class Wish : uint8_t { kNone, kStart, kStop };
+std::atomic<Wish> g_wish{Wish::kNone};
 
 // Activity buffers at once, and bytes in those that CUPTI has filled and the drain thread has not read yet.
 constexpr size_t kMostBuffers = 4096;
 constexpr size_t kMostWaitingBytes = 64 << 20;
+
+// Between two looks for a control file.
+constexpr uint64_t kControlNs = 20'000'000;
+// After a stop, work that was given to the GPU before may still run, and calls that were entered before may return.
+constexpr uint64_t kAfterStopNs = 1'000'000'000;
+constexpr uint32_t kAskTimeoutMs = 1000;
+
+uint64_t CuptiNow();
 
 // Everything a recording consists of. Made once, never destroyed: callbacks may come until the very end of the process.
 struct Session final : DrainWork {
@@ -50,9 +64,15 @@ struct Session final : DrainWork {
   Drain* drain = nullptr;
   CounterSampler* counters = nullptr;
   DrainThread thread;
-  pid_t process = 0;      // that records; a child made behind pthread_atfork's back is another
-  bool finished = false;  // the drain thread has ended
-  bool failed = false;    // of the drain thread: a file could not be written; nothing more is tried
+  PauseLog pauses;
+  std::optional<ControlFiles> control;
+  ControlState control_state;
+  uint64_t control_looked_ns = 0;
+  uint64_t stopped_ns = 0;  // CLOCK_MONOTONIC
+  bool quiet = false;       // CUPTI was told that nothing is to be recorded
+  pid_t process = 0;        // that records; a child made behind pthread_atfork's back is another
+  bool finished = false;    // the drain thread has ended
+  bool failed = false;      // of the drain thread: a file could not be written; nothing more is tried
 
   bool Collect() override {
     return Attempt([this] {
@@ -67,11 +87,78 @@ struct Session final : DrainWork {
   void Write() override {
     Attempt([this] { return Check(drain->Write(/*forced=*/false)); });
   }
+  bool Attend() override {
+    if (failed) return true;
+    const uint64_t now_ns = MonotonicNs();
+    if (g_paused.load(std::memory_order_relaxed) && !quiet && now_ns - stopped_ns >= kAfterStopNs) BeQuiet();
+    if (control && now_ns - control_looked_ns >= kControlNs) {
+      control_looked_ns = now_ns;
+      Attempt([this] { return LookForCommand(); });
+    }
+    return quiet;
+  }
+  bool Obey(ControlVerb verb) override {
+    return Attempt([&] {
+      switch (verb) {
+        case ControlVerb::kStart:
+          return Start();
+        case ControlVerb::kStop:
+          return Stop();
+        case ControlVerb::kFlush:
+          return Check(drain->Write(/*forced=*/false));
+      }
+      return false;
+    });
+  }
   void Finish() override {
     Attempt([this] { return Check(drain->Finish()); });
+    if (control) control->Retire();
+  }
+
+  void BeQuiet() {
+    tracer.Quiet();
+    calls->StartEpoch();
+    quiet = true;
+  }
+  // Says that the process can be controlled from outside. Without it all else works.
+  void Announce() {
+    if (!options.controlled) return;
+    control.emplace(ControlFolder(options.control.data(), geteuid()), getpid());
+    control_state.recording = options.start;
+    if (const Error error = control->Announce(control_state); !error.ok()) {
+      LogDebug("no start, stop or flush from outside: %s (%d)", error.what, error.code);
+      control.reset();
+    }
   }
 
  private:
+  bool Start() {
+    if (!g_paused.load(std::memory_order_relaxed)) return true;
+    if (quiet) tracer.Rouse();
+    quiet = false;
+    drain->Start(CuptiNow());
+    // First this one: a process that is about to end has cleared both.
+    g_recording.store(true, std::memory_order_release);
+    g_paused.store(false, std::memory_order_release);
+    if (g_state.load(std::memory_order_acquire) != SessionState::kOn) g_recording.store(false);
+    return true;
+  }
+  bool Stop() {
+    if (g_paused.load(std::memory_order_relaxed)) return true;
+    g_paused.store(true, std::memory_order_release);
+    g_recording.store(false, std::memory_order_release);
+    stopped_ns = MonotonicNs();
+    return Check(drain->Stop(CuptiNow()));
+  }
+  bool LookForCommand() {
+    const std::optional<ControlCommand> command = control->Take();
+    if (!command) return true;
+    control_state.succeeded = Obey(command->verb);
+    control_state.ticket = command->ticket;
+    control_state.recording = g_recording.load(std::memory_order_relaxed);
+    return control->WriteState(control_state).ok();
+  }
+
   // The drain thread's edge: what throws below, std::bad_alloc above all, ends the recording and not the process.
   template <typename Body>
   bool Attempt(Body&& body) noexcept {
@@ -87,6 +174,7 @@ struct Session final : DrainWork {
     if (error.ok()) return true;
     failed = true;
     g_recording.store(false, std::memory_order_release);
+    g_paused.store(false, std::memory_order_release);
     counters->Stop();
     static LogOnce log;
     log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
@@ -180,18 +268,25 @@ Error Build(Session* session) {
   const ProcessInfo process = ReadProcessInfo();
   session->files = new SliceFiles(
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
-      driver, &session->definitions);
+      driver, &session->definitions, &session->pauses);
   session->counters =
       new CounterSampler(session->options.counters_ms, session->options.exit_timeout_ms,
                          {&CuptiNow, &MonotonicNs, [] { return ClockNs(CLOCK_THREAD_CPUTIME_ID); }}, {});
-  session->drain = new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts,
-                              &session->buffers, session->calls, &session->tracer, session->files,
-                              &session->definitions, python, session->options.budget_ppm, session->counters});
+  session->drain =
+      new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
+                 session->calls, &session->tracer, session->files, &session->definitions, python,
+                 session->options.budget_ppm, session->counters, &session->pauses});
   if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
-                                           &session->contexts, &session->buffers, &g_recording});
+                                           &session->contexts, &session->buffers, &g_recording, &g_paused});
       !error.ok()) {
     return error;
   }
+  if (!session->options.start) {
+    g_paused.store(true, std::memory_order_release);
+    session->pauses.Stop(CuptiNow());
+    session->BeQuiet();
+  }
+  session->Announce();
   const Error error = session->thread.Start(session, session->options.flush_ms);
   if (!error.ok()) session->tracer.Abandon();
   return error;
@@ -230,6 +325,9 @@ void StartSession() {
     static LogOnce more;
     more.Print("more options are ignored");
   });
+  if (const Wish wish = g_wish.load(std::memory_order_relaxed); wish != Wish::kNone) {
+    session->options.start = wish == Wish::kStart;
+  }
   SetLogLevel(session->options.log);
   Error error = FindObstacle(session->options);
   if (error.ok()) error = Build(session);
@@ -246,7 +344,7 @@ void StartSession() {
   std::atexit(at_exit);
   std::at_quick_exit(at_exit);
   g_state.store(SessionState::kOn, std::memory_order_release);
-  g_recording.store(true, std::memory_order_release);
+  if (session->options.start) g_recording.store(true, std::memory_order_release);
 }
 
 void StopSession() {
@@ -254,7 +352,7 @@ void StopSession() {
   SessionState expected = SessionState::kOn;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStopping, std::memory_order_acq_rel)) return;
   g_recording.store(false, std::memory_order_release);
-  g_session->tracer.CountOnly();
+  if (!g_paused.exchange(false, std::memory_order_acq_rel)) g_session->tracer.CountOnly();
   g_session->finished = g_session->thread.Stop(g_session->options.exit_timeout_ms);
   if (!g_session->finished) {
     static LogOnce log;
@@ -264,12 +362,23 @@ void StopSession() {
   g_state.store(SessionState::kDisabled, std::memory_order_release);
 }
 
+bool AskSession(ControlVerb verb) {
+  if (g_state.load(std::memory_order_acquire) == SessionState::kOff && verb != ControlVerb::kFlush) {
+    g_wish.store(verb == ControlVerb::kStart ? Wish::kStart : Wish::kStop, std::memory_order_relaxed);
+    return true;  // for when there is something to record
+  }
+  if (g_session == nullptr || getpid() != g_session->process) return false;
+  if (g_state.load(std::memory_order_acquire) != SessionState::kOn) return false;
+  return g_session->thread.Ask(verb, kAskTimeoutMs);
+}
+
 void EndSession() {
   if (g_session == nullptr || !g_session->finished || g_session->failed || getpid() != g_session->process) return;
   static_cast<void>(g_session->drain->AddLateCalls());  // there is nobody left to tell
 }
 
 void DisableSession() noexcept {
+  g_paused.store(false, std::memory_order_release);
   g_recording.store(false, std::memory_order_release);
   g_state.store(SessionState::kDisabled, std::memory_order_release);
 }

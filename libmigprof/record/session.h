@@ -2,6 +2,8 @@
 // The recording of this process, from the driver's injection call to the end.
 #pragma once
 
+#include "libmigprof/base/control_file.h"
+
 namespace migprof::record {
 
 // kOff -> kStarting -> kOn -> kStopping -> kDisabled, or kStarting -> kDisabled when recording is not possible. Never
@@ -14,6 +16,10 @@ void StartSession();
 
 // Stops, writes what is left, and returns after MIGPROF_EXIT_TIMEOUT_MS at the latest. Any thread but the drain thread.
 void StopSession();
+
+// Starts or stops recording, or writes what is known, as include/migprof/migprof.h has it. Returns whether it was done:
+// not where nothing can be recorded, or within a second. Any thread of the process but the drain thread.
+bool AskSession(ControlVerb verb);
 
 // The very last: after the program's own exit handlers and destructors. Amends the files if GPU work was launched since
 // StopSession, which is then not in them.

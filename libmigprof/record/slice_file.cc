@@ -21,120 +21,6 @@ constexpr uint32_t kFullRows = 32 * 1024;
 
 }  // namespace
 
-SliceFile::SliceFile(Definitions* definitions)
-    : definitions_(definitions),
-      modules_(ChunkKind::kModules, {{{column::modules::kId, kDelta},
-                                      {column::modules::kPath, kPlain},
-                                      {column::modules::kBuildId, kPlain},
-                                      {column::modules::kBias, kPlain},
-                                      {column::modules::kStart, kPlain},
-                                      {column::modules::kEnd, kPlain},
-                                      {column::modules::kRole, kPlain}}}),
-      frames_(ChunkKind::kFrames,
-              {{{column::frames::kId, kDelta}, {column::frames::kAddress, kDelta}, {column::frames::kModule, kPlain}}}),
-      frame_names_(ChunkKind::kFrameNames, {{{column::frame_names::kFrame, kDelta},
-                                             {column::frame_names::kName, kPlain},
-                                             {column::frame_names::kOffset, kPlain}}}),
-      stack_nodes_(ChunkKind::kStackNodes, {{{column::stack_nodes::kId, kDelta},
-                                             {column::stack_nodes::kParent, kDelta},
-                                             {column::stack_nodes::kFrame, kPlain}}}),
-      python_code_(ChunkKind::kPythonCode, {{{column::python_code::kId, kDelta},
-                                             {column::python_code::kName, kPlain},
-                                             {column::python_code::kFile, kPlain},
-                                             {column::python_code::kFirstLine, kPlain}}}),
-      python_frames_(ChunkKind::kPythonFrames, {{{column::python_frames::kId, kDelta},
-                                                 {column::python_frames::kCode, kPlain},
-                                                 {column::python_frames::kLine, kPlain},
-                                                 {column::python_frames::kFlags, kPlain}}}),
-      python_stack_nodes_(ChunkKind::kPythonStackNodes, {{{column::python_stack_nodes::kId, kDelta},
-                                                          {column::python_stack_nodes::kParent, kDelta},
-                                                          {column::python_stack_nodes::kFrame, kPlain}}}),
-      shapes_(ChunkKind::kKernelShapes, {{{column::kernel_shapes::kId, kDelta},
-                                          {column::kernel_shapes::kName, kPlain},
-                                          {column::kernel_shapes::kGridX, kPlain},
-                                          {column::kernel_shapes::kGridY, kPlain},
-                                          {column::kernel_shapes::kGridZ, kPlain},
-                                          {column::kernel_shapes::kBlockX, kPlain},
-                                          {column::kernel_shapes::kBlockY, kPlain},
-                                          {column::kernel_shapes::kBlockZ, kPlain},
-                                          {column::kernel_shapes::kRegisters, kPlain},
-                                          {column::kernel_shapes::kStaticShared, kPlain},
-                                          {column::kernel_shapes::kDynamicShared, kPlain},
-                                          {column::kernel_shapes::kLocalPerThread, kPlain},
-                                          {column::kernel_shapes::kClusterX, kPlain},
-                                          {column::kernel_shapes::kClusterY, kPlain},
-                                          {column::kernel_shapes::kClusterZ, kPlain}}}),
-      threads_(
-          ChunkKind::kThreads,
-          {{{column::threads::kId, kDelta}, {column::threads::kSystemId, kPlain}, {column::threads::kName, kPlain}}}),
-      range_nodes_(ChunkKind::kRangeNodes, {{{column::range_nodes::kId, kDelta},
-                                             {column::range_nodes::kParent, kDelta},
-                                             {column::range_nodes::kName, kPlain},
-                                             {column::range_nodes::kDomain, kPlain},
-                                             {column::range_nodes::kFlags, kPlain}}}),
-      calls_(ChunkKind::kCalls, {{{column::calls::kCorrelation, kDelta},
-                                  {column::calls::kTime, kDelta},
-                                  {column::calls::kThread, kPlain},
-                                  {column::calls::kStackNode, kPlain},
-                                  {column::calls::kApi, kPlain},
-                                  {column::calls::kClass, kPlain},
-                                  {column::calls::kFlags, kPlain},
-                                  {column::calls::kPythonStackNode, kPlain},
-                                  {column::calls::kRangeNode, kPlain},
-                                  {column::calls::kStandsFor, kPlain}}}),
-      outcomes_(ChunkKind::kCallOutcomes, {{{column::call_outcomes::kCorrelation, kDelta},
-                                            {column::call_outcomes::kOutcome, kPlain},
-                                            {column::call_outcomes::kDetail, kPlain}}}),
-      kernels_(ChunkKind::kKernels, {{{column::kernels::kCorrelation, kDelta},
-                                      {column::kernels::kStart, kDelta},
-                                      {column::kernels::kDuration, kPlain},
-                                      {column::kernels::kShape, kPlain},
-                                      {column::kernels::kStream, kPlain},
-                                      {column::kernels::kContext, kPlain},
-                                      {column::kernels::kGraph, kPlain},
-                                      {column::kernels::kGraphNode, kDelta},
-                                      {column::kernels::kFlags, kPlain}}}),
-      transfers_(ChunkKind::kTransfers, {{{column::transfers::kCorrelation, kDelta},
-                                          {column::transfers::kStart, kDelta},
-                                          {column::transfers::kDuration, kPlain},
-                                          {column::transfers::kBytes, kPlain},
-                                          {column::transfers::kWhat, kPlain},
-                                          {column::transfers::kStream, kPlain},
-                                          {column::transfers::kContext, kPlain},
-                                          {column::transfers::kGraph, kPlain},
-                                          {column::transfers::kGraphNode, kDelta},
-                                          {column::transfers::kFlags, kPlain}}}),
-      allocations_(ChunkKind::kAllocations, {{{column::allocations::kCorrelation, kDelta},
-                                              {column::allocations::kTime, kDelta},
-                                              {column::allocations::kAddress, kDelta},
-                                              {column::allocations::kBytes, kPlain},
-                                              {column::allocations::kOperation, kPlain},
-                                              {column::allocations::kMemory, kPlain},
-                                              {column::allocations::kStream, kPlain},
-                                              {column::allocations::kContext, kPlain}}}),
-      synchronizations_(ChunkKind::kSynchronizations, {{{column::synchronizations::kCorrelation, kDelta},
-                                                        {column::synchronizations::kStart, kDelta},
-                                                        {column::synchronizations::kDuration, kPlain},
-                                                        {column::synchronizations::kWhat, kPlain},
-                                                        {column::synchronizations::kStream, kPlain},
-                                                        {column::synchronizations::kContext, kPlain}}}),
-      graph_nodes_(ChunkKind::kGraphNodes, {{{column::graph_nodes::kNode, kDelta},
-                                             {column::graph_nodes::kTime, kDelta},
-                                             {column::graph_nodes::kEvent, kPlain},
-                                             {column::graph_nodes::kOrigin, kDelta},
-                                             {column::graph_nodes::kCorrelation, kDelta},
-                                             {column::graph_nodes::kCount, kPlain}}}),
-      graph_runs_(ChunkKind::kGraphRuns, {{{column::graph_runs::kCorrelation, kDelta},
-                                           {column::graph_runs::kStart, kDelta},
-                                           {column::graph_runs::kDuration, kPlain},
-                                           {column::graph_runs::kGraph, kPlain},
-                                           {column::graph_runs::kStream, kPlain},
-                                           {column::graph_runs::kContext, kPlain},
-                                           {column::graph_runs::kFlags, kPlain}}}),
-      clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
-                                                 {column::clock_samples::kRealtime, kDelta},
-                                                 {column::clock_samples::kMonotonic, kDelta}}}) {}
-
 Facts IdentityFacts(const mig::SliceIdentity& identity) {
   Facts facts = {{"gpu_uuid", identity.gpu_uuid},
                  {"mig_uuid", identity.mig_uuid},
@@ -311,6 +197,10 @@ void SliceFile::AddSynchronization(const SynchronizationActivity& synchronizatio
   synchronizations_.NoteTime(synchronization.start_ns, synchronization.start_ns + synchronization.duration_ns);
 }
 
+void SliceFile::AddPause(const Pause& pause) {
+  pauses_.Append({pause.stopped_ns, pause.started_ns, pause.last_before, pause.first_after});
+}
+
 void SliceFile::AddClockSample(const ClockSample& sample) {
   clock_samples_.Append({sample.cupti_ns, sample.realtime_ns, sample.monotonic_ns});
 }
@@ -324,7 +214,8 @@ bool SliceFile::is_full() const {
 
 bool SliceFile::is_empty() const {
   return calls_.rows() + outcomes_.rows() + kernels_.rows() + transfers_.rows() + allocations_.rows() +
-                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() + counters_.rows() ==
+                 synchronizations_.rows() + graph_nodes_.rows() + graph_runs_.rows() + counters_.rows() +
+                 pauses_.rows() ==
              0 &&
          lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0 &&
          std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
@@ -389,6 +280,7 @@ Error SliceFile::Flush() {
   write(synchronizations_, nullptr);
   write(graph_runs_, nullptr);
   write(counters_, nullptr);
+  write(pauses_, nullptr);
   write(clock_samples_, nullptr);
   return first_error;
 }

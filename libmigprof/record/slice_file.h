@@ -44,6 +44,14 @@ struct GraphNodesEvent {
   uint32_t count = 1;
 };
 
+// Time in which recording was stopped, on CUPTI's clock.
+struct Pause {
+  uint64_t stopped_ns = 0;
+  uint64_t started_ns = 0;   // 0: not yet again
+  uint32_t last_before = 0;  // correlation of the last call recorded before; 0: none was
+  uint32_t first_after = 0;  // of the first one after; 0: none was yet
+};
+
 // Three clocks read together.
 struct ClockSample {
   uint64_t cupti_ns = 0;
@@ -70,6 +78,8 @@ class SliceFile {
   void AddTransfer(const TransferActivity& transfer);
   void AddAllocation(const AllocationActivity& allocation);
   void AddSynchronization(const SynchronizationActivity& synchronization);
+  // Later rows with the same `stopped_ns` replace earlier ones.
+  void AddPause(const Pause& pause);
   void AddClockSample(const ClockSample& sample);
   CounterRows* counters() { return &counters_; }
   // Losses to be stated in the header of the next chunk of calls, and of kernels.
@@ -143,6 +153,7 @@ class SliceFile {
   RowTable<6> synchronizations_;
   RowTable<6> graph_nodes_;
   RowTable<7> graph_runs_;
+  RowTable<4> pauses_;
   RowTable<3> clock_samples_;
   CounterRows counters_;
   uint64_t lost_calls_ = 0;

@@ -24,12 +24,13 @@ std::string Printable(std::string text) {
 }  // namespace
 
 SliceFiles::SliceFiles(std::string folder, ProcessInfo process, Facts facts, const mig::DriverApi& driver,
-                       Definitions* definitions)
+                       Definitions* definitions, const PauseLog* pauses)
     : folder_(std::move(folder)),
       process_(std::move(process)),
       facts_(std::move(facts)),
       driver_(driver),
-      definitions_(definitions) {}
+      definitions_(definitions),
+      pauses_(pauses) {}
 
 std::string SliceFiles::PathFor(const mig::SliceIdentity& identity, int attempt) const {
   std::string name = Printable(process_.host) + "." + std::to_string(process_.pid) + "." +
@@ -54,6 +55,7 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
     if (error_.code != EEXIST) break;
   }
   if (!error_.ok()) return nullptr;
+  for (const Pause& pause : pauses_->pauses()) entry.file->AddPause(pause);
   // NVML may take seconds; the file already says what the driver knows, and is amended.
   entry.known_to_nvml = AskNvml(&entry.identity);
   AddInstanceIds(&entry.identity);

@@ -13,6 +13,7 @@
 #include "libmigprof/record/activity.h"
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/definitions.h"
+#include "libmigprof/record/pause_log.h"
 #include "libmigprof/record/process_facts.h"
 #include "libmigprof/record/slice_file.h"
 
@@ -24,7 +25,7 @@ class SliceFiles {
   // `folder` is absolute. `facts` go into every file. `driver` may lack functions; slices are then known by ordinal
   // only.
   SliceFiles(std::string folder, ProcessInfo process, Facts facts, const mig::DriverApi& driver,
-             Definitions* definitions);
+             Definitions* definitions, const PauseLog* pauses);
 
   // The file of a device, made if it is not there; null when it cannot be made, which error() then explains.
   SliceFile* ForDevice(uint32_t ordinal);
@@ -64,6 +65,7 @@ class SliceFiles {
   bool nvml_loaded_ = false;
   bool nvml_missing_ = false;
   Definitions* definitions_;
+  const PauseLog* pauses_;
   std::map<uint32_t, Entry> files_;
   std::vector<DeviceActivity> mig_devices_;
   Error error_;

@@ -82,6 +82,7 @@ struct ThreadSlot {
   // The owner's alone.
   bool in_use = false;            // see SlotUse
   uint32_t open_correlation = 0;  // of the recorded call that this thread is inside of; 0 outside
+  uint32_t open_epoch = 0;        // of the recording in which it was entered
   uint32_t open_context = 0;
   uint32_t open_callback_id = 0;
   uint64_t open_time_ns = 0;         // of its entry, on CUPTI's clock

@@ -20,7 +20,9 @@ using analyze::SliceProfile;
 Words Plain(std::string text) { return {std::move(text)}; }
 Words Strong(std::string text) { return {std::move(text), Words::Style::kStrong}; }
 
-std::string BusyText(const SliceProfile& slice) { return Percent(slice.window_ns - IdleTime(slice), slice.window_ns); }
+std::string BusyText(const SliceProfile& slice) {
+  return Percent(slice.recorded_ns() - IdleTime(slice), slice.recorded_ns());
+}
 
 double LostCompute(const SliceProfile& slice) {
   return static_cast<double>(IdleTime(slice)) * std::max<uint32_t>(1, slice.identity.sm_count);
@@ -32,8 +34,8 @@ std::string OthersBusy(const Profile& profile, size_t left_out) {
   uint64_t busy = 0;
   for (size_t i = 0; i < profile.slices.size(); ++i) {
     if (i == left_out) continue;
-    window += profile.slices[i].window_ns;
-    busy += profile.slices[i].window_ns - IdleTime(profile.slices[i]);
+    window += profile.slices[i].recorded_ns();
+    busy += profile.slices[i].recorded_ns() - IdleTime(profile.slices[i]);
   }
   return Percent(busy, window);
 }

@@ -22,6 +22,7 @@ using analyze::Totals;
 
 struct Sum {
   uint64_t window_ns = 0;
+  uint64_t recorded_ns = 0;
   uint64_t busy_ns = 0;
   Totals kernels;
   Totals memcpys;
@@ -39,6 +40,7 @@ void AddTotals(const Totals& totals, Totals* sum) {
 
 void AddSlice(const SliceProfile& slice, Sum* sum) {
   sum->window_ns += slice.window_ns;
+  sum->recorded_ns += slice.recorded_ns();
   sum->busy_ns += slice.busy_ns;
   AddTotals(slice.kernels, &sum->kernels);
   AddTotals(slice.memcpys, &sum->memcpys);
@@ -83,10 +85,13 @@ std::vector<Figure> GpuTimeFigures(const Sum& sum, bool several) {
   std::vector<Figure> figures = {
       {"GPU time", HumanTime(gpu_ns)},
       {several ? "windows, summed" : "window", HumanTime(sum.window_ns)},
-      {"busy", Percent(sum.busy_ns, sum.window_ns)},
+      {"busy", Percent(sum.busy_ns, sum.recorded_ns)},
       {"kernels", CountAndTime(sum.kernels)},
       {"copies", CountAndTime(sum.memcpys)},
   };
+  if (sum.recorded_ns != sum.window_ns) {
+    figures.insert(figures.begin() + 2, {"not recorded", HumanTime(sum.window_ns - sum.recorded_ns)});
+  }
   if (sum.memsets.count != 0) figures.push_back({"memsets", CountAndTime(sum.memsets)});
   if (sum.graph_runs.count != 0) figures.push_back({"graphs", CountAndTime(sum.graph_runs)});
   return figures;
@@ -105,7 +110,7 @@ std::vector<Figure> IdleFigures(const std::vector<const SliceProfile*>& slices, 
   std::vector<Figure> figures = {
       {"idle", HumanTime(idle_ns)},
       {slices.size() > 1 ? "windows, summed" : "window", HumanTime(sum.window_ns)},
-      {"idle share", Percent(idle_ns, sum.window_ns)},
+      {"idle share", Percent(idle_ns, sum.recorded_ns)},
   };
   for (size_t i = 0; i < 3 && causes[i].first != 0; ++i) {
     figures.push_back(

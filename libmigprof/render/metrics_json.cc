@@ -89,7 +89,7 @@ Json Kernel(const analyze::KernelUse& use) {
 
 Json MetricsJson(const analyze::SliceProfile& slice) {
   const analyze::SliceMetrics& metrics = slice.metrics;
-  const auto window = static_cast<double>(slice.window_ns);
+  const auto window = static_cast<double>(slice.recorded_ns());
   const bool sm_known = metrics.sm_weighted_ns != 0 || metrics.sm_unknown_ns == 0;
   Json json = {
       {"utilization", Ratio(static_cast<double>(slice.busy_ns), window)},
@@ -102,7 +102,7 @@ Json MetricsJson(const analyze::SliceProfile& slice) {
       {"tensor_share_estimate",
        Ratio(static_cast<double>(metrics.tensor_ns), static_cast<double>(slice.kernels.total_ns))},
       {"tensor_ns_estimate", metrics.tensor_ns},
-      {"launches_per_second", PerSecond(slice.health.launches, slice.window_ns)},
+      {"launches_per_second", PerSecond(slice.health.launches, slice.recorded_ns())},
       {"kernel_duration_ns", Distribution(metrics.kernel_duration)},
       {"launch_latency_ns", Distribution(metrics.launch_latency)},
       {"copies", Copies(metrics)},

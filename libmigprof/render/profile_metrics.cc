@@ -98,11 +98,16 @@ class Families {
     AddPerSlice("migprof_slice_window_seconds", MetricType::kGauge, "seconds",
                 "From the first to the last recorded event",
                 [](const SliceProfile& slice) { return static_cast<double>(slice.window_ns) / kSecond; });
-    AddPerSlice(
-        "migprof_slice_gpu_busy_ratio", MetricType::kGauge, "ratio",
-        "Share of the recorded time in which at least one kernel, copy or memset ran", [](const SliceProfile& slice) {
-          return slice.window_ns == 0 ? 0 : static_cast<double>(slice.busy_ns) / static_cast<double>(slice.window_ns);
-        });
+    AddPerSlice("migprof_slice_not_recorded_seconds", MetricType::kGauge, "seconds",
+                "Part of it in which recording was stopped and nothing recorded ran",
+                [](const SliceProfile& slice) { return static_cast<double>(slice.not_recorded_ns) / kSecond; });
+    AddPerSlice("migprof_slice_gpu_busy_ratio", MetricType::kGauge, "ratio",
+                "Share of the recorded time in which at least one kernel, copy or memset ran",
+                [](const SliceProfile& slice) {
+                  return slice.recorded_ns() == 0
+                             ? 0
+                             : static_cast<double>(slice.busy_ns) / static_cast<double>(slice.recorded_ns());
+                });
     AddPerSlice("migprof_slice_kernel_seconds_total", MetricType::kCounter, "seconds",
                 "Time of kernels, and of graphs that were recorded as a whole; those side by side add up",
                 [](const SliceProfile& slice) {
@@ -131,7 +136,7 @@ class Families {
       const SliceProfile& slice = profile_.slices[i];
       uint64_t told = 0;
       for (const uint64_t ns : slice.metrics.idle_ns) told += ns;
-      const uint64_t all = slice.window_ns - std::min(slice.window_ns, slice.busy_ns);
+      const uint64_t all = slice.recorded_ns() - std::min(slice.recorded_ns(), slice.busy_ns);
       for (size_t cause = 0; cause < analyze::kIdleCauses; ++cause) {
         uint64_t ns = slice.metrics.idle_ns[cause];
         // All of the idle time is told, also what nobody knows a cause of.

@@ -36,16 +36,16 @@ std::string Fill(const SliceProfile& slice) {
   std::string html =
       "<svg class=\"r-fill\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" aria-hidden=\"true\">" +
       bar("r-busy", busy);
-  if (fill && slice.window_ns != 0) {
-    const double kernels = static_cast<double>(slice.metrics.sm_weighted_ns) / static_cast<double>(slice.window_ns);
+  if (fill && slice.recorded_ns() != 0) {
+    const double kernels = static_cast<double>(slice.metrics.sm_weighted_ns) / static_cast<double>(slice.recorded_ns());
     html += bar("r-full", std::min(busy, kernels));
   }
   return html + "</svg>";
 }
 
 std::string Tile(const SliceProfile& slice, size_t index, uint32_t units, const std::string& name, bool has_details) {
-  const bool known = slice.window_ns != 0;
-  const std::string busy = known ? Percent(slice.window_ns - IdleTime(slice), slice.window_ns) : "–";
+  const bool known = slice.recorded_ns() != 0;
+  const std::string busy = known ? Percent(slice.recorded_ns() - IdleTime(slice), slice.recorded_ns()) : "–";
   const auto cause = MainCause(slice.metrics);
   std::string instance = InstanceLabel(slice.identity);
   if (slice.identity.sm_count != 0) {

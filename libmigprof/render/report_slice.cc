@@ -22,13 +22,14 @@ std::vector<Figure> FiguresOf(const SliceProfile& slice) {
   const analyze::SliceMetrics& metrics = slice.metrics;
   std::vector<Figure> figures;
   const uint64_t idle = IdleTime(slice);
-  figures.push_back({"busy", Percent(slice.window_ns - idle, slice.window_ns)});
+  figures.push_back({"busy", Percent(slice.recorded_ns() - idle, slice.recorded_ns())});
   if (SmFill(slice)) {
     const bool least = metrics.sm_unknown_ns != 0;
-    figures.push_back({"SMs kept busy", (least ? "≥ " : "≈ ") + Percent(metrics.sm_weighted_ns, slice.window_ns)});
+    figures.push_back({"SMs kept busy", (least ? "≥ " : "≈ ") + Percent(metrics.sm_weighted_ns, slice.recorded_ns())});
   }
   figures.push_back({"idle", HumanTime(idle)});
   figures.push_back({"window", HumanTime(slice.window_ns)});
+  if (slice.not_recorded_ns != 0) figures.push_back({"not recorded", HumanTime(slice.not_recorded_ns)});
   figures.push_back({"kernels", ShortCount(slice.kernels.count) + " · " + HumanTime(slice.kernels.total_ns)});
   if (metrics.kernel_duration.count() != 0) {
     figures.push_back({"median kernel", HumanTime(metrics.kernel_duration.Quantile(0.5))});

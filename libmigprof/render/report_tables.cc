@@ -88,9 +88,9 @@ std::string ReportSlices(const analyze::Profile& profile, const std::vector<std:
     const bool loss = analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0;
     const uint64_t peak = slice.metrics.memory.peak_bytes;
     html += HtmlRow(name, {slice.identity.sm_count != 0 ? HumanCount(slice.identity.sm_count) : kUnknown,
-                           "<span class=\"r-chip " + (slice.window_ns != 0 ? UseClass(BusyShare(slice)) : "") + "\">" +
-                               HtmlText(Percent(slice.window_ns - IdleTime(slice), slice.window_ns)) + "</span>",
-                           SmFill(slice) ? HtmlText(Percent(slice.metrics.sm_weighted_ns, slice.window_ns)) : kUnknown,
+                           "<span class=\"r-chip " + (slice.recorded_ns() != 0 ? UseClass(BusyShare(slice)) : "") + "\">" +
+                               HtmlText(Percent(slice.recorded_ns() - IdleTime(slice), slice.recorded_ns())) + "</span>",
+                           SmFill(slice) ? HtmlText(Percent(slice.metrics.sm_weighted_ns, slice.recorded_ns())) : kUnknown,
                            HtmlText(HumanTime(IdleTime(slice))), cause ? CauseLabel(*cause) : kUnknown,
                            HtmlText(ShortCount(slice.kernels.count)), peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown,
                            loss ? "<span class=\"r-bad\">⚠ incomplete</span>" : "ok"});

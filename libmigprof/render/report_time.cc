@@ -30,7 +30,7 @@ std::string Number(double value) {
 std::vector<Part> PartsOf(const analyze::SliceProfile& slice) {
   const analyze::SliceMetrics& metrics = slice.metrics;
   const uint64_t idle = IdleTime(slice);
-  const uint64_t busy = slice.window_ns - idle;
+  const uint64_t busy = slice.recorded_ns() - idle;
   std::vector<Part> parts;
   if (metrics.kernel_busy_ns != 0 || slice.kernels.count == 0) {
     const uint64_t kernels = std::min(metrics.kernel_busy_ns, busy);
@@ -47,6 +47,7 @@ std::vector<Part> PartsOf(const analyze::SliceProfile& slice) {
         {"kn" + std::to_string(cause), std::string("idle: ") + CauseLabel(static_cast<analyze::IdleCause>(cause)), ns});
   }
   parts.push_back({"r-unexplained", "idle, cause not recorded", idle - explained});
+  parts.push_back({"r-stopped", "not recorded: recording was stopped", slice.not_recorded_ns});
   std::erase_if(parts, [](const Part& part) { return part.ns == 0; });
   return parts;
 }

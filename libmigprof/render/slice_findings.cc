@@ -41,24 +41,25 @@ uint64_t Lost(double ns, const SliceProfile& slice) {
 void FindIdle(const analyze::Profile& profile, size_t index, const std::string& name, std::vector<Finding>* found) {
   const SliceProfile& slice = profile.slices[index];
   const uint64_t idle = IdleTime(slice);
-  if (static_cast<double>(idle) < kLeastIdle * static_cast<double>(slice.window_ns)) return;
+  if (static_cast<double>(idle) < kLeastIdle * static_cast<double>(slice.recorded_ns())) return;
   Finding finding;
   finding.topic = "idle";
   finding.slice = index;
   if (!IsIdleKnown(slice)) {
     finding.sentence = {Strong(name), Plain(" was busy for at least "),
-                        Strong(Percent(slice.window_ns - idle, slice.window_ns)),
+                        Strong(Percent(slice.recorded_ns() - idle, slice.recorded_ns())),
                         Plain(" of the time. So much was lost that nobody knows how much longer.")};
     found->push_back(std::move(finding));
     return;
   }
   finding.weight = Lost(static_cast<double>(idle), slice);
   finding.severity = BusyShare(slice) < kUnderused ? Severity::kWaste : Severity::kNote;
-  finding.sentence = {Strong(name), Plain(" was idle "), Strong(Percent(idle, slice.window_ns)), Plain(" of the time")};
+  finding.sentence = {Strong(name), Plain(" was idle "), Strong(Percent(idle, slice.recorded_ns())),
+                      Plain(" of the time")};
   const Sentence why = WhyIdle(slice, profile.frames);
   finding.sentence.insert(finding.sentence.end(), why.begin(), why.end());
   finding.sentence.push_back(Plain("."));
-  finding.evidence = {{"idle", HumanTime(idle)}, {"window", HumanTime(slice.window_ns)}};
+  finding.evidence = {{"idle", HumanTime(idle)}, {"window", HumanTime(slice.recorded_ns())}};
   if (const auto cause = MainCause(slice.metrics)) {
     const uint64_t cause_ns = slice.metrics.idle_ns[static_cast<size_t>(*cause)];
     finding.evidence.push_back({CauseLabel(*cause), HumanTime(cause_ns) + " (" + Percent(cause_ns, idle) + ")"});
@@ -81,7 +82,7 @@ void FindIdle(const analyze::Profile& profile, size_t index, const std::string& 
 void FindSmallKernels(const SliceProfile& slice, size_t index, const std::string& name, std::vector<Finding>* found) {
   const auto fill = SmFill(slice);
   const uint64_t kernel_ns = slice.metrics.kernel_busy_ns;
-  if (!fill || *fill >= kLeastFill || kernel_ns < slice.window_ns / 10) return;
+  if (!fill || *fill >= kLeastFill || kernel_ns < slice.recorded_ns() / 10) return;
   const uint64_t percent = static_cast<uint64_t>(std::lround(*fill * 1000));
   found->push_back({.topic = "small kernels",
                     .severity = Severity::kWarning,
@@ -98,11 +99,11 @@ void FindSmallKernels(const SliceProfile& slice, size_t index, const std::string
 void FindCopies(const SliceProfile& slice, size_t index, const std::string& name, std::vector<Finding>* found) {
   if (slice.metrics.kernel_busy_ns == 0 || slice.busy_ns <= slice.metrics.kernel_busy_ns) return;
   const uint64_t alone = slice.busy_ns - slice.metrics.kernel_busy_ns;
-  if (static_cast<double>(alone) < kMuchCopying * static_cast<double>(slice.window_ns)) return;
+  if (static_cast<double>(alone) < kMuchCopying * static_cast<double>(slice.recorded_ns())) return;
   found->push_back({.topic = "copies",
                     .severity = Severity::kWarning,
                     .slice = index,
-                    .sentence = {Strong(name), Plain(" only copied for "), Strong(Percent(alone, slice.window_ns)),
+                    .sentence = {Strong(name), Plain(" only copied for "), Strong(Percent(alone, slice.recorded_ns())),
                                  Plain(" of the time, with no kernel beside it.")},
                     .advice = CopyAdvice(slice),
                     .evidence = {{"copies alone", HumanTime(alone)}, {"copied", HumanBytes(slice.memcpys.bytes)}},

@@ -11,13 +11,13 @@
 namespace migprof::render {
 
 inline uint64_t IdleTime(const analyze::SliceProfile& slice) {
-  return slice.window_ns > slice.busy_ns ? slice.window_ns - slice.busy_ns : 0;
+  return slice.recorded_ns() > slice.busy_ns ? slice.recorded_ns() - slice.busy_ns : 0;
 }
 
-// 0 to 1; 1 for a slice without a window.
+// 0 to 1; 1 for a slice of which no time was recorded.
 inline double BusyShare(const analyze::SliceProfile& slice) {
-  if (slice.window_ns == 0) return 1;
-  return static_cast<double>(slice.window_ns - IdleTime(slice)) / static_cast<double>(slice.window_ns);
+  if (slice.recorded_ns() == 0) return 1;
+  return static_cast<double>(slice.recorded_ns() - IdleTime(slice)) / static_cast<double>(slice.recorded_ns());
 }
 
 // Whether nearly all work has its time in the trace, so that what is not busy was idle: at most one launch in a hundred
@@ -29,7 +29,7 @@ std::optional<double> SmFill(const analyze::SliceProfile& slice);
 
 // Whether the share of the SMs that kernels keep busy exceeds the window, and what is to be said beside it.
 inline bool KernelsRanSideBySide(const analyze::SliceProfile& slice) {
-  return slice.window_ns != 0 && slice.metrics.sm_weighted_ns > slice.window_ns;
+  return slice.recorded_ns() != 0 && slice.metrics.sm_weighted_ns > slice.recorded_ns();
 }
 inline constexpr char kSideBySide[] =
     "SMs busy above 100 %: kernels ran side by side, and the shares of the SMs that each keeps busy add up.";

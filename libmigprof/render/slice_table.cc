@@ -100,8 +100,8 @@ Row MakeRow(const SliceProfile& slice, const analyze::Profile& profile, bool mar
       ShortSlice(slice),
       identity.sm_count == 0 ? none : std::to_string(identity.sm_count),
       std::to_string(slice.processes.size()),
-      Percent(slice.busy_ns, slice.window_ns, ascii),
-      SmFill(slice) ? Percent(slice.metrics.sm_weighted_ns, slice.window_ns, ascii) : none,
+      Percent(slice.busy_ns, slice.recorded_ns(), ascii),
+      SmFill(slice) ? Percent(slice.metrics.sm_weighted_ns, slice.recorded_ns(), ascii) : none,
       ShortCount(slice.kernels.count),
       HumanTime(slice.kernels.total_ns, ascii),
       ShortCount(slice.memcpys.count),
@@ -264,6 +264,12 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   }
   const std::string cost = DescribeRecorderCost(SumRecorderCost(slices), ascii);
   if (!cost.empty()) out << "recording itself took " << cost << '\n';
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const SliceProfile& slice = profile.slices[i];
+    if (slice.not_recorded_ns == 0) continue;
+    out << rows[i][0] << " / " << rows[i][1] << " / " << rows[i][2] << ": recording was stopped for "
+        << HumanTime(slice.not_recorded_ns, ascii) << " of the window, which BUSY leaves out\n";
+  }
   for (size_t i = 0; i < rows.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     if (!LostSomething(slice)) continue;

@@ -165,6 +165,9 @@ void TraceBuilder::Flush() {
   const auto write = [&](ChunkKind kind, const std::vector<uint16_t>& columns, Rows* rows) {
     if (!rows->empty()) Must(writer_.Write(Table(kind, columns, rows)));
   };
+  write(ChunkKind::kPauses,
+        {column::pauses::kStopped, column::pauses::kStarted, column::pauses::kLastBefore, column::pauses::kFirstAfter},
+        &pauses_);
   write(ChunkKind::kModules,
         {column::modules::kId, column::modules::kPath, column::modules::kBuildId, column::modules::kBias}, &modules_);
   write(ChunkKind::kFrames, {column::frames::kId, column::frames::kAddress, column::frames::kModule}, &frames_);

@@ -77,6 +77,13 @@ struct CounterRow {
   uint64_t span_ns = 0;
 };
 
+struct PauseRow {
+  uint64_t stopped_ns = 0;
+  uint64_t started_ns = 0;
+  uint64_t last_before = 0;
+  uint64_t first_after = 0;
+};
+
 struct TransferRow {
   uint64_t correlation = 0;
   uint64_t start_ns = 0;
@@ -116,6 +123,9 @@ class TraceBuilder {
   void GraphNodes(const GraphNodesRow& row) { graph_nodes_.push_back(row); }
   void GraphRun(const GraphRunRow& row) { graph_runs_.push_back(row); }
   void Counter(const CounterRow& row) { counters_.push_back(row); }
+  void Pause(const PauseRow& row) {
+    pauses_.push_back({row.stopped_ns, row.started_ns, row.last_before, row.first_after});
+  }
   void Transfer(const TransferRow& row) { transfers_.push_back(row); }
   void Allocation(const AllocationRow& row) { allocations_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
@@ -147,7 +157,7 @@ class TraceBuilder {
   std::vector<std::pair<uint64_t, std::string>> new_strings_;
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nodes_;
   Rows modules_, frames_, frame_names_, stack_nodes_, shapes_, python_code_, python_frames_, python_stack_nodes_,
-      ranges_;
+      ranges_, pauses_;
   uint64_t next_module_ = 1, next_frame_ = 1, next_node_ = 1, next_shape_ = 1, next_range_ = 1;
   std::vector<CallRow> calls_;
   std::vector<KernelRow> kernels_;

@@ -92,6 +92,37 @@ TEST_F(IdleTimeTest, ProcessThatIsStillThere_AnswersForTheTimeBeforeTheNext) {
                                   Pair("app (200);main;cuLaunchKernel;first launch", 500u)));
 }
 
+TEST_F(IdleTimeTest, StoppedTime_IsNotIdleAndItsWorkIsLeftOut) {
+  TraceBuilder trace((folder_ / "1.migtrace").string());
+  trace.Process();
+  trace.Slice();
+  const uint64_t api = trace.String("cuLaunchKernel");
+  trace.Call({.correlation = 100'000, .time_ns = 1000, .api = api});
+  trace.Kernel({.correlation = 100'000, .start_ns = 1500, .duration_ns = 500, .shape = trace.Shape("k")});
+  trace.Pause({.stopped_ns = 2400, .started_ns = 0, .last_before = 100'000});
+  trace.Flush();
+  // Told again once it is over. A kernel of a call that nobody recorded was still running then.
+  trace.Pause({.stopped_ns = 2400, .started_ns = 6000, .last_before = 100'000, .first_after = 300'000});
+  trace.Kernel({.correlation = 250'000, .start_ns = 5900, .duration_ns = 300, .shape = trace.Shape("k")});
+  trace.Call({.correlation = 300'000, .time_ns = 6500, .api = api});
+  trace.Kernel({.correlation = 300'000, .start_ns = 7000, .duration_ns = 1000, .shape = trace.Shape("k")});
+  // Far from any pause: its call was lost.
+  trace.Kernel({.correlation = 900'000, .start_ns = 8000, .duration_ns = 100, .shape = trace.Shape("k")});
+  trace.Close();
+  const SliceProfile slice = AnalyzeTraces({folder_.string()}, {}).profile.slices.at(0);
+  EXPECT_EQ(slice.window_ns, 7100u);
+  EXPECT_EQ(slice.busy_ns, 500u + 1100u);
+  EXPECT_EQ(slice.not_recorded_ns, 3600u);
+  const auto& idle = slice.metrics.idle_ns;
+  EXPECT_EQ(std::accumulate(idle.begin(), idle.end(), uint64_t{0}), 500u + 400u + 1000u);
+  EXPECT_EQ(idle[static_cast<size_t>(IdleCause::kHost)], 400u + 500u);
+  EXPECT_EQ(idle[static_cast<size_t>(IdleCause::kFirstLaunch)], 500u);
+  EXPECT_EQ(slice.kernels.count, 3u);
+  EXPECT_EQ(slice.health.orphaned, 1u);
+  EXPECT_EQ(slice.processes.at(0).stops, 1u);
+  EXPECT_EQ(slice.processes.at(0).stopped_ns, 3600u);
+}
+
 TEST_F(IdleTimeTest, CallThatIsNotInTheTrace_IsUnknown) {
   Write("100", 10'000, 10'050, 77);
   EXPECT_THAT(Idle(), ElementsAre(Pair("app (100);[unknown launch];unknown", 500u)));

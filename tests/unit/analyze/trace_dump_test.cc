@@ -42,6 +42,7 @@ class TraceDumpTest : public testing::Test {
     trace.GraphNodes({.node = 7, .time_ns = 1100, .event = format::GraphNodeEvent::kCloned, .origin = 3, .count = 2});
     trace.GraphRun({.correlation = 4, .start_ns = 1800, .duration_ns = 50});
     trace.Counter({.time_ns = 1900, .counter = 17, .value = 502'500, .span_ns = 900});
+    trace.Pause({.stopped_ns = 1200, .started_ns = 1300, .last_before = 1, .first_after = 2});
     trace.Lost(3);
     trace.Close();
   }
