@@ -83,7 +83,10 @@ uint16_t BlockingCalls::FindOrAddThread(uint64_t serial) {
     return known != threads_.end() ? known->second : 0;
   }
   const auto [entry, is_new] = threads_.try_emplace(serial, static_cast<uint16_t>(calls_.size()));
-  if (is_new) calls_.emplace_back();
+  if (is_new) {
+    calls_.emplace_back();
+    last_ends_.push_back(0);
+  }
   return entry->second;
 }
 
@@ -106,6 +109,7 @@ void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
     if (kept_calls_ >= kMostCallsOfAll) return;
     ++kept_calls_;
     calls.push_back({call.time_ns, call.time_ns + std::min(took_ns, UINT64_MAX - call.time_ns), call.cause});
+    last_ends_[call.thread] = calls.back().end;
   }
 }
 

@@ -53,7 +53,7 @@ class IdleBySite {
 // What is known of the work that ended a gap.
 struct GapEnd {
   uint64_t call_ns = 0;  // entry of the call that asked for it
-  uint16_t thread = 0;   // that made the call
+  uint16_t thread = 0;   // that made the call, as ThreadOf says
   bool is_transfer = false;
   bool is_first_launch = false;  // of its kernel in the process
 
@@ -79,7 +79,7 @@ class BlockingCalls {
   // Whether the thread was in none of these calls in a gap that begins at `start`: as nearly always, where gaps are
   // many. The same promises as for Divide.
   bool HasNone(uint16_t thread, uint64_t start) const {
-    return thread >= calls_.size() || calls_[thread].empty() || calls_[thread].back().end <= start;
+    return last_ends_[thread < last_ends_.size() ? thread : 0] <= start;
   }
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
@@ -104,6 +104,7 @@ class BlockingCalls {
   uint16_t last_thread_ = 0;
   RecentCalls<OpenCall> open_;
   std::vector<std::deque<Call>> calls_{1};  // [thread], by start; none overlap
+  std::vector<uint64_t> last_ends_{0};      // [thread], of the last of these; stays when they are forgotten
   size_t kept_calls_ = 0;                   // of all threads
 };
 

@@ -9,7 +9,6 @@ namespace migprof::analyze {
 void QuantileSketch::Merge(const QuantileSketch& other) {
   if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
   for (size_t bucket = 0; bucket < other.counts_.size(); ++bucket) counts_[bucket] += other.counts_[bucket];
-  count_ += other.count_;
 }
 
 uint64_t QuantileSketch::SmallestOf(uint32_t bucket) {
@@ -19,8 +18,9 @@ uint64_t QuantileSketch::SmallestOf(uint32_t bucket) {
 }
 
 uint64_t QuantileSketch::Quantile(double q) const {
-  if (count_ == 0) return 0;
-  const auto rank = static_cast<uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_)));
+  const uint64_t values = count();
+  if (values == 0) return 0;
+  const auto rank = static_cast<uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(values)));
   uint64_t before = 0;
   for (uint32_t bucket = 0; bucket < counts_.size(); ++bucket) {
     before += counts_[bucket];

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace migprof::analyze {
@@ -18,11 +19,11 @@ class QuantileSketch {
     if (bucket >= counts_.size()) [[unlikely]]
       counts_.resize(bucket + 1);
     counts_[bucket] += count;
-    count_ += count;
   }
   void Merge(const QuantileSketch& other);
 
-  uint64_t count() const { return count_; }
+  // Of values. Adds them up: asked for seldom, while Add happens once per kernel.
+  uint64_t count() const { return std::accumulate(counts_.begin(), counts_.end(), uint64_t{0}); }
   // The value that a share `q` (0 to 1) of all values does not exceed: the value of rank ceil(q × count), the smallest
   // for 0. The middle of its bucket. 0 when there are no values.
   uint64_t Quantile(double q) const;
@@ -42,7 +43,6 @@ class QuantileSketch {
   static constexpr uint64_t kSteps = 1 << kStepBits;
 
   std::vector<uint64_t> counts_;
-  uint64_t count_ = 0;
 };
 
 }  // namespace migprof::analyze
