@@ -43,6 +43,10 @@ void CounterSampler::CloseAll() {
 
 void CounterSampler::Stop() {
   gave_up_ = true;
+  Rest();
+}
+
+void CounterSampler::Rest() {
   const NvmlGate::Entry gate;
   if (gate.inside()) CloseAll();
 }

@@ -60,6 +60,8 @@ class CounterSampler {
 
   // For good: closes what is open, unless the process forks or exits right now.
   void Stop();
+  // Closes what is open, until the next Update.
+  void Rest();
 
   uint64_t samples() const { return samples_; }
   uint64_t slow_samples() const { return slow_; }

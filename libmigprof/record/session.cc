@@ -78,8 +78,8 @@ struct Session final : DrainWork {
     return Attempt([this] {
       Error error;
       const bool any = drain->Collect(&error);
-      // Not in Finish: while the process ends NVML is left alone.
-      if (Check(error)) files->SampleCounters(counters);
+      // Not in Finish: while the process ends NVML is left alone. Nor while recording is stopped.
+      if (Check(error) && !g_paused.load(std::memory_order_relaxed)) files->SampleCounters(counters);
       return any;
     });
   }
@@ -118,6 +118,7 @@ struct Session final : DrainWork {
   void BeQuiet() {
     tracer.Quiet();
     calls->StartEpoch();
+    counters->Rest();
     quiet = true;
   }
   // Says that the process can be controlled from outside. Without it all else works.

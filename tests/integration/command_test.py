@@ -35,7 +35,7 @@ class MigprofRun(unittest.TestCase):
         run = harness.Run(self)
         wrong = self.migprof(run, "rnu", "--", "true")
         self.assertEqual((wrong.returncode, wrong.stdout), (125, ""))
-        self.assertEqual(wrong.stderr, "migprof: there is no command 'rnu'; there are run, slices, top and options\n")
+        self.assertEqual(wrong.stderr, "migprof: there is no command 'rnu'; there are run, slices, top, start, stop, flush and options\n")
         nothing = self.migprof(run, "run")
         self.assertEqual(nothing.returncode, 125)
         self.assertRegex(nothing.stderr, r"\Amigprof run: no command given\n[\s\S]*Usage: migprof run ")
