@@ -82,6 +82,8 @@ class Counters(unittest.TestCase):
                     _, counters = self.record(run, SIMGPU_FAULTS=fault)
                     if counters["sm_utilization"]["samples"] > 2 or fault == "gpm-nan":
                         break
+                else:
+                    self.skipTest("this machine is too busy for three samples of the simulated NVML")
                 for name in ("graphics_utilization", "sm_utilization"):
                     self.assertIn(doubt, counters[name]["doubt"])
                     if values is not ...:
@@ -108,6 +110,8 @@ class Counters(unittest.TestCase):
                     _, counters = self.record(run, SIMGPU_FAULTS=fault)
                     if counters["sm_utilization"]["samples"] > 2 or fault == "gpm-nan":
                         break
+                else:
+                    self.skipTest("this machine is too busy for three samples of the simulated NVML")
                 for name in GPM:
                     self.assertEqual(counters[name]["samples"], 0)
                     self.assertIn(doubt, counters[name]["doubt"])
