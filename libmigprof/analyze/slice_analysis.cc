@@ -278,6 +278,7 @@ void SliceReader::FinishFile(OpenFile* file) {
   ProcessInfo process;
   process.pid = scan.process.pid;
   process.name = scan.process.name;
+  process.command_line = scan.process.command_line;
   process.window_ns = scan.last_ns - scan.first_ns;
   const auto counter = [&scan](const char* name) {
     const auto entry = scan.counters.find(name);

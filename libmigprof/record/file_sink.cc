@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "libmigprof/base/foreign_link.h"
+
 namespace migprof::record {
 
 Error MakeTraceFolder(const std::string& folder) {
@@ -18,6 +20,8 @@ Error MakeTraceFolder(const std::string& folder) {
   } else if (errno != EEXIST) {
     return {"the output folder cannot be created", errno};
   }
+  // Only now: what is made and looked at after could have been exchanged between.
+  if (HasForeignLink(folder)) return {"the output folder is behind a link of another user", 0};
   if (access(folder.c_str(), W_OK | X_OK) != 0) return {"the output folder cannot be written to", errno};
   return Error::None();
 }
