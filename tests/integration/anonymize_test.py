@@ -73,7 +73,7 @@ def without_names(summary):
             del entry[key]
         for process in entry["processes"]:
             del process["name"], process["command_line"]
-        for kernel in entry["metrics"]["kernels"]:
+        for kernel in entry["metrics"]["top_kernels"]:
             del kernel["name"]
         slices.append(entry)
     return sorted(slices, key=lambda entry: json.dumps(entry, sort_keys=True))
@@ -135,8 +135,8 @@ class Anonymize(unittest.TestCase):
         self.assertEqual({first["profile"], second["profile"]}, {"1g.10gb", None})
         for entry in (first, second):
             self.assertEqual({p["name"] for p in entry["processes"]}, {"process_1"})  # the same name on both hosts
-            self.assertEqual(sorted(k["name"] for k in entry["metrics"]["kernels"]), ["kernel_1", "kernel_2"])
-            tensor = [k["name"] for k in entry["metrics"]["kernels"] if k["uses_tensor_cores"]]
+            self.assertEqual(sorted(k["name"] for k in entry["metrics"]["top_kernels"]), ["kernel_1", "kernel_2"])
+            tensor = [k["name"] for k in entry["metrics"]["top_kernels"] if k["uses_tensor_cores_estimate"]]
             self.assertEqual(len(tensor), 1)  # by a name that is gone
         names = {name for frames, _ in run.folded() for name in frames}
         self.assertLessEqual({"cuLaunchKernel", "memcpy HtoD", "range_1", "unnamed_1"}, names)
