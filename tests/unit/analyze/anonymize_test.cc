@@ -100,15 +100,19 @@ TEST(AnonymizeTest, IdentitiesAreReplaced_ProfilesStay) {
   profile.slices.push_back(SliceOf("a", {Native("f")}, 10, &profile.frames));
   SliceProfile& slice = profile.slices[0];
   slice.boot_id = "secret";
-  slice.identity = {.gpu_uuid = "GPU-secret",
-                    .mig_uuid = "MIG-secret",
-                    .gpu_name = "NVIDIA H200",
-                    .profile = "1g.18gb",
-                    .pci_bus_id = "secret",
-                    .source = "secret"};
-  slice.processes.push_back({.pid = 5, .name = "secret", .command_line = "secret"});
-  slice.metrics.kernels.push_back({.name = "secret", .full_name = "secret", .uses_tensor_cores = true});
-  profile.slices.push_back(slice);
+  slice.identity.gpu_uuid = "GPU-secret";
+  slice.identity.mig_uuid = "MIG-secret";
+  slice.identity.gpu_name = "NVIDIA H200";
+  slice.identity.profile = "1g.18gb";
+  slice.identity.pci_bus_id = slice.identity.source = "secret";
+  ProcessInfo process;
+  process.name = process.command_line = "secret";
+  slice.processes.push_back(process);
+  KernelUse kernel;
+  kernel.name = kernel.full_name = "secret";
+  kernel.uses_tensor_cores = true;
+  slice.metrics.kernels.push_back(kernel);
+  profile.slices.push_back(SliceProfile(slice));
   profile.slices[1].identity.profile = "secret";
   profile.slices[1].identity.mig_uuid = "MIG-other";
   Anonymize(&profile);
