@@ -77,7 +77,7 @@ std::error_code OutputFolder::Make(const fs::path& folder) const {
   if (HasForeignLink(folder_.string())) return SystemError(ELOOP);
   fs::create_directories(folder, error);
   if (error && !fs::is_directory(folder)) return error;
-  // Between the two nobody but the folder's owner can have put anything there.
+  // Who may write to the folder can still exchange it from now on.
   if (folder != folder_ && fs::is_symlink(folder)) return SystemError(ELOOP);
   return {};
 }
