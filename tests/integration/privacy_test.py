@@ -68,8 +68,8 @@ class Traces(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can make links of somebody else")
     def test_somebody_elses_link_is_not_followed(self):
-        for owner, recorded in ((65534, False), (0, True)):
-            with self.subTest(owner=owner):
+        for owner, below, recorded in ((65534, "", False), (65534, "deep/er", False), (0, "", True)):
+            with self.subTest(owner=owner, below=below):
                 run = harness.Run(self)
                 victim = run.folder / "victim"
                 victim.mkdir()
@@ -79,6 +79,7 @@ class Traces(unittest.TestCase):
                 run.traces = shared / "traces"
                 run.traces.symlink_to(victim)
                 os.lchown(run.traces, owner, owner)
+                run.traces /= below
                 result = run.run("training_loop", "--steps", "2")
                 self.assertEqual(len(list(victim.iterdir())), int(recorded))
                 self.assertEqual("link of another user" in result.stderr, not recorded, result.stderr)
