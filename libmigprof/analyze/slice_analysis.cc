@@ -354,9 +354,8 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
   profile.simulated |= scan.process.simulated;
   if (scan.last_ns == 0) return;
   const uint64_t end_before = profile.first_ns + profile.window_ns;
-  const uint64_t end = std::max(end_before, scan.last_ns);
   profile.first_ns = end_before == 0 ? scan.first_ns : std::min(profile.first_ns, scan.first_ns);
-  profile.window_ns = end - profile.first_ns;
+  profile.window_ns = std::max(end_before, scan.last_ns) - profile.first_ns;
 }
 
 // Of files that took more memory than there is, the one that unfolds the most.
