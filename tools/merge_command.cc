@@ -4,14 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -20,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "libmigprof/analyze/analysis.h"
+#include "libmigprof/analyze/anonymize.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
@@ -31,6 +30,7 @@
 #include "libmigprof/render/slice_table.h"
 #include "libmigprof/render/summary_json.h"
 #include "tools/command_line.h"
+#include "tools/output_folder.h"
 #include "tools/terminal.h"
 
 namespace migprof::tools {
@@ -85,52 +85,6 @@ std::vector<std::string> SliceFileNames(const analyze::Profile& profile) {
   }
   return names;
 }
-
-// Writes one output at a time and remembers what was written.
-class OutputFolder {
- public:
-  explicit OutputFolder(fs::path folder) : folder_(std::move(folder)) {}
-
-  void Write(const fs::path& name, const std::function<void(std::ostream&)>& body) {
-    const fs::path path = folder_ / name;
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    if (error && !fs::is_directory(path.parent_path())) {
-      // For all of its files at once.
-      if (unusable_.insert(path.parent_path()).second) SayUnwritable(path.parent_path(), error);
-      return;
-    }
-    error.clear();
-    errno = 0;
-    // Beside it first: a full disk leaves what was there before.
-    const fs::path unfinished = path.string() + ".unfinished";
-    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-    if (out) body(out);
-    out.close();
-    if (!out) error = std::error_code(errno != 0 ? errno : EIO, std::generic_category());
-    if (!error) fs::rename(unfinished, path, error);
-    if (error) {
-      SayUnwritable(path, error);
-      fs::remove(unfinished, error);
-    } else {
-      written_.push_back(path.string());
-    }
-  }
-
-  bool failed() const { return failed_; }
-  const std::vector<std::string>& written() const { return written_; }
-
- private:
-  void SayUnwritable(const fs::path& path, const std::error_code& error) {
-    std::cerr << "migprof-merge: " << path.string() << ": cannot be written: " << error.message() << "\n";
-    failed_ = true;
-  }
-
-  fs::path folder_;
-  std::set<fs::path> unusable_;
-  std::vector<std::string> written_;
-  bool failed_ = false;
-};
 
 using render::FlamegraphView;
 
@@ -190,14 +144,23 @@ void WriteOutputs(const analyze::Profile& profile, const MergeOptions& options, 
   }
 }
 
-void PrintProblems(const std::vector<analyze::Problem>& problems) {
+// "left out: a copy of /…" is the only sentence with a path.
+std::string WithoutPaths(const std::string& what) {
+  constexpr const char* kCopy = "left out: a copy of ";
+  return absl::StartsWith(what, kCopy) ? absl::StrCat(kCopy, "another trace") : what;
+}
+
+// Paths may hold names: without them, it is the first file that had a problem, the second, …
+void PrintProblems(const std::vector<analyze::Problem>& problems, bool anonymize) {
+  std::map<std::string, size_t> numbers;
   // A file torn to pieces could fill the terminal.
   constexpr size_t kShown = 20;
   for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
     const analyze::Problem& problem = problems[i];
-    std::cerr << "migprof-merge: " << problem.path;
+    const size_t number = numbers.try_emplace(problem.path, numbers.size() + 1).first->second;
+    std::cerr << "migprof-merge: " << (anonymize ? absl::StrCat("trace_", number) : problem.path);
     if (problem.bytes != 0) std::cerr << ": " << problem.bytes << " bytes at offset " << problem.offset << " skipped";
-    std::cerr << ": " << problem.what << "\n";
+    std::cerr << ": " << (anonymize ? WithoutPaths(problem.what) : problem.what) << "\n";
   }
   if (problems.size() > kShown) std::cerr << "migprof-merge: … and " << problems.size() - kShown << " more\n";
 }
@@ -219,6 +182,11 @@ std::vector<std::string> KnownViews() {
 }
 
 int Merge(const MergeOptions& options) {
+  if (options.anonymize && !OutputFolder(options.output).is_empty()) {
+    std::cerr << "migprof-merge: " << options.output
+              << ": there is something in it, which may hold names: with --anonymize the output is a new folder\n";
+    return 1;
+  }
   analyze::AnalysisOptions analysis_options;
   analysis_options.view.show_internals = options.show_internals;
   analysis_options.view.show_interpreter = options.show_interpreter;
@@ -232,17 +200,23 @@ int Merge(const MergeOptions& options) {
   analyze::Analysis analysis;
   {
     ProgressBar bar(!options.quiet);
-    analysis_options.progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total, lines.reading()); };
+    analysis_options.progress = [&](uint64_t done, uint64_t total) {
+      bar.Update(done, total, options.anonymize ? "" : lines.reading());
+    };
     analysis = analyze::AnalyzeTraces(options.inputs, analysis_options);
   }
   EndWhenMemoryRunsOut();
-  PrintProblems(analysis.problems);
-  for (const std::string& problem : lines.problems()) std::cerr << "migprof-merge: " << problem << "\n";
+  PrintProblems(analysis.problems, options.anonymize);
+  for (const std::string& problem : lines.problems()) {
+    std::cerr << "migprof-merge: " << (options.anonymize ? "debug information of a module could not be read" : problem)
+              << "\n";
+  }
   if (analysis.files_read == 0) {
     std::cerr << "migprof-merge: no trace could be read"
               << (analysis.problems.empty() ? ": no *.migtrace file found" : "") << "\n";
     return 1;
   }
+  if (options.anonymize) analyze::Anonymize(&analysis.profile);
   OutputFolder output(options.output);
   WriteOutputs(analysis.profile, options, &output);
   if (options.table) {

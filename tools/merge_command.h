@@ -19,6 +19,7 @@ struct MergeOptions {
   bool show_inlined = true;
   bool split_lines = false;                // frames read "function (file.cc:123)"
   std::vector<std::string> debug_folders;  // to be searched for debug information first
+  bool anonymize = false;                  // no names but those of CUDA: analyze::Anonymize
   bool strict = false;
   bool table = true;
   bool quiet = false;  // no progress, no list of files
@@ -32,7 +33,8 @@ std::string VersionText(const std::string& version);
 std::vector<std::string> KnownFormats();
 std::vector<std::string> KnownViews();
 
-// Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable; 2 with
+// Exit status: 0, also when parts of the input were damaged; 1 when no input was readable or no output writable, or
+// `anonymize` found the output folder in use; 2 with
 // `strict` and any loss.
 int Merge(const MergeOptions& options);
 

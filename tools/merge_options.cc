@@ -54,6 +54,9 @@ void AddMergeOptions(CLI::App* app, MergeOptions* options) {
       ->allow_extra_args(false);
   AddOffFlag(app, "--no-debug-info", &options->debug_info,
              "read no debug information: only the function names that are in the traces");
+  app->add_flag("--anonymize", options->anonymize,
+                "write numbers without names: functions, modules, files, kernels, ranges, processes, hosts and UUIDs\n"
+                "become function_1, host_1, … in order of weight; the output is a new folder");
   app->add_flag("--strict", options->strict, "fail if anything was lost, unmatched or damaged");
   app->add_flag("-q,--quiet", options->quiet, "no progress bar, no list of files");
   AddOffFlag(app, "--no-table", &options->table, "no table on stdout");

@@ -57,8 +57,9 @@ struct RecorderUse {
 struct ProcessInfo {
   uint32_t pid = 0;
   std::string name;
-  uint64_t window_ns = 0;  // first to last event
-  uint64_t gpu_ns = 0;     // sum of kernel, copy and memset time
+  std::string command_line;  // empty unless MIGPROF_RECORD_ARGS asked for it
+  uint64_t window_ns = 0;    // first to last event
+  uint64_t gpu_ns = 0;       // sum of kernel, copy and memset time
   RecorderUse recorder;
   Health health;
   uint64_t stops = 0;       // how often its recording was stopped (migprof_stop, `migprof stop`, MIGPROF_START=off)

@@ -278,6 +278,7 @@ void SliceReader::FinishFile(OpenFile* file) {
   ProcessInfo process;
   process.pid = scan.process.pid;
   process.name = scan.process.name;
+  process.command_line = scan.process.command_line;
   process.window_ns = scan.last_ns - scan.first_ns;
   const auto counter = [&scan](const char* name) {
     const auto entry = scan.counters.find(name);
@@ -353,9 +354,8 @@ void SliceReader::TakeIdentity(const TraceScan& scan) {
   profile.simulated |= scan.process.simulated;
   if (scan.last_ns == 0) return;
   const uint64_t end_before = profile.first_ns + profile.window_ns;
-  const uint64_t end = std::max(end_before, scan.last_ns);
   profile.first_ns = end_before == 0 ? scan.first_ns : std::min(profile.first_ns, scan.first_ns);
-  profile.window_ns = end - profile.first_ns;
+  profile.window_ns = std::max(end_before, scan.last_ns) - profile.first_ns;
 }
 
 // Of files that took more memory than there is, the one that unfolds the most.

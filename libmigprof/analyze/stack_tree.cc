@@ -5,19 +5,35 @@
 
 namespace migprof::analyze {
 
-FrameId FrameTable::Intern(Frame frame) {
+namespace {
+
+std::string KeyOf(const Frame& frame) {
   std::string key = frame.full_name;
   key += '\0';
   key += frame.module;
   key += static_cast<char>(frame.kind);
   if (frame.inlined) key += 'i';
-  const auto [entry, is_new] = ids_.try_emplace(std::move(key), static_cast<FrameId>(frames_.size()));
+  return key;
+}
+
+}  // namespace
+
+FrameId FrameTable::Intern(Frame frame) {
+  const auto [entry, is_new] = ids_.try_emplace(KeyOf(frame), static_cast<FrameId>(frames_.size()));
   if (is_new) {
     frames_.push_back(std::move(frame));
   } else if (frames_[entry->second].source.empty()) {
     frames_[entry->second].source = std::move(frame.source);
   }
   return entry->second;
+}
+
+void FrameTable::Rename(const std::function<Frame(const Frame&)>& renamed) {
+  ids_.clear();
+  for (FrameId id = 0; id < frames_.size(); ++id) {
+    frames_[id] = renamed(frames_[id]);
+    ids_.try_emplace(KeyOf(frames_[id]), id);
+  }
 }
 
 NodeId StackTree::Child(NodeId parent, FrameId frame) {

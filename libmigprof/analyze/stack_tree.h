@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ struct Frame {
   std::string full_name;  // demangled, whole
   std::string module;     // file name of the binary; empty where that means nothing
   FrameKind kind = FrameKind::kNative;
-  bool inlined = false;     // by the compiler into the frame before it
-  std::string source = {};  // "file:line", where debug information told; else empty
+  bool inlined = false;      // by the compiler into the frame before it
+  std::string source = {};   // "file:line", where debug information told; else empty
+  bool entry_point = false;  // known to be one (analyze/entry_point.h) where the name no longer tells
 };
 
 using FrameId = uint32_t;
@@ -44,6 +46,8 @@ using NodeId = uint32_t;
 class FrameTable {
  public:
   FrameId Intern(Frame frame);
+  // Puts what `renamed` makes of each frame in its place. Ids stay, also where two frames become the same.
+  void Rename(const std::function<Frame(const Frame&)>& renamed);
   const Frame& operator[](FrameId id) const { return frames_[id]; }
   size_t size() const { return frames_.size(); }
 

@@ -61,6 +61,7 @@ void SetProcessFact(const std::string& key, const std::string& text, TraceProces
   if (key == "pid") process->pid = ToNumber<uint32_t>(text);
   if (key == "start_ns") process->start_ns = ToNumber<uint64_t>(text);
   if (key == "process_name") process->name = text;
+  if (key == "command_line") process->command_line = text;
   if (key == "migprof_version") process->migprof_version = text;
   if (key == "cupti_version") process->cupti_version = text;
   if (key == "driver_version") process->driver_version = text;

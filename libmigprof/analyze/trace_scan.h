@@ -46,6 +46,7 @@ struct TraceProcess {
   uint32_t pid = 0;
   uint64_t start_ns = 0;
   std::string name;
+  std::string command_line;  // empty unless it was asked for
   std::string migprof_version;
   std::string cupti_version;
   std::string driver_version;

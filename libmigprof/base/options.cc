@@ -92,7 +92,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 17> kOptionSpecs = {{
+const std::array<OptionSpec, 18> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -134,6 +134,9 @@ const std::array<OptionSpec, 17> kOptionSpecs = {{
     {"MIGPROF_CHECK_STACKS", "0", "0 to 1000000",
      "compare one of so many captured stacks with libunwind's and count differences; 0: none",
      [](const char* text, Options* o) { return ParseNumber(text, 0, 1000000, &o->check_stacks); }},
+    {"MIGPROF_RECORD_ARGS", "off", "on, off",
+     "write the program's command line into its traces; off writes no argument: they may hold secrets",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->record_args); }},
     {"MIGPROF_LOG", "normal", "quiet, normal, debug", "how much migprof says on stderr; normal is one line per problem",
      ParseLog},
 }};

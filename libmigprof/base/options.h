@@ -27,6 +27,7 @@ struct Options {
   bool controlled = true;  // obey a control file
   bool stacks = true;
   bool python = true;
+  bool record_args = false;  // the command line goes into the trace
   GraphDetail graphs = GraphDetail::kNode;
   LogLevel log = LogLevel::kNormal;
   uint32_t max_depth = 0;        // native frames kept per call
@@ -49,7 +50,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 17> kOptionSpecs;
+extern const std::array<OptionSpec, 18> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

@@ -6,9 +6,19 @@
 
 #include <cerrno>
 
+#include "libmigprof/base/foreign_link.h"
+
 namespace migprof::record {
 
+namespace {
+
+constexpr Error kForeignLink = {"the output folder is behind a link of another user", 0};
+
+}  // namespace
+
 Error MakeTraceFolder(const std::string& folder) {
+  // Before, so that nothing is made behind such a link; and after, because it may have been planted meanwhile.
+  if (HasForeignLink(folder)) return kForeignLink;
   for (size_t slash = folder.find('/', 1); slash != std::string::npos; slash = folder.find('/', slash + 1)) {
     // What cannot be made shows at the last component.
     [[maybe_unused]] const int ignored = mkdir(folder.substr(0, slash).c_str(), 0700);
@@ -18,6 +28,7 @@ Error MakeTraceFolder(const std::string& folder) {
   } else if (errno != EEXIST) {
     return {"the output folder cannot be created", errno};
   }
+  if (HasForeignLink(folder)) return kForeignLink;
   if (access(folder.c_str(), W_OK | X_OK) != 0) return {"the output folder cannot be written to", errno};
   return Error::None();
 }

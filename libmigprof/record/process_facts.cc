@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -36,9 +37,25 @@ std::string ReadProcessName() {
   return file.compare(0, name.size(), name) == 0 ? file : name;
 }
 
+// The arguments, each but the last followed by a space.
+std::string ReadCommandLine() {
+  const int descriptor = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return "";
+  char text[4096];
+  size_t length = 0;
+  for (ssize_t got = 1; got > 0 && length<sizeof(text); length += got> 0 ? got : 0) {
+    got = read(descriptor, text + length, sizeof(text) - length);
+  }
+  close(descriptor);
+  std::string line(text, length);
+  while (!line.empty() && line.back() == '\0') line.pop_back();
+  std::replace(line.begin(), line.end(), '\0', ' ');
+  return line;
+}
+
 }  // namespace
 
-ProcessInfo ReadProcessInfo() {
+ProcessInfo ReadProcessInfo(bool with_arguments) {
   ProcessInfo info;
   char host[256] = {};
   if (gethostname(host, sizeof(host) - 1) == 0) info.host = host;
@@ -47,6 +64,7 @@ ProcessInfo ReadProcessInfo() {
   info.pid = static_cast<uint32_t>(getpid());
   info.name = ReadProcessName();
   info.start_ns = RealtimeNs();
+  if (with_arguments) info.command_line = ReadCommandLine();
   return info;
 }
 

@@ -215,19 +215,21 @@ const char* GraphsFact(GraphDetail detail) {
 Facts ProcessFacts(const Options& options, const ProcessInfo& process, const CuptiApi& cupti,
                    const mig::DriverApi& driver, int driver_version, uint64_t cupti_start_ns) {
   const bool simulated = driver.simulator_version != nullptr;
-  return {{"host", process.host},
-          {"boot_id", process.boot_id},
-          {"pid", std::to_string(process.pid)},
-          {"process_name", process.name},
-          {"start_ns", std::to_string(process.start_ns)},
-          {"cupti_start_ns", std::to_string(cupti_start_ns)},
-          {"migprof_version", MIGPROF_VERSION},
-          {"cupti_version", std::to_string(cupti.version)},
-          {"driver_version", std::to_string(driver_version)},
-          {"stacks", options.stacks ? "1" : "0"},
-          {"graphs", GraphsFact(options.graphs)},
-          {"simulated", simulated ? "1" : "0"},
-          {"simulator_version", simulated ? driver.simulator_version() : ""}};
+  Facts facts = {{"host", process.host},
+                 {"boot_id", process.boot_id},
+                 {"pid", std::to_string(process.pid)},
+                 {"process_name", process.name},
+                 {"start_ns", std::to_string(process.start_ns)},
+                 {"cupti_start_ns", std::to_string(cupti_start_ns)},
+                 {"migprof_version", MIGPROF_VERSION},
+                 {"cupti_version", std::to_string(cupti.version)},
+                 {"driver_version", std::to_string(driver_version)},
+                 {"stacks", options.stacks ? "1" : "0"},
+                 {"graphs", GraphsFact(options.graphs)},
+                 {"simulated", simulated ? "1" : "0"},
+                 {"simulator_version", simulated ? driver.simulator_version() : ""}};
+  if (!process.command_line.empty()) facts.emplace_back("command_line", process.command_line);
+  return facts;
 }
 
 // Why not, in words for a user; nothing when recording can start.
@@ -266,7 +268,7 @@ Error Build(Session* session) {
   session->graphs =
       new GraphRecorder(&session->slots, session->calls, &CuptiNow, session->options.graphs == GraphDetail::kNode);
   if (Error error = MakeTraceFolder(folder); !error.ok()) return error;
-  const ProcessInfo process = ReadProcessInfo();
+  const ProcessInfo process = ReadProcessInfo(session->options.record_args);
   session->files = new SliceFiles(
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
       driver, &session->definitions, &session->pauses);

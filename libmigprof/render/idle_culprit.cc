@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/render/idle_culprit.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
+#include "libmigprof/analyze/entry_point.h"
 #include "libmigprof/render/clean_text.h"
 
 namespace migprof::render {
@@ -22,21 +20,9 @@ using analyze::TreeNode;
 constexpr double kMost = 0.60;
 constexpr double kMuch = 0.35;
 
-// Functions that are always there, or that only call others, and tell nothing.
-bool IsEntryPoint(const Frame& frame) {
-  constexpr std::array kNames = {"main",       "_start",     "__libc_start_main", "start_thread",
-                                 "clone",      "clone3",     "__clone3",          "Py_BytesMain",
-                                 "Py_RunMain", "_bootstrap", "_bootstrap_inner",  "run"};
-  const std::string& name = frame.name;
-  const std::string bare = name.substr(0, name.find_first_of(" (@"));
-  return absl::StartsWith(name, "<module>") || absl::StartsWith(name, "std::") || absl::StartsWith(name, "main::") ||
-         absl::StrContains(name, "__libc_start") || absl::StrContains(name, "threading.py") ||
-         std::find(kNames.begin(), kNames.end(), bare) != kNames.end();
-}
-
 // 0: cannot be blamed; the higher, the more it tells.
 int Preference(const Frame& frame) {
-  const bool entry = IsEntryPoint(frame);
+  const bool entry = analyze::IsEntryPoint(frame);
   switch (frame.kind) {
     case FrameKind::kPython:
       return entry ? 2 : 5;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/headline.h"
 #include "libmigprof/render/html_text.h"
 #include "libmigprof/render/human_units.h"
@@ -22,6 +23,7 @@ using analyze::SliceProfile;
 
 constexpr size_t kKernelRows = 12;
 constexpr size_t kProcessRows = 30;
+constexpr size_t kCommandCells = 200;
 constexpr const char* kUnknown = "–";
 
 std::string Head(const std::vector<const char*>& columns) {
@@ -87,13 +89,14 @@ std::string ReportSlices(const analyze::Profile& profile, const std::vector<std:
     if (has_details[i]) name = "<a href=\"#slice-" + std::to_string(i + 1) + "\">" + name + "</a>";
     const bool loss = analyze::HasLoss(slice.health) || KilledProcesses(slice) != 0;
     const uint64_t peak = slice.metrics.memory.peak_bytes;
-    html += HtmlRow(name, {slice.identity.sm_count != 0 ? HumanCount(slice.identity.sm_count) : kUnknown,
-                           "<span class=\"r-chip " + (slice.recorded_ns() != 0 ? UseClass(BusyShare(slice)) : "") + "\">" +
-                               HtmlText(Percent(slice.recorded_ns() - IdleTime(slice), slice.recorded_ns())) + "</span>",
-                           SmFill(slice) ? HtmlText(Percent(slice.metrics.sm_weighted_ns, slice.recorded_ns())) : kUnknown,
-                           HtmlText(HumanTime(IdleTime(slice))), cause ? CauseLabel(*cause) : kUnknown,
-                           HtmlText(ShortCount(slice.kernels.count)), peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown,
-                           loss ? "<span class=\"r-bad\">⚠ incomplete</span>" : "ok"});
+    html +=
+        HtmlRow(name, {slice.identity.sm_count != 0 ? HumanCount(slice.identity.sm_count) : kUnknown,
+                       "<span class=\"r-chip " + (slice.recorded_ns() != 0 ? UseClass(BusyShare(slice)) : "") + "\">" +
+                           HtmlText(Percent(slice.recorded_ns() - IdleTime(slice), slice.recorded_ns())) + "</span>",
+                       SmFill(slice) ? HtmlText(Percent(slice.metrics.sm_weighted_ns, slice.recorded_ns())) : kUnknown,
+                       HtmlText(HumanTime(IdleTime(slice))), cause ? CauseLabel(*cause) : kUnknown,
+                       HtmlText(ShortCount(slice.kernels.count)), peak != 0 ? HtmlText(HumanBytes(peak)) : kUnknown,
+                       loss ? "<span class=\"r-bad\">⚠ incomplete</span>" : "ok"});
     side_by_side |= KernelsRanSideBySide(slice);
   }
   html += kEnd;
@@ -146,7 +149,10 @@ std::string ReportProcesses(const SliceProfile& slice) {
     const analyze::ProcessInfo& process = slice.processes[i];
     const bool loss = analyze::HasLoss(process.health);
     html += HtmlRow(
-        HtmlElement("code", "", process.name.empty() ? "unknown" : process.name),
+        HtmlElement("code", "", process.name.empty() ? "unknown" : process.name) +
+            (process.command_line.empty()
+                 ? ""
+                 : "<br>" + HtmlElement("span", "r-soft", CutToCells(CleanText(process.command_line), kCommandCells))),
         {std::to_string(process.pid), HtmlText(HumanTime(process.gpu_ns)), HtmlText(HumanTime(process.window_ns)),
          process.recorder.own_ns != 0 ? HtmlText(HumanTime(process.recorder.own_ns)) : kUnknown,
          process.health.killed ? "<span class=\"r-bad\">killed</span>"

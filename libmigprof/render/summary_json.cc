@@ -50,6 +50,7 @@ Json ToJson(const analyze::Health& health) {
 Json ToJson(const analyze::ProcessInfo& process) {
   return {{"pid", process.pid},
           {"name", OrNull(process.name)},
+          {"command_line", OrNull(process.command_line)},
           {"window_ns", process.window_ns},
           {"gpu_ns", process.gpu_ns},
           {"stops", process.stops},

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "libmigprof/analyze/analysis.h"
+#include "libmigprof/analyze/anonymize.h"
 #include "libmigprof/analyze/trace_dump.h"
 #include "libmigprof/render/call_tree.h"
 #include "libmigprof/render/flamegraph_svg.h"
@@ -23,7 +24,7 @@ const std::string& FuzzInputPath() {
 
 void UseTrace() {
   using namespace migprof;
-  const analyze::Analysis analysis =
+  analyze::Analysis analysis =
       analyze::AnalyzeTraces({FuzzInputPath()}, {.view = {}, .threads = 1, .progress = nullptr});
   std::ostringstream out;
   const render::CallTree tree = render::BuildCallTree(analysis.profile);
@@ -39,5 +40,9 @@ void UseTrace() {
     drawn += slice.kernels.total_ns + slice.memcpys.total_ns + slice.memsets.total_ns + slice.graph_runs.total_ns;
   }
   if (tree.nodes[0].total_ns != drawn) std::abort();
+  analyze::Anonymize(&analysis.profile);
+  const render::CallTree anonymous = render::BuildCallTree(analysis.profile);
+  if (anonymous.nodes[0].total_ns != drawn || anonymous.nodes.size() != tree.nodes.size()) std::abort();
+  render::WriteSummaryJson(analysis.profile, out);
   std::filesystem::remove(FuzzInputPath());
 }

@@ -106,6 +106,7 @@ class AnyProfile {
     slice.metrics = MakeMetrics();
     slice.processes.push_back({Below(10),
                                Bytes(),
+                               Below(2) == 0 ? "" : Bytes(),
                                Number(),
                                Number(),
                                {.own_ns = Number(),

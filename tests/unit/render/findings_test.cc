@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
+#include "libmigprof/analyze/anonymize.h"
 #include "libmigprof/render/idle_culprit.h"
 #include "libmigprof/render/slice_names.h"
 #include "tests/unit/render/golden.h"
@@ -29,6 +32,27 @@ std::string AsText(const Findings& found) {
     text += '\n';
   }
   return text;
+}
+
+TEST(Findings, WithoutNames_IdleTimeHasTheSameCulprits) {
+  const auto culprits = [](const analyze::Profile& profile) {
+    std::vector<std::string> texts;
+    for (const analyze::SliceProfile& slice : profile.slices) {
+      const auto culprit = FindIdleCulprit(slice.idle, profile.frames);
+      texts.push_back(culprit ? std::to_string(culprit->idle_ns) + " of " + std::to_string(culprit->all_idle_ns) : "");
+    }
+    std::sort(texts.begin(), texts.end());
+    return texts;
+  };
+  for (const auto& make : {&SampleProfile, &H200Profile, &FleetProfile, &SourcesProfile}) {
+    analyze::Profile profile = make();
+    const std::vector<std::string> named = culprits(profile);
+    const size_t findings = FindWhatStandsOut(profile).findings.size();
+    analyze::Anonymize(&profile);
+    EXPECT_EQ(culprits(profile), named);
+    EXPECT_EQ(FindWhatStandsOut(profile).findings.size(), findings);
+    EXPECT_THAT(AsText(FindWhatStandsOut(profile)), Not(HasSubstr("load_batch")));
+  }
 }
 
 TEST(Findings, ThreeSlices_NameTheOneThatWastesItsShareAndTheCode) {

@@ -174,6 +174,7 @@ SliceProfile Slice(Profile* profile, uint32_t gi, double busy, double sm_share, 
   slice.metrics.counters.push_back(counter);
   slice.processes.push_back({.pid = pid,
                              .name = process,
+                             .command_line = "",
                              .window_ns = kWindow,
                              .gpu_ns = slice.kernels.total_ns + copies,
                              .recorder = {.own_ns = 41 * kMs, .own_share_ppm = 2100},

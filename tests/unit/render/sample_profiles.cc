@@ -131,8 +131,13 @@ void Finish(SliceProfile* slice, uint64_t window_ns, uint64_t busy_ns, uint32_t 
   slice->health.launches += slice->kernels.count + slice->memcpys.count + slice->memsets.count;
   slice->health.matched = slice->health.launches - slice->health.unmatched;
   const uint64_t gpu_ns = slice->kernels.total_ns + slice->memcpys.total_ns + slice->memsets.total_ns;
-  slice->processes.push_back(
-      {.pid = pid, .name = process, .window_ns = window_ns, .gpu_ns = gpu_ns, .recorder = {}, .health = slice->health});
+  slice->processes.push_back({.pid = pid,
+                              .name = process,
+                              .command_line = "",
+                              .window_ns = window_ns,
+                              .gpu_ns = gpu_ns,
+                              .recorder = {},
+                              .health = slice->health});
 }
 
 }  // namespace
