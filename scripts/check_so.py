@@ -63,12 +63,15 @@ def main():
     if any(name.startswith(("cu", "nvml")) for name in imported):
         wrong.append("is linked to CUDA")
 
-    # Named, as GLIBC_PRIVATE and GLIBC_ABI_DT_RELR, they are no old system's at all.
+    # Those without a number, as GLIBC_PRIVATE and GLIBC_ABI_DT_RELR, no old system has.
     asked_for = re.findall(r"Name: (\S+)\s+Flags:", run("readelf", "-VW", library).partition("Version needs section")[2])
     numbered = {number(version) for version in asked_for if number(version)}
     if oldest_glibc:
-        newer = sorted(version for version in asked_for if not number(version) or number(version) > number(f"GLIBC_{oldest_glibc}"))
-        symbols = sorted(line.split()[-1] for line in run("nm", "-D", "--undefined-only", library).splitlines() if line.endswith(tuple(f"@{version}" for version in newer)))
+        limit = number(f"GLIBC_{oldest_glibc}")
+        newer = sorted(version for version in asked_for if not number(version) or number(version) > limit)
+        endings = tuple(f"@{version}" for version in newer)
+        undefined = run("nm", "-D", "--undefined-only", library).splitlines()
+        symbols = sorted(line.split()[-1] for line in undefined if line.endswith(endings))
         if newer:
             wrong.append(f"asks for {', '.join(newer)}, which glibc {oldest_glibc} does not have: {', '.join(symbols)}")
 

@@ -54,13 +54,16 @@ def write_library(folder, soname, symbols, compiler):
         assembly.append(section)
         for name, (version, kind, size, _) in sorted(symbols.items()):
             if kind in kinds:
-                assembly.append(f".globl {name}\n.type {name}, %{kind}\n.size {name}, {size}\n{name}:\n.zero {max(size, 1) if kind != 'function' else 1}")
+                room = 1 if kind == "function" else max(size, 1)
+                assembly.append(f".globl {name}\n.type {name}, %{kind}\n.size {name}, {size}\n{name}:\n.zero {room}")
                 versions.setdefault(version, []).append(name)
-    script = [f"GLIBC_{'.'.join(map(str, version))} {{ global: {'; '.join(names)}; }};" for version, names in sorted(versions.items())]
+    script = [f"GLIBC_{'.'.join(map(str, version))} {{ global: {'; '.join(names)}; }};"
+              for version, names in sorted(versions.items())]
     source, map_file = folder / f"{soname}.s", folder / f"{soname}.map"
     source.write_text("\n".join(assembly) + "\n")
     map_file.write_text("\n".join(script) + "\n")
-    run(*compiler, "-shared", "-nostdlib", f"-Wl,-soname,{soname}", f"-Wl,--version-script={map_file}", str(source), "-o", str(folder / soname))
+    run(*compiler, "-shared", "-nostdlib", f"-Wl,-soname,{soname}", f"-Wl,--version-script={map_file}", str(source),
+        "-o", str(folder / soname))
 
 
 def main():
