@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what the built libmigprof.so shows to the process it is loaded into. usage: scripts/check_so.py LIBMIGPROF.SO"""
+"""Checks what the built libmigprof.so shows to the process it is loaded into, and what it asks of it.
+
+usage: scripts/check_so.py LIBMIGPROF.SO [OLDEST_GLIBC]     the glibc it must run with, by default 2.28; empty: any
+"""
 
 import re
 import subprocess
@@ -19,8 +22,15 @@ def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def number(version):
+    """(2, 3, 4) of GLIBC_2.3.4; nothing for other names."""
+    match = re.fullmatch(r"GLIBC_(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, match[1].split("."))) if match else ()
+
+
 def main():
     library = sys.argv[1]
+    oldest_glibc = sys.argv[2] if len(sys.argv) > 2 else "2.28"
     wrong = []
 
     exported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", library).splitlines()}
@@ -53,9 +63,22 @@ def main():
     if any(name.startswith(("cu", "nvml")) for name in imported):
         wrong.append("is linked to CUDA")
 
+    # Those without a number, as GLIBC_PRIVATE and GLIBC_ABI_DT_RELR, no old system has.
+    asked_for = re.findall(r"Name: (\S+)\s+Flags:", run("readelf", "-VW", library).partition("Version needs section")[2])
+    numbered = {number(version) for version in asked_for if number(version)}
+    if oldest_glibc:
+        limit = number(f"GLIBC_{oldest_glibc}")
+        newer = sorted(version for version in asked_for if not number(version) or number(version) > limit)
+        endings = tuple(f"@{version}" for version in newer)
+        undefined = run("nm", "-D", "--undefined-only", library).splitlines()
+        symbols = sorted(line.split()[-1] for line in undefined if line.endswith(endings))
+        if newer:
+            wrong.append(f"asks for {', '.join(newer)}, which glibc {oldest_glibc} does not have: {', '.join(symbols)}")
+
     for line in wrong:
         print(f"{library} {line}")
-    print(f"{len(exported)} exports, needs {', '.join(sorted(needed))}, {tls_bytes} bytes of TLS")
+    newest = ".".join(map(str, max(numbered)))
+    print(f"{len(exported)} exports, needs {', '.join(sorted(needed))}, glibc {newest} or later, {tls_bytes} bytes of TLS")
     return 1 if wrong else 0
 
 

@@ -70,7 +70,10 @@ void* Replace(void* found, Function* original, Function replacement) {
 // Callers that ask for RTLD_NEXT would get the wrong one; none of the programs that this is preloaded into do.
 extern "C" __attribute__((visibility("default"))) void* dlsym(void* library, const char* name) {
   using Dlsym = void* (*)(void*, const char*);
-  static const auto next = reinterpret_cast<Dlsym>(dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34"));
+  static const auto next = [] {
+    void* const todays = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
+    return reinterpret_cast<Dlsym>(todays != nullptr ? todays : dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5"));
+  }();
   hot_path::Note("dlsym");
   void* const found = next(library, name);
   if (found == nullptr) return nullptr;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <cstddef>
+#include <initializer_list>
 
 #include "tests/programs/hot_path/windows.h"
 
@@ -43,10 +44,12 @@ INTERPOSED int posix_memalign(void** memory, size_t to, size_t size) {
 namespace {
 
 // The next library's function. By version, as dlsym is one of those that are counted; C libraries before 2.34 have them
-// all at their first.
+// at their first, which for dlinfo is 2.3.3.
 void* Next(const char* name, const char* version) {
-  void* const found = dlvsym(RTLD_NEXT, name, version);
-  return found != nullptr ? found : dlvsym(RTLD_NEXT, name, "GLIBC_2.2.5");
+  for (const char* const known : {version, "GLIBC_2.2.5", "GLIBC_2.3.3"}) {
+    if (void* const found = dlvsym(RTLD_NEXT, name, known)) return found;
+  }
+  return nullptr;
 }
 
 }  // namespace
