@@ -22,6 +22,8 @@ QUIET = "detect_leaks=0"  # LeakSanitizer has its own opinion on programs that e
 NOT_FOR_SANITIZERS = {"exit_in_handler_under_load", "interrupted", "crash_handler", "deep_recursion", "fibers", "alternate_stack",
                       "jump_out_of_handler", "closes_everything", "data_as_stderr", "closed_stderr", "no_descriptors_left", "small_files",
                       "cancelled", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
+if "thread" in harness.SANITIZED:  # and this one on exits in handlers, and it is gone when a key's destructors run, also in plain programs
+    NOT_FOR_SANITIZERS |= {"handled", "key_destructors"}
 SLOWER_S = 4  # what a loaded machine may make of a run that takes no longer than without migprof
 
 
