@@ -60,9 +60,9 @@ static inline void migprof_pop(void) {
 }
 
 /* Starts recording where it was stopped, by migprof_stop, `migprof stop PID` or MIGPROF_START=off; the last one to ask
- * wins. When it returns, the calls that follow are recorded. Returns 1 when recording is on, 0 without a recorder, where
- * nothing can be recorded, or when it took more than a second. Before cuInit: recording will begin started. Any thread,
- * not from a signal handler nor a callback of CUPTI; takes up to some milliseconds. */
+ * wins. When it returns, the calls that follow are recorded. Returns 1 when recording is on, 0 without a recorder,
+ * where nothing can be recorded, or when it took more than a second. Before cuInit: recording will begin started. Any
+ * thread, not from a signal handler nor a callback of CUPTI; takes up to some milliseconds. */
 static inline int migprof_start(void) {
   int (*start)(void) = NULL;
   *(void**)(&start) = migprof_recorder_symbol("migprof_start");
