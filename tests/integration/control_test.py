@@ -196,17 +196,19 @@ class Control(unittest.TestCase):
                 os.mkfifo(command)
             elif how == "folder":
                 command.mkdir()
-            elif how == "long":
-                command.write_text("stop 1\n" + "x" * 1000)
-            elif how == "nonsense":
-                command.write_text("halt 1\n")
-            else:
-                command.write_text("stop 1\n")
-                command.chmod(0o666)
+            else:  # it appears whole, with its mode: it is taken within milliseconds
+                content = {"long": "stop 1\n" + "x" * 1000, "nonsense": "halt 1\n"}.get(how, "stop 1\n")
+                made = program.run.folder / "made"
+                made.write_text(content)
+                made.chmod(0o666 if how == "writable by others" else 0o600)
+                made.rename(command)
         for how in ("link", "hard link", "pipe", "long", "nonsense", "writable by others", "folder"):
             with self.subTest(how):
                 leave(how)
                 time.sleep(0.15)
+                end = time.monotonic() + 10  # on a busy machine
+                while how != "folder" and (command.is_symlink() or command.exists()) and time.monotonic() < end:
+                    time.sleep(0.02)
                 state = (program.control / f"{program.process.pid}.state").read_text()
                 self.assertTrue(state.startswith("recording 0"), state)
                 if how == "folder":
