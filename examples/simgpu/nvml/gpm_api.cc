@@ -119,7 +119,9 @@ double WithFaults(unsigned metric, double value) {
   static std::mutex mutex;
   static auto& first = *new std::map<unsigned, double>;  // threads may ask while the process ends
   const std::lock_guard lock(mutex);
-  return first.emplace(metric, value).first->second;
+  double& said = first[metric];
+  if (said == 0) said = value;  // what repeats nothing at all is no fault: it may be idle
+  return said;
 }
 
 bool IsKnownMetric(unsigned metric) { return (metric >= 1 && metric <= 10 && metric != 4 && metric != 8); }
