@@ -206,17 +206,25 @@ class MetricsTest(unittest.TestCase):
                 run.run(*command, SIMGPU_LEDGER_DETAIL="1")
                 self.check(run, threads=command[0] == "inference_server")
 
-    def test_several_processes_on_one_slice_and_several_slices(self):
+    def test_several_processes_on_one_slice(self):
         run = harness.Run(self)
         started = [run.start("allocations", "--seed", str(seed), "--steps", "300", SIMGPU_LEDGER_DETAIL="1")
                    for seed in range(1, 5)]
-        started.append(run.start("all_devices", SIMGPU_LEDGER_DETAIL="1"))
         started.append(run.start("training_loop", "--steps", "2", SIMGPU_LEDGER_DETAIL="1"))
         for process in started:
             process.communicate(timeout=120)
             self.assertEqual(process.returncode, 0)
         entries = self.check(run)
         self.assertGreater(max(len(entry["processes"]) for entry in entries.values()), 4)
+
+    def test_one_process_on_several_slices_beside_another(self):
+        run = harness.Run(self)
+        started = [run.start("allocations", SIMGPU_LEDGER_DETAIL="1"), run.start("all_devices", SIMGPU_LEDGER_DETAIL="1")]
+        for process in started:
+            process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0)
+        entries = self.check(run, threads=True)  # of all_devices, one for each slice
+        self.assertGreater(max(len(entry["processes"]) for entry in entries.values()), 1)
         self.assertGreater(len(entries), 1)
 
     def test_ampere_has_limits_of_its_own(self):
