@@ -62,6 +62,9 @@ void AddHealth(const Health& health, Health* sum) {
   sum->damaged_bytes += health.damaged_bytes;
   sum->missing_chunks += health.missing_chunks;
   sum->stopped |= health.stopped;
+  if (health.taken_over_ns != 0 && (sum->taken_over_ns == 0 || health.taken_over_ns < sum->taken_over_ns)) {
+    sum->taken_over_ns = health.taken_over_ns;
+  }
   sum->killed |= health.killed;
 }
 

@@ -33,7 +33,10 @@ struct Health {
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
   uint64_t missing_chunks = 0;  // of trace files: not damaged but gone
   bool stopped = false;         // recording ended before the process did, so that an unknown amount is missing
-  bool killed = false;          // a process ended without closing its file
+  // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
+  // did.
+  uint64_t taken_over_ns = 0;
+  bool killed = false;  // a process ended without closing its file
 };
 
 // The health of several slices or processes as one.

@@ -203,6 +203,11 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   if (late != scan.counters.end()) scan.lost += late->second;
   const auto fatal = scan.counters.find("process.cupti_fatal_error");
   scan.stopped = fatal != scan.counters.end() && fatal->second != 0;
+  const auto taken_over = scan.counters.find("process.taken_over_ns");
+  if (taken_over != scan.counters.end() && taken_over->second != 0) {
+    scan.stopped = true;
+    scan.taken_over_ns = taken_over->second;
+  }
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;

@@ -10,6 +10,15 @@
 #include "libmigprof/record/rule_cache.h"
 
 namespace migprof::record {
+namespace {
+
+bool SynchronizesContext(uint32_t callback_id) {
+  constexpr uint32_t kCtxSynchronize = 17;
+  constexpr uint32_t kCtxSynchronizeV2 = 800;
+  return callback_id == kCtxSynchronize || callback_id == kCtxSynchronizeV2;
+}
+
+}  // namespace
 
 Drain::Drain(const Parts& parts) : parts_(parts), governor_(parts.budget_ppm) {
   for (const HookedCall& call : kHookedCalls) {
@@ -89,6 +98,11 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
     }
     case RingRecordKind::kOutcome: {
       const auto* outcome = reinterpret_cast<const OutcomeRecord*>(header);
+      if (static_cast<format::CallOutcome>(header->flags) == format::CallOutcome::kReturned) {
+        watch_.NoteReturned(slot.serial, header->correlation);
+      } else {
+        watch_.NoteNoWork(slot.serial, header->correlation);
+      }
       if (SliceFile* file = FileOfCall(outcome->context)) {
         file->AddOutcome(header->correlation, static_cast<format::CallOutcome>(header->flags), outcome->detail);
       }
@@ -113,6 +127,12 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
+  if (format::GivesWork(api->second.call_class)) {
+    watch_.NoteWork(slot.serial, call.context, call.header.correlation,
+                    api->second.call_class == format::CallClass::kKernelLaunch, call.time_ns);
+  } else if (SynchronizesContext(call.callback_id)) {
+    watch_.NoteSynchronizing(slot.serial, call.header.correlation, call.time_ns);
+  }
   CallEvent event{.correlation = call.header.correlation,
                   .time_ns = call.time_ns,
                   .thread = slot.serial,
@@ -176,6 +196,7 @@ bool Drain::IsUnrecorded(uint32_t correlation) {
 }
 
 void Drain::OnKernel(const KernelActivity& kernel) {
+  watch_.NoteKernel();
   if (IsUnrecorded(kernel.correlation)) return;
   SliceFile* const file = FileOfActivity(kernel.context, kernel.device);
   if (file != nullptr && kernel.graph_node != 0) graph_log_.Complete(file);
@@ -210,7 +231,10 @@ void Drain::OnContext(const ContextActivity& context) { parts_.contexts->Add(con
 
 void Drain::OnMigDevice(const DeviceActivity& device) { parts_.files->NoteMigDevice(device); }
 
-void Drain::OnUnknownRecord() { ++unknown_records_; }
+void Drain::OnUnknownRecord() {
+  ++unknown_records_;
+  watch_.NoteKernel();  // perhaps: of a version that is not understood
+}
 
 bool Drain::is_full() {
   bool full = false;
@@ -286,6 +310,9 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.stops", parts_.pauses->stops()},
           {"process.unrecorded_activities", unrecorded_activities_},
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
+          {"process.foreign_buffers", parts_.tracer->foreign_buffers()},
+          {"process.takeover", static_cast<uint64_t>(takeover_)},
+          {"process.taken_over_ns", taken_over_ns_},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.refused_buffers", parts_.buffers->refused()},
           {"process.counter_samples", parts_.counters->samples()},
@@ -307,7 +334,10 @@ Error Drain::Stop(uint64_t now_ns) {
   return error.ok() ? Write(/*forced=*/false) : error;
 }
 
-void Drain::Start(uint64_t now_ns) { parts_.pauses->Start(now_ns); }
+void Drain::Start(uint64_t now_ns) {
+  watch_.Forget();
+  parts_.pauses->Start(now_ns);
+}
 
 void Drain::ReportFatalError() {
   if (parts_.tracer->fatal_error() == 0) return;
@@ -315,15 +345,62 @@ void Drain::ReportFatalError() {
   log.Print("recording stops: CUPTI gave up after a fatal error (%d)", parts_.tracer->fatal_error());
 }
 
+// Whether the flush was one while the GPU had nothing to do.
+bool Drain::WatchedFlush(bool forced) {
+  if (watch_.expects_kernels()) CollectRings();
+  const bool was_idle = watch_.is_idle();
+  const uint64_t calls = calls_;
+  parts_.tracer->Flush(forced);
+  const uint64_t transfers = parts_.buffers->transfers();
+  if (std::exchange(buffer_transfers_, transfers) != transfers) watch_.NoteBuffers(parts_.buffers->held_bytes());
+  if (!watch_.expects_kernels()) return false;
+  CollectRings();
+  return was_idle && calls_ == calls;
+}
+
+// Of everything that may keep a kernel from arriving, or what became of its call from being known.
+uint64_t Drain::Losses() const {
+  uint64_t losses = dropped_activities_ + parts_.buffers->refused();
+  for (const uint64_t calls : dropped_calls_) losses += calls;
+  parts_.slots->ForEach(
+      [&](const ThreadSlot* slot) { losses += slot->dropped_outcomes.load(std::memory_order_relaxed); });
+  return losses;
+}
+
+void Drain::JudgeTakeover(bool was_idle) {
+  const uint64_t losses = Losses();
+  if (std::exchange(losses_, losses) != losses || parts_.pauses->is_stopped()) return watch_.Forget();
+  if (!watch_.JudgeFlush(was_idle, MonotonicNs())) return;
+  takeover_ = Takeover::kActivity;
+  uint64_t now_ns = 0;
+  parts_.cupti->get_timestamp(&now_ns);
+  taken_over_ns_ = RealtimeNs() - (now_ns - watch_.missing_since_ns());
+}
+
+Error Drain::EndForTakeover(uint64_t now_ns) {
+  Error error;
+  Collect(&error);
+  parts_.pauses->Start(now_ns);
+  NotePauses();
+  parts_.pauses->Stop(now_ns);
+  return error.ok() ? Write(/*forced=*/false) : error;
+}
+
 Error Drain::Write(bool forced) {
   ReportFatalError();
-  parts_.tracer->Flush(forced);
+  if (takeover_ == Takeover::kNone && !parts_.tracer->IsSubscribed()) {
+    takeover_ = Takeover::kSubscription;
+    taken_over_ns_ = RealtimeNs();
+    parts_.tracer->StandDown();
+  }
+  const bool was_idle = WatchedFlush(forced);
   Error error;
   Collect(&error);
   if (!error.ok()) return error;
   parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
   NotePauses();
+  if (takeover_ == Takeover::kNone && !forced) JudgeTakeover(was_idle);
   governor_.Measure(parts_.slots, MonotonicNs());
   uint64_t cupti_ns = 0;
   parts_.cupti->get_timestamp(&cupti_ns);

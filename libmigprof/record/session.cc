@@ -21,6 +21,7 @@
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
+#include "libmigprof/record/shared_records.h"
 
 extern char** environ;
 
@@ -47,6 +48,9 @@ constexpr uint32_t kAskTimeoutMs = 1000;
 
 uint64_t CuptiNow();
 
+// The last correlation id that was recorded before CUPTI was given up.
+std::atomic<uint32_t> g_last_own{0};
+
 // Everything a recording consists of. Made once, never destroyed: callbacks may come until the very end of the process.
 struct Session final : DrainWork {
   Options options;
@@ -68,11 +72,15 @@ struct Session final : DrainWork {
   std::optional<ControlFiles> control;
   ControlState control_state;
   uint64_t control_looked_ns = 0;
-  uint64_t stopped_ns = 0;  // CLOCK_MONOTONIC
-  bool quiet = false;       // CUPTI was told that nothing is to be recorded
-  pid_t process = 0;        // that records; a child made behind pthread_atfork's back is another
-  bool finished = false;    // the drain thread has ended
-  bool failed = false;      // of the drain thread: a file could not be written; nothing more is tried
+  uint64_t stopped_ns = 0;          // CLOCK_MONOTONIC
+  bool quiet = false;               // CUPTI was told that nothing is to be recorded
+  const YieldDoor* door = nullptr;  // null: nobody tells that somebody else wants CUPTI
+  bool yielded = false;             // CUPTI was given up
+  bool to_resume = false;           // … and recording begins again when it is to be had
+  pid_t process = 0;                // that records; a child made behind pthread_atfork's back is another
+  bool finished = false;            // the drain thread has ended
+  bool taken_over = false;          // another client has CUPTI; nothing more is recorded
+  bool failed = false;              // of the drain thread: a file could not be written; nothing more is tried
 
   bool Collect() override {
     return Attempt([this] {
@@ -85,10 +93,17 @@ struct Session final : DrainWork {
   }
   bool is_full() override { return !failed && drain->is_full(); }
   void Write() override {
-    Attempt([this] { return Check(drain->Write(/*forced=*/false)); });
+    Attempt([this] {
+      const bool written = Check(drain->Write(/*forced=*/false));
+      if (written && drain->takeover() != Drain::Takeover::kNone && !taken_over) return EndForTakeover();
+      return written;
+    });
   }
   bool Attend() override {
-    if (failed) return true;
+    if (failed || taken_over) return true;
+    if (yielded && to_resume && door != nullptr) {
+      door->take_back([](void* self) { return static_cast<Session*>(self)->TakeAgain().ok(); }, this);
+    }
     const uint64_t now_ns = MonotonicNs();
     if (g_paused.load(std::memory_order_relaxed) && !quiet && now_ns - stopped_ns >= kAfterStopNs) BeQuiet();
     if (control && now_ns - control_looked_ns >= kControlNs) {
@@ -106,6 +121,8 @@ struct Session final : DrainWork {
           return Stop();
         case ControlVerb::kFlush:
           return Check(drain->Write(/*forced=*/false));
+        case ControlVerb::kGiveWay:
+          return GiveWay();
       }
       return false;
     });
@@ -133,8 +150,53 @@ struct Session final : DrainWork {
   }
 
  private:
+  // Another client has CUPTI. What is called from now on is counted, where the callbacks still come.
+  bool EndForTakeover() {
+    taken_over = true;
+    tracer.StandDown();
+    g_recording.store(false, std::memory_order_release);
+    g_paused.store(false, std::memory_order_release);
+    counters->Stop();
+    static LogOnce log;
+    log.Print("recording stops: another CUPTI client %s; what comes from now on is not recorded",
+              drain->takeover() == Drain::Takeover::kActivity ? "gets the GPU's activity" : "has finalized CUPTI");
+    control_state.recording = false;
+    if (control) static_cast<void>(control->WriteState(control_state));
+    return Check(drain->EndForTakeover(CuptiNow()));
+  }
+  // Nobody is to wait for long: what the GPU still does will be in the buffers that CUPTI has.
+  bool GiveWay() {
+    if (yielded || taken_over) return yielded;
+    const bool was_recording = !g_paused.load(std::memory_order_relaxed);
+    if (was_recording && !StopRecording()) return false;
+    g_last_own.store(pauses.pauses().back().last_before, std::memory_order_release);
+    tracer.LetGo();
+    calls->StartEpoch();
+    counters->Rest();
+    quiet = yielded = true;
+    to_resume = was_recording;
+    return true;
+  }
+  Error TakeAgain() {
+    if (Error error = tracer.TakeAgain(); !error.ok()) return error;
+    yielded = quiet = false;
+    StartRecording();
+    return Error::None();
+  }
   bool Start() {
+    if (taken_over) return false;
     if (!g_paused.load(std::memory_order_relaxed)) return true;
+    if (!yielded) return StartRecording();
+    to_resume = true;
+    if (door != nullptr) {
+      door->take_back([](void* self) { return static_cast<Session*>(self)->TakeAgain().ok(); }, this);
+      return !yielded;  // else when the other client has ended
+    }
+    const Error error = TakeAgain();
+    if (!error.ok()) LogDebug("recording does not start: %s (%d)", error.what, error.code);
+    return error.ok();
+  }
+  bool StartRecording() {
     if (quiet) tracer.Rouse();
     quiet = false;
     drain->Start(CuptiNow());
@@ -145,7 +207,14 @@ struct Session final : DrainWork {
     return true;
   }
   bool Stop() {
+    if (taken_over) return true;
+    to_resume = false;
     if (g_paused.load(std::memory_order_relaxed)) return true;
+    // What is not recorded is left to others.
+    if (options.yield) return GiveWay() && !(to_resume = false);
+    return StopRecording();
+  }
+  bool StopRecording() {
     g_paused.store(true, std::memory_order_release);
     g_recording.store(false, std::memory_order_release);
     stopped_ns = MonotonicNs();
@@ -240,6 +309,20 @@ Error FindObstacle(const Options& options) {
   return Error::None();
 }
 
+// From now on the other library tells when somebody wants CUPTI.
+void AttachTo(const YieldDoor& door) {
+  static constexpr YieldRecorder kRecorder = {
+      .give_way = [] { return AskSession(ControlVerb::kGiveWay); },
+      .owns = [](const uint8_t* buffer) { return g_session->buffers.Owns(buffer); },
+      .complete = &GpuTracer::OnBufferCompleted,
+      .copy_newer =
+          [](const uint8_t* records, size_t bytes, uint8_t* to, size_t room) {
+            return CopyNewer(g_session->cupti, records, bytes, g_last_own.load(std::memory_order_acquire), to, room);
+          },
+  };
+  door.attach(&kRecorder);
+}
+
 // Builds `session` up; on an error it is left unused.
 Error Build(Session* session) {
   mig::DriverApi driver;
@@ -279,6 +362,10 @@ Error Build(Session* session) {
       new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
                  session->calls, &session->tracer, session->files, &session->definitions, python,
                  session->options.budget_ppm, session->counters, &session->pauses});
+  if (session->door != nullptr) {
+    if (!session->door->is_free()) return {"CUPTI is held by another client in the process", 0};
+    session->tracer.SetForeign(session->door->foreign);
+  }
   if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
                                            &session->contexts, &session->buffers, &g_recording, &g_paused});
       !error.ok()) {
@@ -292,6 +379,7 @@ Error Build(Session* session) {
   session->Announce();
   const Error error = session->thread.Start(session, session->options.flush_ms);
   if (!error.ok()) session->tracer.Abandon();
+  if (error.ok() && session->door != nullptr) AttachTo(*session->door);
   return error;
 }
 
@@ -314,7 +402,7 @@ void Report(const Session& session, const Error& error) {
 
 }  // namespace
 
-void StartSession() {
+void StartSession(const YieldDoor* door) {
   SessionState expected = SessionState::kOff;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStarting, std::memory_order_acq_rel)) return;
   auto* const session = new Session;
@@ -332,6 +420,7 @@ void StartSession() {
     session->options.start = wish == Wish::kStart;
   }
   SetLogLevel(session->options.log);
+  session->door = door;
   Error error = FindObstacle(session->options);
   if (error.ok()) error = Build(session);
   if (!error.ok()) {
@@ -366,7 +455,8 @@ void StopSession() {
 }
 
 bool AskSession(ControlVerb verb) {
-  if (g_state.load(std::memory_order_acquire) == SessionState::kOff && verb != ControlVerb::kFlush) {
+  if (g_state.load(std::memory_order_acquire) == SessionState::kOff && verb != ControlVerb::kFlush &&
+      verb != ControlVerb::kGiveWay) {
     g_wish.store(verb == ControlVerb::kStart ? Wish::kStart : Wish::kStop, std::memory_order_relaxed);
     return true;  // for when there is something to record
   }

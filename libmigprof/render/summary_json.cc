@@ -44,6 +44,7 @@ Json ToJson(const analyze::Health& health) {
           {"damaged_bytes", health.damaged_bytes},
           {"missing_chunks", health.missing_chunks},
           {"stopped", health.stopped},
+          {"taken_over_ns", health.taken_over_ns == 0 ? Json(nullptr) : Json(health.taken_over_ns)},
           {"killed", health.killed}};
 }
 
