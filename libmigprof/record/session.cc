@@ -374,7 +374,12 @@ Error Build(Session* session) {
   if (!session->options.start) {
     g_paused.store(true, std::memory_order_release);
     session->pauses.Stop(CuptiNow());
-    session->BeQuiet();
+    if (session->options.yield) {
+      session->tracer.LetGo();
+      session->quiet = session->yielded = true;
+    } else {
+      session->BeQuiet();
+    }
   }
   session->Announce();
   const Error error = session->thread.Start(session, session->options.flush_ms);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program in which another CUPTI client comes and goes. Obeys its arguments one after the other, and prints what each
 // function of the client returned:
-//   launch N, long (a kernel that may take minutes), sync, stream-sync, wait MS, init (cuInit again), migprof-start,
+//   launch N, long (a kernel that may take minutes), sync, stream-sync, wait MS, capture (a graph of three
+//   kernels), replay N, background T (threads that launch until the end), init (cuInit again), migprof-start,
 //   migprof-stop, and the functions of client.h: subscribe, unsubscribe, start, stop, disable-kernels, finalize,
 //   teardown, callbacks-on, callbacks-off.
 // At its end it prints what the client got.
@@ -11,9 +12,12 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "examples/workloads/common/check.h"
 #include "examples/workloads/common/device_code.h"
@@ -48,6 +52,24 @@ struct Gpu {
     workload::KernelArguments arguments(0, 16);
     CHECK_CUDA(cuLaunchKernel((*code)[kernel], 8, 1, 1, 64, 1, 1, 0, stream, arguments.pointers(), nullptr));
   }
+  // A graph of three kernels, captured here.
+  void Capture() {
+    CUgraph graph;
+    CHECK_CUDA(cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+    for (int i = 0; i < 3; ++i) Launch("work");
+    CHECK_CUDA(cuStreamEndCapture(stream, &graph));
+    CHECK_CUDA(cuGraphInstantiateWithFlags(&executable, graph, 0));
+  }
+  // Launches and synchronizes until the program ends.
+  void LaunchForever() const {
+    CHECK_CUDA(cuCtxSetCurrent(context));
+    while (!over) {
+      for (int i = 0; i < 5; ++i) Launch("work");
+      CHECK_CUDA(cuStreamSynchronize(stream));
+    }
+  }
+  std::atomic<bool> over{false};
+  CUgraphExec executable;
   CUcontext context;
   CUstream stream;
   workload::DeviceCode* code;
@@ -58,7 +80,8 @@ struct Gpu {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   g_path = argv[1];
-  const Gpu gpu;
+  Gpu gpu;
+  std::vector<std::thread> background;
   const auto say = [](const std::string& what, int result) { std::printf("%s %d\n", what.c_str(), result); };
   bool used = false;
   for (int i = 2; i < argc; ++i) {
@@ -74,6 +97,12 @@ int main(int argc, char** argv) {
       CHECK_CUDA(cuStreamSynchronize(gpu.stream));
     } else if (command == "wait") {
       usleep(static_cast<useconds_t>(number()) * 1000);
+    } else if (command == "capture") {
+      gpu.Capture();
+    } else if (command == "replay") {
+      for (int left = number(); left > 0; --left) CHECK_CUDA(cuGraphLaunch(gpu.executable, gpu.stream));
+    } else if (command == "background") {
+      for (int left = number(); left > 0; --left) background.emplace_back([&gpu] { gpu.LaunchForever(); });
     } else if (command == "init") {
       CHECK_CUDA(cuInit(0));
     } else if (command == "migprof-start") {
@@ -94,6 +123,8 @@ int main(int argc, char** argv) {
                                                   : -1);
     }
   }
+  gpu.over = true;
+  for (std::thread& thread : background) thread.join();
   CHECK_CUDA(cuCtxSynchronize());
   if (used) {
     std::printf("kernels %ld strangers %ld launches %ld\n", Client<long>("client_kernels"),
