@@ -350,12 +350,12 @@ bool Drain::WatchedFlush(bool forced) {
   if (watch_.expects_kernels()) CollectRings();
   const bool was_idle = watch_.is_idle();
   const uint64_t calls = calls_;
-  parts_.tracer->Flush(forced);
+  const bool flushed = parts_.tracer->Flush(forced);
   const uint64_t transfers = parts_.buffers->transfers();
   if (std::exchange(buffer_transfers_, transfers) != transfers) watch_.NoteBuffers(parts_.buffers->held_bytes());
   if (!watch_.expects_kernels()) return false;
   CollectRings();
-  return was_idle && calls_ == calls;
+  return flushed && was_idle && calls_ == calls;
 }
 
 // Of everything that may keep a kernel from arriving, or what became of its call from being known.

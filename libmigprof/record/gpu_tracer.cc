@@ -221,9 +221,13 @@ void GpuTracer::RecordGraphsAsAWhole() {
   if (result != CUPTI_SUCCESS) LogDebug("graphs cannot be recorded as a whole (CUPTI error %d)", result);
 }
 
-void GpuTracer::Flush(bool forced) {
-  if (has_no_cupti()) return;
-  parts_.cupti->activity_flush_all(forced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE);
+bool GpuTracer::Flush(bool forced) {
+  if (stood_down_ || fatal_error() != 0) return false;
+  // Given up: at the very end, what is complete of that which CUPTI still had. Not by force: there may be another's that
+  // is not.
+  if (let_go_ && !forced) return false;
+  const auto flag = forced && !let_go_ ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE;
+  return parts_.cupti->activity_flush_all(flag) == CUPTI_SUCCESS;
 }
 
 uint64_t GpuTracer::TakeDroppedRecords() {

@@ -39,8 +39,9 @@ class GpuTracer {
   // Takes everything back that a successful Start enabled. For when the rest of the recording cannot start.
   void Abandon();
 
-  // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
-  void Flush(bool forced);
+  // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. Returns whether it did. May block;
+  // drain thread only.
+  bool Flush(bool forced);
 
   // Has CUPTI neither call back for calls nor record activity, until Rouse. It goes on telling of contexts and graph
   // nodes: what is recorded later relies on them. Drain thread.

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other users of what migprof uses: a second injection library, and another CUPTI client in the process."""
 
+import concurrent.futures
 import json
-import pathlib
 import re
 import subprocess
+import sys
 import unittest
 
 import accounting
@@ -160,28 +161,28 @@ class Takeover(OtherClient):
             self.assertIn("another CUPTI client took over at", text)
 
     def test_another_client_takes_the_buffers(self):
-        self.check_takeover("launch", 30, "sync", "wait", 200, "start", *self.NOTICED, "launch", 15,
+        self.check_takeover("launch", 30, "sync", "migprof-flush", "start", *self.NOTICED, "launch", 15,
                             reason="gets the GPU's activity", before=30, unnoticed=20, after=15)
         self.assertEqual(self.said["start"], "0")
         self.assertEqual(self.got[0], 0 + 20 + 0, "what the other had flushed")
 
     def test_another_client_disables_kernels(self):
-        self.check_takeover("launch", 30, "sync", "wait", 200, "disable-kernels", *self.NOTICED, "launch", 15,
+        self.check_takeover("launch", 30, "sync", "migprof-flush", "disable-kernels", *self.NOTICED, "launch", 15,
                             reason="gets the GPU's activity", before=30, unnoticed=20, after=15)
 
     def test_the_new_owner_is_not_disturbed(self):
         """What it gets is what it gets without migprof, and nobody flushes, disables or reads its counts for it."""
-        self.clients("launch", 30, "sync", "wait", 200, "start", *self.NOTICED, "launch", 15, "sync", "wait", 300, "stop", "launch", 10)
+        self.clients("launch", 30, "sync", "migprof-flush", "start", *self.NOTICED, "launch", 15, "sync", "wait", 300, "stop", "launch", 10)
         self.assertEqual(self.said["stop"], "0")
         self.assertEqual(self.got[0], 20 + 15)
 
     def test_busy_without_synchronizing_the_context(self):
         """More launches than CUDA queues."""
-        self.check_takeover("launch", 30, "sync", "wait", 200, "start", "launch", 34000, "stream-sync", "wait", 300, "launch", 15,
+        self.check_takeover("launch", 30, "sync", "migprof-flush", "start", "launch", 34000, "stream-sync", "wait", 300, "launch", 15,
                             reason="gets the GPU's activity", before=30, unnoticed=34000, after=15)
 
     def test_another_client_finalizes(self):
-        lines = self.clients("launch", 30, "sync", "wait", 200, "finalize", "wait", 300, "launch", 15)
+        lines = self.clients("launch", 30, "sync", "migprof-flush", "finalize", "wait", 300, "launch", 15)
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("has finalized CUPTI", lines[0])
         self.harness_run.merge("--format", "json", "--strict", expect=2)
@@ -190,7 +191,7 @@ class Takeover(OtherClient):
         self.assertTrue(health["stopped"])
 
     def test_it_cannot_be_started_again(self):
-        lines = self.clients("launch", 30, "sync", "wait", 200, "start", *self.NOTICED, "migprof-start", "launch", 15)
+        lines = self.clients("launch", 30, "sync", "migprof-flush", "start", *self.NOTICED, "migprof-start", "launch", 15)
         self.assertEqual(len(lines), 1, lines)
         self.assertEqual(self.said["migprof-start"], "0")
         self.assertEqual(self.health()["dropped"], 15)
@@ -205,7 +206,7 @@ class NoTakeover(OtherClient):
 
     def test_a_kernel_that_takes_minutes(self):
         # CUPTI withholds it, and all that lies in the same buffer.
-        self.check_none("launch", 30, "sync", "wait", 200, "launch", 20, "long", "wait", 3500, "launch", 20, "wait", 500, matched=71)
+        self.check_none("launch", 30, "sync", "migprof-flush", "launch", 20, "long", "wait", 3500, "launch", 20, "wait", 500, matched=71)
 
     def test_a_kernel_that_takes_minutes_right_after_a_synchronization(self):
         self.check_none("launch", 30, "sync", "launch", 20, "sync", "long", "wait", 3500, matched=51)
@@ -217,8 +218,12 @@ class NoTakeover(OtherClient):
         self.assertEqual(self.clients("wait", 3000), [])
 
     def test_a_stopped_recording(self):
-        self.check_none("launch", 30, "sync", "wait", 200, "migprof-stop", "launch", 40, "sync", "wait", 3500, "migprof-start",
-                        "launch", 10, "sync", "wait", 500, matched=40)
+        lines = self.clients("launch", 30, "sync", "migprof-flush", "migprof-stop", "launch", 40, "sync", "wait", 3500, "migprof-start",
+                             "launch", 10, "sync", "wait", 500)
+        self.assertEqual(lines, [])
+        self.harness_run.merge("--format", "json")
+        health = self.harness_run.summary()["slices"][0]["health"]
+        self.assertEqual((health["matched"], health["unmatched"], health["taken_over_ns"]), (40, 0, None))
 
     def test_ways_of_recording_graphs(self):
         for graphs in ("node", "graph", "off"):
@@ -229,15 +234,16 @@ class NoTakeover(OtherClient):
 
     def test_faults_of_cupti(self):
         """What keeps records from arriving for other reasons, or late."""
-        for fault in ("late-worker=300", "tiny-buffers", "shuffle", "drop-records=1", "cuptiActivityFlushAll=2",
-                      "cuptiGetCallbackState=999", "unknown-kind"):
+        faults = ("late-worker=300", "tiny-buffers", "shuffle", "drop-records=1", "cuptiGetCallbackState=999", "unknown-kind", "cuptiActivityFlushAll=2")
+        commands = ("launch", 30, "sync", "migprof-flush", "launch", 200, "sync", "wait", 200, "launch", 20, "sync", "wait", 3500, "launch", 20)
+        runs = [harness.Run(self).start("cupti_clients", CLIENT, *commands, SIMGPU_FAULTS=fault, MIGPROF_FLUSH_MS="50") for fault in faults]
+        for fault, process in zip(faults, runs):
             with self.subTest(fault=fault):
-                self.setUp()
-                lines = self.clients("launch", 30, "sync", "wait", 200, "launch", 200, "sync", "wait", 3500, "launch", 20, SIMGPU_FAULTS=fault)
-                self.assertEqual(lines, [])
+                self.assertEqual(own_lines(process.communicate(timeout=60)[1]), [])
+                self.assertEqual(process.returncode, 0)
 
     def test_a_client_that_is_refused(self):
-        self.check_none("launch", 30, "sync", "wait", 200, "subscribe", "launch", 20, "sync", "wait", 3000, matched=50)
+        self.check_none("launch", 30, "sync", "migprof-flush", "subscribe", "launch", 20, "sync", "wait", 3000, matched=50)
         self.assertEqual(self.said["subscribe"], "39")
 
 
@@ -349,5 +355,25 @@ class Yield(OtherClient):
         self.assertEqual(len(run.trace_files()), 1)
 
 
+def run_concurrently():
+    """They mostly wait. Each has a folder and a process of its own."""
+    def run(test):
+        result = unittest.TestResult()
+        test.run(result)
+        problems = [text for _, text in result.errors + result.failures]
+        print(test.id(), "ok" if not problems else "FAILED", "(skipped)" if result.skipped else "", flush=True)
+        return problems
+
+    def flat(suite):
+        return [test for part in suite for test in (flat(part) if isinstance(part, unittest.TestSuite) else [part])]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        problems = sum(pool.map(run, flat(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))), [])
+    print("\n".join(problems))
+    sys.exit(1 if problems else 0)
+
+
 if __name__ == "__main__":
-    harness.main()
+    if len(sys.argv) > 1:
+        harness.main()
+    run_concurrently()

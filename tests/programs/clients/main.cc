@@ -3,8 +3,8 @@
 // function of the client returned:
 //   launch N, long (a kernel that may take minutes), sync, stream-sync, wait MS, capture (a graph of three
 //   kernels), replay N, background T (threads that launch until the end), init (cuInit again), migprof-start,
-//   migprof-stop, and the functions of client.h: subscribe, unsubscribe, start, stop, disable-kernels, finalize,
-//   teardown, callbacks-on, callbacks-off.
+//   migprof-stop, migprof-flush, and the functions of client.h: subscribe, unsubscribe, start, stop, disable-kernels,
+//   finalize, teardown, callbacks-on, callbacks-off.
 // At its end it prints what the client got.
 //
 // usage: cupti_clients CLIENT.SO COMMAND…
@@ -107,6 +107,8 @@ int main(int argc, char** argv) {
       CHECK_CUDA(cuInit(0));
     } else if (command == "migprof-start") {
       say(command, migprof_start());
+    } else if (command == "migprof-flush") {
+      say(command, migprof_flush());
     } else if (command == "migprof-stop") {
       say(command, migprof_stop());
     } else {

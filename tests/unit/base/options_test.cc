@@ -30,6 +30,15 @@ TEST(Options, EmptyEnvironment_GivesDefaults) {
   EXPECT_TRUE(g_complaints.empty());
 }
 
+TEST(Options, OtherUsersOfCupti) {
+  EXPECT_FALSE(Read({}).yield);
+  EXPECT_STREQ(Read({}).chain.data(), "");
+  EXPECT_TRUE(Read({"MIGPROF_YIELD=1"}).yield);
+  EXPECT_STREQ(Read({"MIGPROF_CHAIN=tool.so"}).chain.data(), "tool.so");
+  EXPECT_FALSE(Read({"MIGPROF_YIELD=maybe"}).yield);
+  EXPECT_EQ(g_complaints.size(), 1u);
+}
+
 TEST(Options, EverySpec_HasADefaultItAccepts) {
   for (const OptionSpec& spec : kOptionSpecs) {
     Options options;
