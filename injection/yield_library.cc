@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -29,6 +30,11 @@ bool FindBeside(char (&path)[PATH_MAX]) {
   return true;
 }
 
+int IsCupti(dl_phdr_info* info, size_t, void*) {
+  const char* const slash = info->dlpi_name != nullptr ? strrchr(info->dlpi_name, '/') : nullptr;
+  return slash != nullptr && strncmp(slash + 1, "libcupti.so", 11) == 0 ? 1 : 0;
+}
+
 }  // namespace
 
 const record::YieldDoor* LoadYieldLibrary() noexcept {
@@ -37,19 +43,19 @@ const record::YieldDoor* LoadYieldLibrary() noexcept {
   if (!options.yield || options.disabled) return nullptr;
   static LogOnce log;
   char path[PATH_MAX];
-  void* const library = FindBeside(path) ? dlopen(path, RTLD_NOW | RTLD_GLOBAL) : nullptr;
+  const bool found = FindBeside(path);
+  const bool is_late =
+      found && dlopen(path, RTLD_NOW | RTLD_NOLOAD) == nullptr && dl_iterate_phdr(IsCupti, nullptr) != 0;
+  void* const library = found ? dlopen(path, RTLD_NOW | RTLD_GLOBAL) : nullptr;
   const auto get =
       library != nullptr ? reinterpret_cast<record::GetYieldDoor>(dlsym(library, record::kGetYieldDoor)) : nullptr;
   if (get == nullptr) {
-    const char* const reason = dlerror();
+    const char* const reason = found ? dlerror() : nullptr;
     log.Print("MIGPROF_YIELD has no effect: %s cannot be loaded: %s", kName, reason != nullptr ? reason : "not found");
     return nullptr;
   }
-  // The program's own libcupti comes first where it was linked to it: then its calls do not come by.
-  void* const first = dlsym(RTLD_DEFAULT, "cuptiSubscribe");
-  if (first != nullptr && first != dlsym(library, "cuptiSubscribe")) {
-    log.Print("MIGPROF_YIELD needs %s in LD_PRELOAD: the program itself is linked to libcupti", path);
-  }
+  // Who is linked to a libcupti that was there before has found its functions, and calls them past the door.
+  if (is_late) log.Print("MIGPROF_YIELD needs %s in LD_PRELOAD: libcupti was loaded before it", path);
   return get();
 }
 
