@@ -36,7 +36,8 @@ class SharedRecords : public testing::Test {
     const size_t at = data_.size();
     data_.resize(at + bytes);
     std::memcpy(&data_[at], &kind, sizeof(kind));
-    if (bytes == kKernelBytes) std::memcpy(&data_[at + layout::kernel::kCorrelation], &correlation, sizeof(correlation));
+    if (bytes == kKernelBytes)
+      std::memcpy(&data_[at + layout::kernel::kCorrelation], &correlation, sizeof(correlation));
   }
 
   CuptiApi cupti_;
@@ -52,7 +53,8 @@ TEST_F(SharedRecords, NewerAreThoseAfterTheLastOwn) {
   EXPECT_EQ(CopyNewer(cupti_, data_.data(), data_.size(), 10, nullptr, 0), kKernelBytes + kApiBytes);
   ASSERT_EQ(CopyNewer(cupti_, data_.data(), data_.size(), 10, copy.data(), copy.size()), kKernelBytes + kApiBytes);
   EXPECT_EQ(layout::Load<uint32_t>(copy.data(), layout::kernel::kCorrelation), 11u);
-  EXPECT_EQ(CopyNewer(cupti_, data_.data(), data_.size(), 10, copy.data(), kKernelBytes), kKernelBytes) << "no more room";
+  EXPECT_EQ(CopyNewer(cupti_, data_.data(), data_.size(), 10, copy.data(), kKernelBytes), kKernelBytes)
+      << "no more room";
 }
 
 TEST_F(SharedRecords, IdsWrapAround) {
