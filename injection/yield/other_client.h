@@ -45,7 +45,7 @@ class OtherClient {
   // CUPTI's buffer callbacks, while the other client has registered some.
   static void CUPTIAPI RouteRequest(uint8_t** buffer, size_t* bytes, size_t* most_records);
   static void CUPTIAPI RouteComplete(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes, size_t valid);
-  // A buffer that the recorder was given and has read.
+  // A buffer that the recorder was given, and has read.
   static void CUPTIAPI ReturnBuffer(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes, size_t valid);
 
  private:

@@ -223,8 +223,8 @@ void GpuTracer::RecordGraphsAsAWhole() {
 
 bool GpuTracer::Flush(bool forced) {
   if (stood_down_ || fatal_error() != 0) return false;
-  // Given up: at the very end, what is complete of that which CUPTI still had. Not by force: there may be another's that
-  // is not.
+  // Given up: at the very end, what is complete of that which CUPTI still had. Not by force: there may be another's
+  // that is not.
   if (let_go_ && !forced) return false;
   const auto flag = forced && !let_go_ ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE;
   return parts_.cupti->activity_flush_all(flag) == CUPTI_SUCCESS;
@@ -333,9 +333,10 @@ void CUPTIAPI GpuTracer::OnBufferCompleted(CUcontext context, uint32_t stream, u
   if (!buffers->Owns(buffer)) [[unlikely]] {
     foreign_buffers_.fetch_add(1, std::memory_order_relaxed);
     if (foreign_ == nullptr) return;
-    // CUPTI had it when its client ended. What was written into it since was asked for here.
+    // CUPTI had it when its client ended. What was written into it since was asked for here, what was before is the
+    // client's: the drain thread leaves out what was not recorded, and the client gets all.
     AdoptRecords(*parts->cupti, buffer, valid, buffers);
-    return foreign_(context, stream, buffer, bytes, 0);
+    return foreign_(context, stream, buffer, bytes, valid);
   }
   buffers->Complete(ActivityBuffer::FromData(buffer), valid);
 }

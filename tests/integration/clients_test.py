@@ -213,7 +213,7 @@ class NoTakeover(OtherClient):
                                 SIMGPU_CUPTI_API=api)
 
     def test_a_kernel_that_takes_minutes_right_after_a_synchronization(self):
-        self.check_none("launch", 30, "sync", "launch", 20, "sync", "long", "wait", 3500, matched=51)
+        self.check_none("launch", 30, "sync", "migprof-flush", "launch", 20, "sync", "long", "wait", 3500, matched=51)
 
     def test_an_idle_process(self):
         self.check_none("launch", 30, "sync", "wait", 3500, "launch", 5, "wait", 1000, matched=35)
@@ -320,6 +320,11 @@ class Yield(OtherClient):
         # The other flushes by force, which is why CUPTI says no times of it.
         self.check_shared(*self.FIRST, "launch", 5, "long", "start", "launch", 20, "stop", *SETTLE, "launch", 10, recorded=46, others=20,
                           untimed=1)
+
+    def test_work_of_the_other_that_runs_when_it_ends(self):
+        # Its buffer has room, and the recorder's work lands in it: the other gets the whole buffer, the recorder what is its own.
+        self.check_shared(*self.FIRST, "start", "launch", 5, "long", "stop-softly", *SETTLE, "launch", 10, "sync", "wait", 200, recorded=40,
+                          others=16, neither=-10)
 
     def test_graphs_stay_known(self):
         health = self.check_shared("capture", "replay", 5, "sync", "subscribe", *self.PROFILE, *SETTLE, "replay", 4, recorded=27, others=20)

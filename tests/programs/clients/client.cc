@@ -55,6 +55,13 @@ void CUPTIAPI OnComplete(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t va
   std::free(buffer);
 }
 
+CUptiResult DisableAll() {
+  for (const CUpti_ActivityKind kind : kKinds) {
+    if (const CUptiResult result = cuptiActivityDisable(kind)) return result;
+  }
+  return CUPTI_SUCCESS;
+}
+
 }  // namespace
 
 int client_subscribe() { return cuptiSubscribe(&g_subscriber, &OnCallback, nullptr); }
@@ -74,10 +81,13 @@ int client_start() {
 }
 
 int client_stop() {
-  for (const CUpti_ActivityKind kind : kKinds) {
-    if (const CUptiResult result = cuptiActivityDisable(kind)) return result;
-  }
+  if (const CUptiResult result = DisableAll()) return result;
   return cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
+}
+
+int client_stop_softly() {
+  if (const CUptiResult result = DisableAll()) return result;
+  return cuptiActivityFlushAll(0);
 }
 
 int client_disable_kernels() { return cuptiActivityDisable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL); }

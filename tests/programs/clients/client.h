@@ -12,6 +12,8 @@ int client_unsubscribe();
 int client_start();
 // Disables them and flushes, forced.
 int client_stop();
+// The same, but what is not done stays where it is.
+int client_stop_softly();
 // Disables kernels alone, which somebody else may have enabled.
 int client_disable_kernels();
 // Finalizes, here and now.
