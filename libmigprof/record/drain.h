@@ -94,6 +94,7 @@ class Drain : private ActivitySink {
   void NotePauses();
   bool IsUnrecorded(uint32_t correlation);
   void ReportFatalError();
+  void CheckSubscription();
   bool WatchedFlush(bool forced);
   void JudgeTakeover(bool was_idle);
   uint64_t Losses() const;

@@ -54,10 +54,21 @@ void GpuTracer::Abandon() {
   parts_.cupti->unsubscribe(subscriber_);
 }
 
+// Whether CUPTI need not clear buffers, on the application's thread, because they come zeroed. Refused by old versions,
+// which clear them. It holds for whoever has CUPTI.
+void GpuTracer::PromiseZeroedBuffers(bool promise) {
+  uint8_t zeroed = promise ? 1 : 0;
+  size_t size = sizeof(zeroed);
+  parts_.cupti->activity_set_attribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+}
+
 void GpuTracer::LetGo() {
   if (has_no_cupti()) return;
   DisableActivities();
   Flush(/*forced=*/false);
+  // What was set for the recorder's sake and is the process's.
+  PromiseZeroedBuffers(false);
+  parts_.cupti->set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
   parts_.cupti->unsubscribe(subscriber_);
   let_go_ = true;
 }
@@ -140,7 +151,9 @@ bool GpuTracer::IsSubscribed() const {
 }
 
 void GpuTracer::StandDown() {
+  if (stood_down_) return;
   CountOnly();
+  PromiseZeroedBuffers(false);  // those of the other client need not come so
   if (IsSubscribed()) {
     // The subscription is nobody else's. Launches are still to be counted.
     for (const HookedCall& call : kHookedCalls) {
@@ -189,11 +202,7 @@ void GpuTracer::EnableResourceCallback(int id) {
 Error GpuTracer::EnableActivities() {
   const CuptiApi& cupti = *parts_.cupti;
   cupti.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
-  // The buffers come zeroed, so CUPTI need not clear them on the application's thread. Refused by old versions, which
-  // clear them.
-  uint8_t zeroed = 1;
-  size_t size = sizeof(zeroed);
-  cupti.activity_set_attribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+  PromiseZeroedBuffers(true);
   if (const CUptiResult result =
           cupti.activity_register_callbacks(&GpuTracer::OnBufferRequested, &GpuTracer::OnBufferCompleted);
       result != CUPTI_SUCCESS) {

@@ -109,6 +109,7 @@ class GpuTracer {
   // CUPTI has been finalized, or is another's.
   bool has_no_cupti() const { return stood_down_ || let_go_ || fatal_error() != 0; }
   void DisableActivities();
+  void PromiseZeroedBuffers(bool promise);
 
   bool with_nodes_ = false;
   bool stood_down_ = false;  // the drain thread's own, as the next

@@ -172,9 +172,10 @@ class Takeover(OtherClient):
 
     def test_the_new_owner_is_not_disturbed(self):
         """What it gets is what it gets without migprof, and nobody flushes, disables or reads its counts for it."""
-        self.clients("launch", 30, "sync", "migprof-flush", "start", *self.NOTICED, "launch", 15, "sync", "wait", 300, "stop", "launch", 10)
+        self.clients("launch", 30, "sync", "migprof-flush", "start", *self.NOTICED, "launch", 15, "sync", "wait", 300, "zeroed", "stop", "launch", 10)
         self.assertEqual(self.said["stop"], "0")
         self.assertEqual(self.got[0], 20 + 15)
+        self.assertEqual(self.said["zeroed"], "0", "its buffers need not come zeroed")
 
     def test_busy_without_synchronizing_the_context(self):
         """More launches than CUDA queues."""
@@ -286,7 +287,8 @@ class Yield(OtherClient):
         for way in (harness.INJECT, harness.DEFAULT_WAY):
             with self.subTest(way=way):
                 self.setUp()
-                self.check_shared(*self.FIRST, "subscribe", *self.PROFILE, *SETTLE, "launch", 10, recorded=40, others=20, way=way)
+                self.check_shared(*self.FIRST, "subscribe", "zeroed", *self.PROFILE, *SETTLE, "launch", 10, recorded=40, others=20, way=way)
+                self.assertEqual(self.said["zeroed"], "0", "its buffers need not come zeroed")
 
     def test_a_cupti_with_one_buffer_for_all_threads(self):
         # 12.4, which also does not tell who holds it. What the recorder's buffer had room for is the other's.

@@ -103,6 +103,13 @@ int client_enable_launches(int enable) {
   return cuptiEnableCallback(enable, g_subscriber, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel);
 }
 
+int client_zeroed() {
+  uint8_t zeroed = 0;
+  size_t size = sizeof(zeroed);
+  const CUptiResult result = cuptiActivityGetAttribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+  return result != CUPTI_SUCCESS ? -1 : zeroed;
+}
+
 long client_kernels() { return g_kernels; }
 long client_strangers() { return g_strangers; }
 long client_launches() { return g_launches; }

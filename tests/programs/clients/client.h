@@ -23,6 +23,9 @@ int client_teardown();
 // The state of one callback of its own.
 int client_enable_launches(int enable);
 
+// Whether CUPTI takes it that buffers come zeroed.
+int client_zeroed();
+
 long client_kernels();    // that it was given
 long client_strangers();  // buffers that it was given and never had handed out
 long client_launches();   // callbacks of launches

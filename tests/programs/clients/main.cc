@@ -4,7 +4,7 @@
 //   launch N, long (a kernel that may take minutes), sync, stream-sync, wait MS, capture (a graph of three
 //   kernels), replay N, background T (threads that launch until the end), init (cuInit again), migprof-start,
 //   migprof-stop, migprof-flush, and the functions of client.h: subscribe, unsubscribe, start, stop, stop-softly,
-//   disable-kernels, finalize, teardown, callbacks-on, callbacks-off.
+//   zeroed, disable-kernels, finalize, teardown, callbacks-on, callbacks-off.
 // At its end it prints what the client got.
 //
 // usage: cupti_clients CLIENT.SO COMMAND…
@@ -118,6 +118,7 @@ int main(int argc, char** argv) {
                    : command == "start"           ? Client("client_start")
                    : command == "stop"            ? Client("client_stop")
                    : command == "stop-softly"     ? Client("client_stop_softly")
+                   : command == "zeroed"          ? Client("client_zeroed")
                    : command == "disable-kernels" ? Client("client_disable_kernels")
                    : command == "finalize"        ? Client("client_finalize")
                    : command == "teardown"        ? Client("client_teardown")
