@@ -336,12 +336,14 @@ class Yield(OtherClient):
         self.assertEqual(self.clients("launch", 3, "subscribe", MIGPROF_START="off", MIGPROF_YIELD="1"), [])
         self.assertEqual(self.said["subscribe"], "0", "a stopped recording holds nothing")
 
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer's library comes first")
     def test_calls_that_do_not_come_by(self):
         """libcupti comes first. Then a stopped recording leaves CUPTI to others."""
         self.check_shared(*self.FIRST, "migprof-stop", "subscribe", *self.PROFILE, "unsubscribe", "migprof-start", "launch", 10, recorded=40,
                           others=20, lines=["needs"], way=harness.INJECT, LD_PRELOAD=harness.SIMGPU / "libcupti.so.13")
         self.assertEqual([self.said[what] for what in ("migprof-stop", "subscribe", "start", "migprof-start")], ["1", "0", "0", "1"])
 
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer's library comes first")
     def test_a_program_that_is_linked_to_cupti(self):
         self.check_shared(*self.FIRST, "subscribe", *self.PROFILE, *SETTLE, "launch", 10, recorded=40, others=20, way=harness.INJECT,
                           LD_PRELOAD=f"{harness.LIBRARY.parent}/libmigprof-yield.so:{harness.SIMGPU}/libcupti.so.13")

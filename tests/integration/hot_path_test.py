@@ -35,7 +35,7 @@ LOADER = {("call", "dl_iterate_phdr")} if not hasattr(ctypes.CDLL(None), "_dl_fi
 # function that is interposed, or is a system call.
 UNCOUNTED = set("""
     __cxa_at_quick_exit chmod fchmod fcntl ZSTD_trace_compress_begin ZSTD_trace_compress_end _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __environ
-    __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
+    dlerror __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
     environ getauxval getpagesize memchr memcmp memcpy memmove memset pthread_attr_destroy pthread_attr_init
     pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_init pthread_condattr_destroy pthread_condattr_init
     pthread_condattr_setclock pthread_key_create pthread_mutex_init pthread_setspecific sigfillset snprintf sprintf stderr stpcpy

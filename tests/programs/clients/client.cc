@@ -15,8 +15,9 @@ constexpr CUpti_ActivityKind kKinds[] = {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, 
                                          CUPTI_ACTIVITY_KIND_MEMSET};
 
 CUpti_SubscriberHandle g_subscriber = nullptr;
-std::mutex g_mutex;
-std::set<uint8_t*> g_buffers;
+// CUPTI gives buffers back until the very end of the process.
+std::mutex& g_mutex = *new std::mutex;
+std::set<uint8_t*>& g_buffers = *new std::set<uint8_t*>;
 std::atomic<long> g_kernels{0};
 std::atomic<long> g_strangers{0};
 std::atomic<long> g_launches{0};

@@ -80,7 +80,7 @@ struct Gpu {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   g_path = argv[1];
-  Gpu gpu;
+  static Gpu& gpu = *new Gpu;  // outlives everything
   std::vector<std::thread> background;
   const auto say = [](const std::string& what, int result) { std::printf("%s %d\n", what.c_str(), result); };
   bool used = false;
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
     } else if (command == "replay") {
       for (int left = number(); left > 0; --left) CHECK_CUDA(cuGraphLaunch(gpu.executable, gpu.stream));
     } else if (command == "background") {
-      for (int left = number(); left > 0; --left) background.emplace_back([&gpu] { gpu.LaunchForever(); });
+      for (int left = number(); left > 0; --left) background.emplace_back([] { gpu.LaunchForever(); });
     } else if (command == "init") {
       CHECK_CUDA(cuInit(0));
     } else if (command == "migprof-start") {
