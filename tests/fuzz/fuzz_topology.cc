@@ -64,6 +64,7 @@ bool HasRepetition(const std::string& text) {
   return text.find("\"match\"") != std::string::npos && text.find('{', text.find("\"match\"")) != std::string::npos;
 }
 
+#ifdef MIGPROF_FUZZING
 // All values in `document`, depth first.
 void Collect(json* document, std::vector<json*>* values) {
   values->push_back(document);
@@ -116,11 +117,13 @@ json OtherValue(std::mt19937* random, const json& now) {
   return values[pick(std::size(values))];
 }
 
+#endif
+
 }  // namespace
 
+#ifdef MIGPROF_FUZZING
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
-#ifdef MIGPROF_FUZZING
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
   std::mt19937 random(seed);
   const std::string text(reinterpret_cast<const char*>(data), size);
