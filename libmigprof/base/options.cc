@@ -66,9 +66,10 @@ bool ParseBudget(const char* text, Options* options) {
 
 // "off", a folder, or nothing for the default one.
 bool ParseControl(const char* text, Options* options) {
-  options->controlled = std::strcmp(text, "off") != 0;
-  if (!options->controlled) return true;
-  return (*text == '\0' || *text == '/') && ParsePath(text, &options->control);
+  const bool is_off = std::strcmp(text, "off") == 0;
+  if (!is_off && ((*text != '\0' && *text != '/') || !ParsePath(text, &options->control))) return false;
+  options->controlled = !is_off;
+  return true;
 }
 
 bool ParseCounters(const char* text, Options* options) {

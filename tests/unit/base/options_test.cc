@@ -46,6 +46,12 @@ TEST(Options, EverySpec_HasADefaultItAccepts) {
   }
 }
 
+TEST(Options, RefusedFolder_DoesNotSwitchControlOnAgain) {
+  const Options options = Read({"MIGPROF_CONTROL=off", "MIGPROF_CONTROL=not/absolute"});
+  EXPECT_FALSE(options.controlled);
+  EXPECT_EQ(g_complaints.size(), 1u);
+}
+
 TEST(Options, ValuesInRange_AreTaken) {
   const Options options = Read({"HOME=/root", "MIGPROF_OUTPUT=/tmp/x", "MIGPROF_STACKS=off", "MIGPROF_MAX_DEPTH=512",
                                 "MIGPROF_FLUSH_MS=50", "MIGPROF_DISABLE=1", "MIGPROF_LOG=debug"});

@@ -2,6 +2,7 @@
 #include "libmigprof/record/symbol_scan.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -63,6 +64,15 @@ TEST_F(SymbolScanTest, FilesThatAreNoElf_AreRefused) {
     std::ofstream(path) << content;
     EXPECT_FALSE(ScanSymbols(path, "", {&query, 1}));
   }
+  std::remove(path.c_str());
+}
+
+TEST_F(SymbolScanTest, PipeInPlaceOfTheBinary_KeepsNobodyWaiting) {
+  const std::string path = testing::TempDir() + "/symbol_scan_pipe_" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  SymbolQuery query;
+  query.address = address_;
+  EXPECT_FALSE(ScanSymbols(path, "", {&query, 1}));
   std::remove(path.c_str());
 }
 
