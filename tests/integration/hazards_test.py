@@ -21,7 +21,7 @@ QUIET = "detect_leaks=0"  # LeakSanitizer has its own opinion on programs that e
 # They have their own opinion on stacks, signals, descriptors and forks.
 NOT_FOR_SANITIZERS = {"exit_in_handler_under_load", "interrupted", "crash_handler", "deep_recursion", "fibers", "alternate_stack",
                       "jump_out_of_handler", "closes_everything", "data_as_stderr", "closed_stderr", "no_descriptors_left", "small_files",
-                      "cancelled", "filtered_calls", "filtered_files", "small_stacks", "made_by_hand", "closes_range", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
+                      "cancelled", "filtered_calls", "filtered_files", "signal_storm", "fixed_addresses", "small_stacks", "made_by_hand", "closes_range", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
 if "thread" in harness.SANITIZED:  # and this one on exits in handlers, and it is gone when a key's destructors run, also in plain programs
     NOT_FOR_SANITIZERS |= {"handled", "key_destructors"}
 SLOWER_S = 4  # what a loaded machine may make of a run that takes no longer than without migprof
@@ -132,6 +132,14 @@ class Kernel(Hazards):
             "made_by_hand": {},
             "closes_range": {"trace": KILLED, "own_lines": range(2)},
         })
+
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer needs more address space than there is")
+    def test_little_memory(self):
+        """Eight threads for which there is no room: their kernels are there, without the calls, which are counted."""
+        _, numbers = self.check("little_memory", trace=COUNTED, MIGPROF_RING_KB="65536")
+        for executed, kernels, health in numbers.values():
+            self.assertEqual((executed, kernels, health["launches"]), (80, 80, 40), health)
+            self.assertEqual((health["dropped"], health["orphaned"]), (40, 40), health)
 
     @unittest.skipIf(harness.SANITIZED, "a tracer makes a sanitized program slower than its deadlines")
     def test_stopped_by_a_tracer_again_and_again(self):
@@ -251,6 +259,7 @@ def library(name):
 class ForeignCode(Hazards):
     def test_a_program_with_other_versions_of_what_the_library_is_built_from(self):
         self.check(program="hazard_conflicts")
+        self.check(program="hazard_conflicts_static")
 
     def test_other_preloaded_tools(self):
         for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4"):

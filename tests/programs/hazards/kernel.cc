@@ -10,6 +10,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -114,6 +115,44 @@ int SmallStacks(const char*) {
   return 0;
 }
 
+// Address space that is in use now, in bytes.
+rlim_t AddressSpace() {
+  long pages = 0;
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr || std::fscanf(file, "%ld", &pages) != 1) std::abort();
+  std::fclose(file);
+  return static_cast<rlim_t>(pages) * 4096;
+}
+
+// Threads that launch for the first time when there is hardly any address space left.
+int LittleMemory(const char*) {
+  static Gpu& gpu = NewGpu();
+  static pthread_barrier_t barrier;
+  constexpr int kThreads = 8;
+  gpu.Launch(20);
+  pthread_barrier_init(&barrier, nullptr, kThreads + 1);
+  pthread_t threads[kThreads];
+  for (pthread_t& thread : threads) {
+    const auto body = [](void*) -> void* {
+      gpu.Enter();
+      pthread_barrier_wait(&barrier);
+      gpu.Launch(5);
+      return nullptr;
+    };
+    if (pthread_create(&thread, nullptr, body, nullptr) != 0) return 1;
+  }
+  usleep(100'000);
+  constexpr rlim_t kLeft = 16 << 20;
+  const rlimit little{AddressSpace() + kLeft, RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &little);
+  pthread_barrier_wait(&barrier);
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  const rlimit enough{RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &enough);
+  gpu.Launch(20);
+  return 0;
+}
+
 // The process becomes one whose memory and files in /proc are root's.
 int Undumpable(const char*) {
   prctl(PR_SET_DUMPABLE, 0);
@@ -195,15 +234,11 @@ int ClosesRange(const char*) {
   return 0;
 }
 
-constexpr Hazard kHazards[] = {{"filtered_calls", FilteredCalls},
-                               {"filtered_files", FilteredFiles},
-                               {"signal_storm", SignalStorm},
-                               {"small_stacks", SmallStacks},
-                               {"undumpable", Undumpable},
-                               {"fixed_addresses", FixedAddresses},
-                               {"traced", Traced},
-                               {"made_by_hand", MadeByHand},
-                               {"closes_range", ClosesRange}};
+constexpr Hazard kHazards[] = {{"filtered_calls", FilteredCalls},   {"filtered_files", FilteredFiles},
+                               {"signal_storm", SignalStorm},       {"small_stacks", SmallStacks},
+                               {"undumpable", Undumpable},          {"little_memory", LittleMemory},
+                               {"fixed_addresses", FixedAddresses}, {"traced", Traced},
+                               {"made_by_hand", MadeByHand},        {"closes_range", ClosesRange}};
 
 }  // namespace
 
