@@ -116,6 +116,10 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
     }
     case RingRecordKind::kGraphNodes:
       return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
+    case RingRecordKind::kThreadName:
+      return parts_.definitions->threads.Name(
+          slot.serial, {reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation},
+          header->flags != 0);
     case RingRecordKind::kPadding:
       return;
   }

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <string>
 
 #include "libmigprof/record/module_map.h"
 
@@ -27,6 +28,17 @@ class SymbolScanTest : public testing::Test {
   const Module* module_ = nullptr;
   uint64_t address_ = 0;
 };
+
+TEST_F(SymbolScanTest, PipeWhereTheLibraryWas_IsNotWaitedFor) {
+  const std::string path = testing::TempDir() + "/pipe." + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  alarm(20);
+  SymbolQuery query;
+  query.address = address_;
+  EXPECT_FALSE(ScanSymbols(path, module_->build_id, {&query, 1}));
+  alarm(0);
+  unlink(path.c_str());
+}
 
 TEST_F(SymbolScanTest, Addresses_GetTheirFunctionAndOffset) {
   SymbolQuery queries[2];
