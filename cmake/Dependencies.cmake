@@ -46,14 +46,19 @@ set(_cuda_hints ${MIGPROF_CUDA_ROOT} $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/
 file(GLOB _versioned_cuda /usr/local/cuda-*)
 list(SORT _versioned_cuda COMPARE NATURAL ORDER DESCENDING)
 list(APPEND _cuda_hints ${_versioned_cuda})
-find_path(MIGPROF_CUDA_INCLUDE cuda.h HINTS ${_cuda_hints} PATH_SUFFIXES include targets/x86_64-linux/include)
+# The headers are the same for all architectures, so a cross-compiler takes those of this machine.
+find_path(MIGPROF_CUDA_INCLUDE cuda.h HINTS ${_cuda_hints} PATH_SUFFIXES include targets/x86_64-linux/include targets/sbsa-linux/include
+          NO_CMAKE_FIND_ROOT_PATH)
 find_path(MIGPROF_CUPTI_INCLUDE cupti.h HINTS ${_cuda_hints} ${MIGPROF_CUDA_INCLUDE}
-          PATH_SUFFIXES include extras/CUPTI/include targets/x86_64-linux/include)
+          PATH_SUFFIXES include extras/CUPTI/include targets/x86_64-linux/include targets/sbsa-linux/include
+          NO_CMAKE_FIND_ROOT_PATH)
 if(MIGPROF_CUDA_INCLUDE AND MIGPROF_CUPTI_INCLUDE)
   set(MIGPROF_HAVE_CUDA_HEADERS TRUE)
   add_library(migprof_cuda_headers INTERFACE)
   target_include_directories(migprof_cuda_headers SYSTEM INTERFACE ${MIGPROF_CUDA_INCLUDE} ${MIGPROF_CUPTI_INCLUDE})
-  find_program(MIGPROF_NVCC nvcc HINTS ${MIGPROF_CUDA_INCLUDE}/../bin ${_cuda_hints} PATH_SUFFIXES bin)
+  if(NOT CMAKE_CROSSCOMPILING)
+    find_program(MIGPROF_NVCC nvcc HINTS ${MIGPROF_CUDA_INCLUDE}/../bin ${_cuda_hints} PATH_SUFFIXES bin)
+  endif()
 else()
   set(MIGPROF_HAVE_CUDA_HEADERS FALSE)
   message(WARNING "cuda.h and cupti.h were not found: install the CUDA toolkit (11.8 or later, with CUPTI) and point "

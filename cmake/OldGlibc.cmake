@@ -3,7 +3,7 @@
 set(MIGPROF_GLIBC "2.28" CACHE STRING "Oldest glibc that libmigprof.so runs with; empty: the one it is built with, and later")
 
 set(MIGPROF_GLIBC_STUBS "")
-if(MIGPROF_GLIBC AND NOT MIGPROF_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
+if(MIGPROF_GLIBC AND NOT MIGPROF_SANITIZE)
   separate_arguments(_flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
   execute_process(COMMAND ${CMAKE_C_COMPILER} ${_flags} -print-file-name=libc.so.6 OUTPUT_VARIABLE _libc OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(IS_ABSOLUTE "${_libc}" AND CMAKE_READELF)

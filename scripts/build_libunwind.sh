@@ -5,11 +5,15 @@
 # whole process (docs/injection-safety.md), so migprof links its own copy. The source is the distribution's own source package,
 # fetched through the package sources this machine already has; upstream's release archive is the fallback.
 #
-# usage: scripts/build_libunwind.sh [PREFIX]      default PREFIX: build/deps/libunwind
+# usage: scripts/build_libunwind.sh [PREFIX [TRIPLE]]
+#   PREFIX  where it is installed, by default build/deps/libunwind
+#   TRIPLE  what it is to run on, e.g. aarch64-linux-gnu, by default this machine; TRIPLE-gcc compiles it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 prefix=$(realpath -m "${1:-build/deps/libunwind}")
+triple=${2:-}
+compiler=${CC:-${triple:+$triple-g}cc}
 
 # The flags are part of the contract with the recorder; a change of this line rebuilds the library.
 #   no per-thread cache  it costs 26 KB of static TLS, and dlopen of the result then fails
@@ -24,12 +28,12 @@ upstream_sha256=4a6aec666991fb45d0889c44aede8ad6eb108071c3554fcdff671f9c94794976
 upstream_url=https://github.com/libunwind/libunwind/releases/download/v$upstream_version/libunwind-$upstream_version.tar.gz
 
 stamp="$prefix/.built-with"
-want="$(sha256sum "$0" | cut -d' ' -f1) $(${CC:-cc} -dumpfullversion -dumpversion)"
+want="$(sha256sum "$0" | cut -d' ' -f1) $($compiler -dumpfullversion -dumpversion) $triple"
 if [[ -f $prefix/lib/libunwind.a && -f $stamp && $(<"$stamp") == "$want" ]]; then
   exit 0
 fi
 
-work=$root/build/deps/libunwind-work
+work=$prefix-work
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
@@ -84,13 +88,14 @@ ask='const int saved = errno; const long refused = syscall (SYS_rt_sigprocmask, 
 ask+=' const int readable = !(refused == -1 \&\& errno == EFAULT); errno = saved; return readable ? 1 : -1;'
 sed -i -e '/^open_pipe (void)$/{n;s/{/{ return;/}' -e "/^write_validate (void \*addr)\$/{n;s/{/{ $ask/}" src/*/Ginit.c
 for file in src/x86_64/Ginit.c src/aarch64/Ginit.c; do
+  sed -i '1i #include <errno.h>\n#include <sys/syscall.h>\n#include <unistd.h>' "$file"
   if [[ $(grep -c 'SYS_rt_sigprocmask\|{ return;' "$file") -ne 2 ]]; then
     echo "libunwind: $file is not as expected; scripts/build_libunwind.sh must be adapted to this version" >&2
     exit 1
   fi
 done
 [[ -x configure ]] || autoreconf -fi >"$work/autoreconf.log" 2>&1
-if ! { ./configure --prefix="$prefix" --libdir="$prefix/lib" CFLAGS="$cflags" "${flags[@]}" &&
+if ! { ./configure ${triple:+--host="$triple"} CC="$compiler" --prefix="$prefix" --libdir="$prefix/lib" CFLAGS="$cflags" "${flags[@]}" &&
   make -j"$(nproc)" && make install; } >"$work/build.log" 2>&1; then
   tail -n 30 "$work/build.log" >&2
   exit 1

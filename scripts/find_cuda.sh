@@ -3,7 +3,7 @@
 # cmake/Dependencies.cmake.
 set -euo pipefail
 for root in ${MIGPROF_CUDA_ROOT:-} ${CUDA_HOME:-} ${CUDA_PATH:-} /usr/local/cuda /opt/cuda $(ls -d /usr/local/cuda-* 2>/dev/null | sort -rV) /usr; do
-  for headers in "$root/include" "$root/targets/x86_64-linux/include"; do
+  for headers in "$root/include" "$root/targets/x86_64-linux/include" "$root/targets/sbsa-linux/include"; do
     [[ -f $headers/cuda.h ]] || continue
     if [[ -f $headers/cupti.h || -f $root/extras/CUPTI/include/cupti.h ]]; then
       echo "$headers"
