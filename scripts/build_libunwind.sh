@@ -94,6 +94,53 @@ for file in src/x86_64/Ginit.c src/aarch64/Ginit.c; do
     exit 1
   fi
 done
+# On aarch64, what is behind code without unwind information is found by the frame pointer, as on x86-64; this version repeats the frame
+# instead. And return addresses may be signed in their upper bits (DW_CFA_AARCH64_negate_ra_state), which it does not know.
+cat >"$work/strip-signature.c" <<'CODE'
+static unsigned long strip_signature (unsigned long ip)
+{
+  register unsigned long x30 __asm__ ("x30") = ip;
+  __asm__ ("hint #7" : "+r" (x30));
+  return x30;
+}
+CODE
+cat >"$work/follow-frame-pointer.c" <<'CODE'
+      if (c->dwarf.use_prev_instr)  /* a caller: the link register was used to come here */
+        {
+          unw_word_t fp, ip;
+          c->validate = 1;
+          if ((ret = dwarf_get (&c->dwarf, c->dwarf.loc[UNW_AARCH64_X29], &fp)) < 0)
+            return ret;
+          if (fp < c->dwarf.cfa || fp - c->dwarf.cfa > 0x4000 || fp % 8 != 0)
+            return -UNW_EBADFRAME;
+          struct dwarf_loc fp_loc = DWARF_LOC (fp, 0), ip_loc = DWARF_LOC (fp + 8, 0);
+          if ((ret = dwarf_get (&c->dwarf, ip_loc, &ip)) < 0)
+            return ret;
+          c->validate = validate;
+          c->frame_info.frame_type = UNW_AARCH64_FRAME_GUESSED;
+          c->frame_info.cfa_reg_offset = 16;
+          c->frame_info.fp_cfa_offset = -16;
+          c->frame_info.lr_cfa_offset = -8;
+          c->dwarf.loc[UNW_AARCH64_X29] = fp_loc;
+          c->dwarf.loc[UNW_AARCH64_X30] = c->dwarf.loc[UNW_AARCH64_PC] = ip_loc;
+          c->dwarf.cfa = fp + 16;
+          c->dwarf.ip = strip_signature (ip);
+          c->dwarf.pi_valid = 0;
+          return c->dwarf.ip == 0 ? 0 : 1;
+        }
+CODE
+sed -i -e "/^#include \"offsets.h\"/r $work/strip-signature.c" \
+  -e "/c->frame_info.sp_cfa_offset = -1;/r $work/follow-frame-pointer.c" \
+  -e 's/^  return (c->dwarf.ip == 0) ? 0 : 1;/  c->dwarf.ip = strip_signature (c->dwarf.ip);\n&/' src/aarch64/Gstep.c
+sed -i -e "/^static const unw_tdep_frame_t empty_frame/r $work/strip-signature.c" \
+  -e 's,^    /\* If we failed or ended up somewhere bogus,    pc = strip_signature (pc);\n&,' src/aarch64/Gtrace.c
+sed -i '/case DW_CFA_GNU_window_save:/,/FALL THROUGH/s/^#else$/#elif defined(UNW_TARGET_AARCH64)\n          break;\n#else/' src/dwarf/Gparser.c
+for file in src/aarch64/Gstep.c:4 src/aarch64/Gtrace.c:2 src/dwarf/Gparser.c:1; do
+  if [[ $(grep -c 'strip_signature\|FRAME_GUESSED;\|TARGET_AARCH64' "${file%:*}") -lt ${file#*:} ]]; then
+    echo "libunwind: ${file%:*} is not as expected; scripts/build_libunwind.sh must be adapted to this version" >&2
+    exit 1
+  fi
+done
 [[ -x configure ]] || autoreconf -fi >"$work/autoreconf.log" 2>&1
 if ! { ./configure ${triple:+--host="$triple"} CC="$compiler" --prefix="$prefix" --libdir="$prefix/lib" CFLAGS="$cflags" "${flags[@]}" &&
   make -j"$(nproc)" && make install; } >"$work/build.log" 2>&1; then

@@ -5,6 +5,7 @@
 usage: scripts/check_so.py LIBMIGPROF.SO [OLDEST_GLIBC]     the glibc it must run with, by default 2.28; empty: any
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -23,7 +24,12 @@ MOST_TLS_BYTES = 256
 FORBIDDEN_IMPORTS = {"exit", "_exit", "quick_exit", "signal", "sigaction", "setlocale", "setrlimit", "raise", "system", "fork"}
 
 
-def run(*command):
+# Of another architecture: CROSS_COMPILE=aarch64-linux-gnu-, as the kernel's makefiles have it.
+PREFIX = os.environ.get("CROSS_COMPILE", "")
+
+
+def run(tool, *arguments):
+    command = [PREFIX + tool, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

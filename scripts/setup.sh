@@ -2,7 +2,8 @@
 # Makes a fresh machine able to build migprof: distribution packages, then the position-independent libunwind.
 # Debian 12; Ubuntu by the same commands (untested). Does nothing that is done already.
 #
-# usage: scripts/setup.sh [--tests]      --tests adds what only the test suite needs (a browser, clang's tools)
+# usage: scripts/setup.sh [--tests | --aarch64]      --tests adds what only the test suite needs (a browser, clang's tools),
+#                                                    --aarch64 what scripts/check_aarch64.sh does (a cross compiler, an emulator)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,9 @@ packages=(build-essential cmake ninja-build dpkg-dev git ca-certificates curl py
   libabsl-dev libcli11-dev libxxhash-dev libzstd-dev libdw-dev libmicrohttpd-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
 if [[ ${1:-} == --tests ]]; then
   packages+=(clang clang-format libclang-rt-dev chromium chromium-driver python3-selenium python3-jsonschema python3-greenlet prometheus libjemalloc2 libtcmalloc-minimal4 heaptrack)
+fi
+if [[ ${1:-} == --aarch64 ]]; then
+  packages+=(g++-aarch64-linux-gnu qemu-user-static)
 fi
 
 missing=()

@@ -4,11 +4,10 @@
 #include <cstring>
 
 #include "libmigprof/record/dwarf_bytes.h"
+#include "libmigprof/record/unwind_machine.h"
 
 namespace migprof::record {
 namespace {
-
-constexpr uint8_t kRbp = 6, kRsp = 7, kReturnAddress = 16;  // DWARF register numbers of x86-64
 
 // A place that a one-register DWARF expression names: register + offset, or what memory holds there.
 struct Place {
@@ -30,15 +29,15 @@ struct Row {
   uint64_t cfa_register = 0;
   int64_t cfa_offset = 0;
   Place cfa_place;
-  RegisterRule rbp, rsp, return_address;
+  RegisterRule bp, sp, return_address;
 
   RegisterRule* Of(uint64_t dwarf_register) {
     switch (dwarf_register) {
-      case kRbp:
-        return &rbp;
-      case kRsp:
-        return &rsp;
-      case kReturnAddress:
+      case kDwarfFramePointer:
+        return &bp;
+      case kDwarfStackPointer:
+        return &sp;
+      case kDwarfReturnAddress:
         return &return_address;
       default:
         return nullptr;  // the others do not matter
@@ -87,7 +86,7 @@ bool ReadCommonEntry(const uint8_t* entry, CommonEntry* common) {
   }
   common->code_alignment = bytes.Unsigned();
   common->data_alignment = bytes.Signed();
-  if ((version == 1 ? bytes.Get<uint8_t>() : bytes.Unsigned()) != kReturnAddress) return false;
+  if ((version == 1 ? bytes.Get<uint8_t>() : bytes.Unsigned()) != kDwarfReturnAddress) return false;
   if (*augmentation == 'z') {
     common->has_augmentation = true;
     const uint64_t size = bytes.Unsigned();
@@ -105,7 +104,7 @@ bool ReadCommonEntry(const uint8_t* entry, CommonEntry* common) {
         details.Get<uint8_t>();
       } else if (*augmentation == 'S') {
         common->is_signal_frame = true;
-      } else {
+      } else if (!kSavesReturnAddress || *augmentation != 'B') {  // B: return addresses are signed with another key
         return false;
       }
     }
@@ -269,6 +268,8 @@ bool Program::RunExtended(uint8_t instruction, DwarfBytes* bytes, Row* row, cons
       Set(row, which, {How::kOther, 0, {}});
       return true;
     }
+    case 0x2d:  // AARCH64_negate_ra_state: signed from here on, or no longer. ReturnAddress() takes either
+      return kSavesReturnAddress;
     case 0x2e:  // GNU_args_size
       bytes->Unsigned();
       return true;
@@ -281,52 +282,66 @@ constexpr UnwindRule kUnknown{.kind = UnwindRule::Kind::kUnknown};
 
 // What glibc and the kernel agree on: the interrupted registers lie at these distances from the stack pointer.
 bool IsKernelSignalFrame(const Row& row) {
+  if (kSavesReturnAddress) return false;  // aarch64: nothing that kernels say there can be used
   const auto at = [](const RegisterRule& rule, int64_t offset) {
-    return rule.how == RegisterRule::How::kAtPlace && rule.place.base == kRsp && rule.place.offset == offset &&
-           !rule.place.in_memory;
+    return rule.how == RegisterRule::How::kAtPlace && rule.place.base == kDwarfStackPointer &&
+           rule.place.offset == offset && !rule.place.in_memory;
   };
-  return row.cfa_is_place && row.cfa_place.known && row.cfa_place.base == kRsp && row.cfa_place.offset == 160 &&
-         row.cfa_place.in_memory && at(row.rbp, 120) && at(row.return_address, 168);
+  return row.cfa_is_place && row.cfa_place.known && row.cfa_place.base == kDwarfStackPointer &&
+         row.cfa_place.offset == static_cast<int64_t>(kInterruptedStackPointer) && row.cfa_place.in_memory &&
+         at(row.bp, kInterruptedFramePointer) && at(row.return_address, kInterruptedProgramCounter);
+}
+
+// How and where the caller's registers are saved, in terms of a rule. False: in no way that a rule can say.
+bool FindSaved(const Row& row, UnwindRule::Saved* saved, int64_t* offset) {
+  using How = RegisterRule::How;
+  using Saved = UnwindRule::Saved;
+  const bool has_bp = row.bp.how == How::kAtCfa;
+  const bool keeps_bp = row.bp.how == How::kUnset || row.bp.how == How::kSame || row.bp.how == How::kUndefined;
+  *offset = has_bp ? row.bp.offset : 0;
+  if (!kSavesReturnAddress) {
+    if (row.return_address.how != How::kAtCfa || row.return_address.offset != -8) return false;
+    *saved = has_bp ? Saved::kPointerAtCfa : Saved::kNothing;
+    if (has_bp || keeps_bp) return true;
+    if (row.bp.how != How::kAtPlace || row.bp.place.base != kDwarfFramePointer || row.bp.place.in_memory) return false;
+    *saved = Saved::kPointerAtPointer;
+    *offset = row.bp.place.offset;
+    return true;
+  }
+  if (!has_bp && !keeps_bp) return false;
+  if (row.return_address.how != How::kAtCfa) {
+    *saved = has_bp ? Saved::kPointerAtCfa : Saved::kNothing;
+    return row.return_address.how == How::kUnset || row.return_address.how == How::kSame;
+  }
+  const int64_t above = row.return_address.offset - row.bp.offset;
+  if (has_bp && above != 8 && above != -8) return false;
+  *saved = !has_bp ? Saved::kReturnAtCfa : above == 8 ? Saved::kPointerAndReturnAtCfa : Saved::kReturnAndPointerAtCfa;
+  if (!has_bp) *offset = row.return_address.offset;
+  return true;
 }
 
 UnwindRule RuleOfRow(const Row& row) {
   using How = RegisterRule::How;
   if (row.return_address.how == How::kUndefined) return {.kind = UnwindRule::Kind::kEnd};
-  if (row.return_address.how != How::kAtCfa || row.return_address.offset != -8) return kUnknown;
-  if (row.rsp.how != How::kUnset) return kUnknown;
+  if (row.sp.how != How::kUnset) return kUnknown;
   UnwindRule rule{.kind = UnwindRule::Kind::kStandard};
   int64_t cfa_offset = row.cfa_offset;
   if (row.cfa_is_place) {
-    if (!row.cfa_place.known || row.cfa_place.base != kRbp || !row.cfa_place.in_memory) return kUnknown;
+    const Place& place = row.cfa_place;
+    if (kSavesReturnAddress || !place.known || place.base != kDwarfFramePointer || !place.in_memory) return kUnknown;
     rule.cfa = UnwindRule::Cfa::kFramePointerMemory;
-    cfa_offset = row.cfa_place.offset;
-  } else if (row.cfa_register == kRsp || row.cfa_register == kRbp) {
-    rule.cfa = row.cfa_register == kRsp ? UnwindRule::Cfa::kStackPointer : UnwindRule::Cfa::kFramePointer;
+    cfa_offset = place.offset;
+  } else if (row.cfa_register == kDwarfStackPointer || row.cfa_register == kDwarfFramePointer) {
+    rule.cfa = row.cfa_register == kDwarfStackPointer ? UnwindRule::Cfa::kStackPointer : UnwindRule::Cfa::kFramePointer;
   } else {
     return kUnknown;
   }
-  int64_t rbp_offset = 0;
-  switch (row.rbp.how) {
-    case How::kUnset:
-    case How::kSame:
-    case How::kUndefined:
-      break;
-    case How::kAtCfa:
-      rule.rbp = UnwindRule::SavedRbp::kAtCfa;
-      rbp_offset = row.rbp.offset;
-      break;
-    case How::kAtPlace:
-      if (row.rbp.place.base != kRbp || row.rbp.place.in_memory) return kUnknown;
-      rule.rbp = UnwindRule::SavedRbp::kAtFramePointer;
-      rbp_offset = row.rbp.place.offset;
-      break;
-    case How::kOther:
-      return kUnknown;
-  }
+  int64_t saved_offset = 0;
+  if (!FindSaved(row, &rule.saved, &saved_offset)) return kUnknown;
   if (cfa_offset > UnwindRule::kMaxCfaOffset || cfa_offset < -UnwindRule::kMaxCfaOffset) return kUnknown;
-  if (rbp_offset > UnwindRule::kMaxRbpOffset || rbp_offset < -UnwindRule::kMaxRbpOffset) return kUnknown;
+  if (saved_offset > UnwindRule::kMaxSavedOffset || saved_offset < -UnwindRule::kMaxSavedOffset) return kUnknown;
   rule.cfa_offset = static_cast<int32_t>(cfa_offset);
-  rule.rbp_offset = static_cast<int32_t>(rbp_offset);
+  rule.saved_offset = static_cast<int32_t>(saved_offset);
   return rule;
 }
 

@@ -77,7 +77,11 @@ std::vector<std::string> Candidates(int major, const LoadedLibraries& loaded) {
   for (const std::string& root : {std::string("/usr/local/cuda"), "/usr/local/cuda-" + std::to_string(major)}) {
     candidates.push_back(root + "/extras/CUPTI/lib64/" + file);
     candidates.push_back(root + "/lib64/" + file);
+#if defined(__aarch64__)
+    candidates.push_back(root + "/targets/sbsa-linux/lib/" + file);
+#else
     candidates.push_back(root + "/targets/x86_64-linux/lib/" + file);
+#endif
   }
   return candidates;
 }

@@ -16,6 +16,7 @@
 
 #include "libmigprof/record/stack_walk.h"
 #include "libmigprof/record/unwind_info.h"
+#include "libmigprof/record/unwind_machine.h"
 
 namespace migprof::record {
 namespace {
@@ -46,6 +47,10 @@ uint64_t NotZero(uint64_t hash) { return hash != 0 ? hash : 1; }
 // `caller`. Returns the depth. Nothing large may be on the stack here: it can be a small one.
 __attribute__((noinline)) uint32_t CaptureByLibunwind(uint64_t* frames, uint64_t caller, uint32_t max_depth) {
   const int found = Backtrace(reinterpret_cast<void**>(frames), static_cast<int>(max_depth + kOwnFrames));
+  for (int i = 0; kSavesReturnAddress && i < found; ++i) {
+    // libunwind 1.6 gives addresses inside of the call on aarch64, where all instructions have four bytes.
+    frames[i] = ReturnAddress((frames[i] + 3) & ~uint64_t{3});
+  }
   uint32_t own = 0;
   while (own < kOwnFrames && static_cast<int>(own) < found && frames[own] != caller) ++own;
   if (found <= 0 || own == kOwnFrames || static_cast<int>(own) == found) return 0;
@@ -65,7 +70,7 @@ void CopyInnermost(const NativeStackState& state, uint64_t* to, uint32_t depth) 
   for (uint32_t i = 0; i < depth; ++i) to[i] = state.frames[state.count - i].ip;
 }
 
-#if defined(__x86_64__)
+#if MIGPROF_WALKS_STACKS
 // The bounds of the calling thread's own stack; none when they cannot be had, so that every capture goes by libunwind.
 __attribute__((noinline, cold)) void LearnBounds(NativeStackState* state) {
   state->bounds_known = true;
@@ -78,6 +83,7 @@ __attribute__((noinline, cold)) void LearnBounds(NativeStackState* state) {
     state->high = state->low + size;
     constexpr size_t kMostBytes = UINT32_MAX;  // what a distance can say; the outer end is where frames are
     if (size > kMostBytes) state->low = state->high - kMostBytes;
+    state->high &= ~uint64_t{7};  // so that distances of words from it are multiples of words
   }
   pthread_attr_destroy(&attributes);
 }
@@ -132,7 +138,7 @@ void PrepareNativeStacks() { PrepareUnwindInfo(); }
 
 void TakeOver(NativeStackState* state) noexcept {
   state->reusable = false;
-#if defined(__x86_64__)
+#if MIGPROF_WALKS_STACKS
   state->low = state->high = 0;
   LearnBounds(state);
 #endif
@@ -141,15 +147,19 @@ void TakeOver(NativeStackState* state) noexcept {
 __attribute__((noinline)) NativeStack CaptureNativeStack(NativeStackState* state, uint32_t max_depth,
                                                          uint32_t check_every) noexcept {
   static_assert(sizeof(void*) == sizeof(uint64_t));
-  const auto caller = reinterpret_cast<uint64_t>(__builtin_return_address(0));
+  const uint64_t caller = ReturnAddress(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   NativeStack stack;
-#if defined(__x86_64__)
+#if MIGPROF_WALKS_STACKS
   if (!state->bounds_known) [[unlikely]]
     LearnBounds(state);
   // That this function asks for it makes its frame one with a frame pointer, and tells what the caller's registers are.
   const auto* const frame = static_cast<const uint64_t*>(__builtin_frame_address(0));
-  const WalkResult result =
-      WalkStack(state, {.sp = reinterpret_cast<uint64_t>(frame + 2), .ip = frame[1], .bp = frame[0]});
+#if defined(__aarch64__)
+  const auto sp = reinterpret_cast<uint64_t>(__builtin_dwarf_cfa());  // a frame pointer says nothing about it
+#else
+  const auto sp = reinterpret_cast<uint64_t>(frame + 2);
+#endif
+  const WalkResult result = WalkStack(state, {.sp = sp, .ip = caller, .bp = frame[0]});
   if (result == WalkResult::kUnable) [[unlikely]] {
     stack = AskLibunwind(state, caller, max_depth);
   } else if (result == WalkResult::kComplete && state->count <= max_depth) [[likely]] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capturing the native stack of the calling thread. Two ways give the same frames: libunwind, and on x86-64 a walk by
-// cached rules that looks again only at what has changed since the thread's last capture.
+// Capturing the native stack of the calling thread. Two ways give the same frames: libunwind, and a walk by cached
+// rules that looks again only at what has changed since the thread's last capture.
 #pragma once
 
 #include <atomic>
@@ -11,12 +11,16 @@ namespace migprof::record {
 inline constexpr uint32_t kMaxNativeDepth = 512;
 
 // What libunwind may take of the stack, with a margin: it is not asked where less is left, as far as that can be told.
+#if defined(__aarch64__)
+inline constexpr uint64_t kLibunwindStackBytes = 16384;  // a context is 4.5 KiB there, and it makes several
+#else
 inline constexpr uint64_t kLibunwindStackBytes = 6144;
+#endif
 
 // What a thread keeps between captures. Too large for a stack that may be nearly full, so it lives in the thread's
 // slot, zeroed at first.
 struct alignas(64) NativeStackState {
-  // One frame as it was: the registers there, and where in memory the frame pointer came from. Addresses on the stack
+  // One frame as it was: the registers there, and where in memory they came from. Addresses on the stack
   // are distances from its end, so that a frame takes 24 bytes: with cold caches their number is what a capture costs.
   struct Frame {
     uint64_t ip, bp;
@@ -24,8 +28,11 @@ struct alignas(64) NativeStackState {
 
     // Distance of the stack pointer from `high`.
     uint32_t sp() const { return static_cast<uint32_t>(places); }
-    // Distance of the saved frame pointer; 0: it is that of the frame inside.
-    uint32_t bp_slot() const { return static_cast<uint32_t>(places >> 32); }
+    // Where the others were saved. x86-64: the distance of the frame pointer's place, or 0: it is that of the frame
+    // inside; the return address is always the word below `sp`. aarch64: the distance of the return address's place,
+    // and in the lowest bits where the frame pointer is (PointerPlace), or 0: not known, the innermost frame and
+    // interrupted ones.
+    uint32_t slots() const { return static_cast<uint32_t>(places >> 32); }
   };
 
   // First what every capture needs: one cache line.

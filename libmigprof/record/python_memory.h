@@ -19,7 +19,15 @@ T LoadFrom(uint64_t address) {
 }
 
 // Whether `address` can be that of an object: aligned, not in the first page, in the user's half.
-inline bool IsPlausibleAddress(uint64_t address) { return address >= 4096 && (address & 7) == 0 && address >> 47 == 0; }
+// Linux gives programs 47 bits of address on x86-64, and 48 on aarch64, unless they ask for more.
+inline bool IsPlausibleAddress(uint64_t address) {
+#if defined(__aarch64__)
+  constexpr int kBits = 48;
+#else
+  constexpr int kBits = 47;
+#endif
+  return address >= 4096 && (address & 7) == 0 && address >> kBits == 0;
+}
 
 // What cannot be read, or is no str.
 inline constexpr size_t kUnreadable = SIZE_MAX;

@@ -32,7 +32,7 @@ __attribute__((noinline)) UnwindRule RuleCache::FindFarther(uint64_t key) noexce
 }
 
 __attribute__((noinline, cold)) UnwindRule RuleCache::Learn(uint64_t key, Entry* entry) noexcept {
-  const uint32_t generation = generation_.load(std::memory_order_relaxed);
+  const uint32_t generation = generation_.load(std::memory_order_acquire);  // before anything is read of the code
   const UnwindRule rule = FindUnwindRule(key & ~kExact, (key & kExact) != 0);
   if (entry != nullptr) entry->rule.store(rule.Pack(generation), std::memory_order_relaxed);
   return rule;

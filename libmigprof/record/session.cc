@@ -200,10 +200,11 @@ struct Session final : DrainWork {
     if (quiet) tracer.Rouse();
     quiet = false;
     drain->Start(CuptiNow());
-    // First this one: a process that is about to end has cleared both.
-    g_recording.store(true, std::memory_order_release);
+    // First this one: a process that is about to end has cleared both. In one order with StopSession: one of the two sees
+    // what the other did.
+    g_recording.store(true);
     g_paused.store(false, std::memory_order_release);
-    if (g_state.load(std::memory_order_acquire) != SessionState::kOn) g_recording.store(false);
+    if (g_state.load() != SessionState::kOn) g_recording.store(false);
     return true;
   }
   bool Stop() {
@@ -447,8 +448,8 @@ void StartSession(const YieldDoor* door) {
 void StopSession() {
   if (g_session == nullptr || getpid() != g_session->process) return;
   SessionState expected = SessionState::kOn;
-  if (!g_state.compare_exchange_strong(expected, SessionState::kStopping, std::memory_order_acq_rel)) return;
-  g_recording.store(false, std::memory_order_release);
+  if (!g_state.compare_exchange_strong(expected, SessionState::kStopping)) return;
+  g_recording.store(false);
   if (!g_paused.exchange(false, std::memory_order_acq_rel)) g_session->tracer.CountOnly();
   g_session->finished = g_session->thread.Stop(g_session->options.exit_timeout_ms);
   if (!g_session->finished) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walking the calling thread's stack by unwind rules, on x86-64. Builds on the thread's last capture: where the walk
-// reaches a frame that was there before, with the same registers, the frames outside it are not walked again but
-// compared with memory, which is several times faster and proves the same.
+// Walking the calling thread's stack by unwind rules, on x86-64 and aarch64. Builds on the thread's last capture: where
+// the walk reaches a frame that was there before, with the same registers, the frames outside it are not walked again
+// but compared with memory, which is several times faster and proves the same.
 //
 // Why that is sound: the registers of a caller follow from those of the frame inside it, by the rule of its address,
 // and from the words of memory that the rule names. If the registers of one frame and those words are what they were,

@@ -4,14 +4,13 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cstring>
 
 #include "libmigprof/record/cfa_program.h"
+#include "libmigprof/record/unwind_code.h"
+#include "libmigprof/record/unwind_machine.h"
 
 namespace migprof::record {
 namespace {
@@ -96,38 +95,6 @@ const uint8_t* FindEntry(const uint8_t* header, uint64_t pc) {
   return low == 0 ? nullptr : header + Read<int32_t>(table + 8 * (low - 1) + 4);
 }
 
-// Whether a call may end at `pc`, in code: call rel32, or call *r/m64 of 2 to 7 bytes.
-bool FollowsCall(uint64_t pc) {
-  constexpr uint64_t kPageBytes = 4096;
-  constexpr int kLongest = 7;
-  if (pc % kPageBytes < kLongest) return true;  // perhaps nothing is there to be read
-  const auto* const code = reinterpret_cast<const uint8_t*>(pc);
-  if (code[-5] == 0xe8) return true;
-  for (int bytes = 2; bytes <= kLongest; ++bytes) {
-    if (code[-bytes] == 0xff && (code[1 - bytes] & 0x38) == 0x10) return true;
-  }
-  return false;
-}
-
-// Code without unwind information may say itself what comes next: `add $n, %rsp; ret`. CPython's perf trampolines end
-// like this. Read by way of the kernel, as nothing proves that there is memory at `pc`.
-UnwindRule RuleOfCode(uint64_t pc) {
-  UnwindRule rule{.kind = UnwindRule::Kind::kFramePointer};
-  uint8_t code[8];
-  iovec local{code, sizeof(code)};
-  iovec remote{reinterpret_cast<void*>(pc), sizeof(code)};
-  if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != sizeof(code)) return rule;
-  if (code[0] != 0x48 || code[2] != 0xc4) return rule;
-  int32_t released = 0;
-  if (code[1] == 0x83 && code[4] == 0xc3) {
-    released = static_cast<int8_t>(code[3]);
-  } else if (code[1] == 0x81 && code[7] == 0xc3) {
-    released = Read<int32_t>(code + 3);
-  }
-  if (released <= 0 || released > UnwindRule::kMaxCfaOffset - 8) return rule;
-  return {.kind = UnwindRule::Kind::kStandard, .cfa_offset = released + 8};
-}
-
 }  // namespace
 
 void PrepareUnwindInfo() {
@@ -163,8 +130,15 @@ UnwindRule FindDescribedRule(uint64_t pc, bool exact) noexcept {
 }
 
 UnwindRule FindUnwindRule(uint64_t pc, bool exact) noexcept {
+  using Kind = UnwindRule::Kind;
   const UnwindRule rule = FindDescribedRule(pc, exact);
-  return rule.kind == UnwindRule::Kind::kFramePointer && !exact ? RuleOfCode(pc) : rule;
+  if (exact) return rule;
+  if (rule.kind == Kind::kFramePointer) return RuleOfCode(pc);
+  // On aarch64 what kernels say about the code that returns from signal handlers is wrong, or nothing; the code is
+  // known.
+  if (kSavesReturnAddress && rule.kind == Kind::kUnknown && RuleOfCode(pc).kind == Kind::kSignal)
+    return {.kind = Kind::kSignal};
+  return rule;
 }
 
 }  // namespace migprof::record

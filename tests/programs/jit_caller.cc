@@ -25,7 +25,11 @@ void Launch() {
 }
 
 // void jit_function(void (*callee)()) { callee(); }, with a frame pointer.
+#if defined(__aarch64__)
+constexpr unsigned kCode[] = {0xa9bf7bfd, 0x910003fd, 0xd63f0000, 0xd503201f, 0xa8c17bfd, 0xd65f03c0};
+#else
 constexpr unsigned char kCode[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+#endif
 
 }  // namespace
 
@@ -40,6 +44,7 @@ int main(int argc, char**) {
   void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return 1;
   std::memcpy(page, kCode, sizeof(kCode));
+  __builtin___clear_cache(static_cast<char*>(page), static_cast<char*>(page) + sizeof(kCode));
   if (mprotect(page, 4096, PROT_READ | PROT_EXEC) != 0) return 1;
   const std::string map = "/tmp/perf-" + std::to_string(getpid()) + ".map";
   if (argc < 2) {

@@ -32,10 +32,17 @@ TRAP(XXH64)
 TRAP(unw_backtrace)
 TRAP(unw_getcontext)
 TRAP(unw_step)
+#if defined(__aarch64__)
+TRAP(_Uaarch64_getcontext)
+TRAP(_ULaarch64_init_local)
+TRAP(_ULaarch64_step)
+TRAP(_ULaarch64_tdep_trace)
+#else
 TRAP(_Ux86_64_getcontext)
 TRAP(_ULx86_64_init_local)
 TRAP(_ULx86_64_step)
 TRAP(_ULx86_64_tdep_trace)
+#endif
 TRAP(backtrace)
 
 namespace absl::lts_20220623::container_internal {

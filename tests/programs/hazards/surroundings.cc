@@ -66,6 +66,20 @@ call_undescribed:
   .size call_undescribed, . - call_undescribed
 )");
 extern "C" void call_undescribed(void (*body)());
+#elif defined(__aarch64__)
+asm(R"(
+  .text
+  .type call_undescribed, @function
+call_undescribed:
+  stp x29, x30, [sp, #-16]!
+  mov x29, sp
+  blr x0
+  nop
+  ldp x29, x30, [sp], #16
+  ret
+  .size call_undescribed, . - call_undescribed
+)");
+extern "C" void call_undescribed(void (*body)());
 #else
 void call_undescribed(void (*body)()) { body(); }
 #endif

@@ -9,73 +9,17 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define UNW_LOCAL_ONLY
-#include <libunwind.h>
-
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "libmigprof/record/native_stack.h"
+#include "libmigprof/record/unwind_machine.h"
+#include "tests/unit/record/stack_assembly.h"
+#include "tests/unit/record/their_stack.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-
-// Each takes a function and a value for the frame pointer, and calls the function with it.
-asm(R"(
-.text
-.macro migprof_test_with_frame_pointer name
-.globl \name
-.type \name, @function
-\name:
-  push %rbp
-  mov %rsi, %rbp
-  call *%rdi
-  pop %rbp
-  ret
-.size \name, .-\name
-.endm
-
-// No unwind information, and a frame pointer that is used for something else.
-migprof_test_with_frame_pointer migprof_test_unknown_code
-
-// Claims that its caller's stack pointer was saved where the frame pointer points.
-.globl migprof_test_sp_by_bp
-.type migprof_test_sp_by_bp, @function
-migprof_test_sp_by_bp:
-  .cfi_startproc
-  push %rbp
-  mov %rsi, %rbp
-  .cfi_escape 0xf,0x3,0x76,0x0,0x6
-  call *%rdi
-  pop %rbp
-  .cfi_def_cfa %rsp, 8
-  ret
-  .cfi_endproc
-.size migprof_test_sp_by_bp, .-migprof_test_sp_by_bp
-
-// Claims that its caller's frame pointer was.
-.globl migprof_test_bp_by_bp
-.type migprof_test_bp_by_bp, @function
-migprof_test_bp_by_bp:
-  .cfi_startproc
-  push %rbp
-  .cfi_def_cfa_offset 16
-  mov %rsi, %rbp
-  .cfi_escape 0x10,0x6,0x2,0x76,0x0
-  call *%rdi
-  pop %rbp
-  .cfi_def_cfa_offset 8
-  .cfi_restore %rbp
-  ret
-  .cfi_endproc
-.size migprof_test_bp_by_bp, .-migprof_test_bp_by_bp
-)");
-extern "C" {
-void migprof_test_unknown_code(void (*)(), uint64_t frame_pointer);
-void migprof_test_sp_by_bp(void (*)(), uint64_t frame_pointer);
-void migprof_test_bp_by_bp(void (*)(), uint64_t frame_pointer);
-}
+#if MIGPROF_WALKS_STACKS && !defined(__SANITIZE_THREAD__)
 
 namespace migprof::record {
 namespace {
@@ -101,7 +45,7 @@ __attribute__((noinline)) void Capture() {
   CaptureOurs();
   std::vector<uint64_t>& theirs = t_captured->theirs;
   theirs.resize(t_max_depth + 1);
-  theirs.resize(unw_backtrace(reinterpret_cast<void**>(theirs.data()), static_cast<int>(theirs.size())));
+  theirs.resize(TheirStack(theirs.data(), static_cast<int>(theirs.size())));
   theirs.insert(theirs.begin(), t_captured->ours[0]);      // CaptureOurs,
   if (theirs.size() > 1) theirs[1] = t_captured->ours[1];  // and this function, at two calls
   if (theirs.size() > t_max_depth) theirs.resize(t_max_depth);
@@ -154,7 +98,7 @@ class GuardedMemory {
     mprotect(memory_, kPage, PROT_NONE);
   }
   ~GuardedMemory() { munmap(memory_, bytes_); }
-  static constexpr size_t kPage = 4096;
+  static constexpr size_t kPage = 64 << 10;  // the largest pages there are
   char* guard() const { return memory_; }
   char* usable() const { return memory_ + kPage; }
 
@@ -349,9 +293,10 @@ TEST_F(StackEnds, SmallAlternateStack_IsNotOverrun) {
   GTEST_SKIP() << "AddressSanitizer makes every frame larger";
 #endif
   const auto frame = static_cast<size_t>(sysconf(_SC_MINSIGSTKSZ));  // depends on the processor
-  const GuardedMemory memory(frame + 16384);
+  constexpr size_t kMostRoom = kLibunwindStackBytes + (10 << 10);
+  const GuardedMemory memory(frame + kMostRoom);
   uint64_t missing = 0;
-  for (size_t room = 2048; room <= 16384; room += 256) {
+  for (size_t room = 2048; room <= kMostRoom; room += 256) {
     OnAlternateStack(memory.usable(), frame + room, CaptureOurs);
     EXPECT_EQ(captured_.truncated, captured_.ours.empty()) << room;  // all or nothing, and then it says so
     missing += captured_.ours.empty();

@@ -4,9 +4,6 @@
 // each time; compilers make such functions for alloca, over-aligned variables and saved registers.
 #include <gtest/gtest.h>
 
-#define UNW_LOCAL_ONLY
-#include <libunwind.h>
-
 #include <cstring>
 #include <memory>
 #include <string>
@@ -14,11 +11,142 @@
 
 #include "libmigprof/record/native_stack.h"
 #include "libmigprof/record/stack_walk.h"
+#include "libmigprof/record/unwind_machine.h"
+#include "tests/unit/record/their_stack.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#if MIGPROF_WALKS_STACKS && !defined(__SANITIZE_THREAD__)
 
 // outer(middle, inner, bytes) → middle(inner, bytes) → inner(), which captures. All have unwind information.
 // *_near and *_far* differ in the room they leave between their caller and `middle`, in which they write nothing.
+#if defined(__aarch64__)
+asm(R"(
+.text
+.macro migprof_test_caller name, room
+.globl \name
+.type \name, @function
+\name:
+  .cfi_startproc
+  sub sp, sp, #(\room + 16)
+  .cfi_adjust_cfa_offset (\room + 16)
+  stp x29, x30, [sp, #\room]
+  .cfi_offset x29, -16
+  .cfi_offset x30, -8
+  mov x3, x0
+  mov x0, x1
+  mov x1, x2
+  blr x3
+  ldp x29, x30, [sp, #\room]
+  .cfi_restore x29
+  .cfi_restore x30
+  add sp, sp, #(\room + 16)
+  .cfi_adjust_cfa_offset -(\room + 16)
+  ret
+  .cfi_endproc
+.size \name, .-\name
+.endm
+migprof_test_caller migprof_test_near, 0
+migprof_test_caller migprof_test_far16, 16
+migprof_test_caller migprof_test_far64, 64
+
+// Finds its own caller by the stack pointer. Its locals are not written.
+.globl migprof_test_by_sp
+.type migprof_test_by_sp, @function
+migprof_test_by_sp:
+  .cfi_startproc
+  sub sp, sp, #64
+  .cfi_adjust_cfa_offset 64
+  stp x29, x30, [sp, #48]
+  .cfi_offset x29, -16
+  .cfi_offset x30, -8
+  blr x0
+  ldp x29, x30, [sp, #48]
+  .cfi_restore x29
+  .cfi_restore x30
+  add sp, sp, #64
+  .cfi_adjust_cfa_offset -64
+  ret
+  .cfi_endproc
+.size migprof_test_by_sp, .-migprof_test_by_sp
+
+// Finds its own caller by the frame pointer, and takes `bytes` more, as alloca does.
+.globl migprof_test_by_bp
+.type migprof_test_by_bp, @function
+migprof_test_by_bp:
+  .cfi_startproc
+  stp x29, x30, [sp, #-16]!
+  .cfi_def_cfa_offset 16
+  .cfi_offset x29, -16
+  .cfi_offset x30, -8
+  mov x29, sp
+  .cfi_def_cfa_register x29
+  sub sp, sp, x1
+  blr x0
+  mov sp, x29
+  .cfi_def_cfa_register sp
+  ldp x29, x30, [sp], #16
+  .cfi_def_cfa_offset 0
+  ret
+  .cfi_endproc
+.size migprof_test_by_bp, .-migprof_test_by_bp
+
+// Saves nothing but where it returns to.
+.globl migprof_test_plain
+.type migprof_test_plain, @function
+migprof_test_plain:
+  .cfi_startproc
+  str x30, [sp, #-16]!
+  .cfi_def_cfa_offset 16
+  .cfi_offset x30, -16
+  bl migprof_test_capture
+  ldr x30, [sp], #16
+  .cfi_def_cfa_offset 0
+  .cfi_restore x30
+  ret
+  .cfi_endproc
+.size migprof_test_plain, .-migprof_test_plain
+
+// Uses the frame pointer for something else, and saves its registers in the order that clang may choose.
+.globl migprof_test_saves_bp
+.type migprof_test_saves_bp, @function
+migprof_test_saves_bp:
+  .cfi_startproc
+  stp x30, x29, [sp, #-16]!
+  .cfi_def_cfa_offset 16
+  .cfi_offset x30, -16
+  .cfi_offset x29, -8
+  mov x29, #42
+  bl migprof_test_capture
+  ldp x30, x29, [sp], #16
+  .cfi_def_cfa_offset 0
+  .cfi_restore x30
+  .cfi_restore x29
+  ret
+  .cfi_endproc
+.size migprof_test_saves_bp, .-migprof_test_saves_bp
+
+// Aligns what it calls from, so that callers at different places give frames at one place.
+.globl migprof_test_realigns
+.type migprof_test_realigns, @function
+migprof_test_realigns:
+  .cfi_startproc
+  stp x29, x30, [sp, #-16]!
+  .cfi_def_cfa_offset 16
+  .cfi_offset x29, -16
+  .cfi_offset x30, -8
+  mov x29, sp
+  .cfi_def_cfa_register x29
+  and x9, x29, #-512
+  mov sp, x9
+  bl migprof_test_capture
+  mov sp, x29
+  .cfi_def_cfa_register sp
+  ldp x29, x30, [sp], #16
+  .cfi_def_cfa_offset 0
+  ret
+  .cfi_endproc
+.size migprof_test_realigns, .-migprof_test_realigns
+)");
+#else
 asm(R"(
 .text
 .macro migprof_test_caller name, room
@@ -136,6 +264,7 @@ migprof_test_realigns:
   .cfi_endproc
 .size migprof_test_realigns, .-migprof_test_realigns
 )");
+#endif
 
 using Inner = void (*)();
 using Middle = void (*)(Inner, long);
@@ -164,8 +293,7 @@ extern "C" __attribute__((noinline, used)) void migprof_test_capture() {
   g_ours.resize(stack.depth);
   stack.CopyFrames(g_ours.data());
   g_theirs.resize(kMaxNativeDepth);
-  g_theirs.resize(
-      static_cast<size_t>(unw_backtrace(reinterpret_cast<void**>(g_theirs.data()), static_cast<int>(kMaxNativeDepth))));
+  g_theirs.resize(static_cast<size_t>(TheirStack(g_theirs.data(), static_cast<int>(kMaxNativeDepth))));
   g_theirs[0] = g_ours[0];  // this function, at two calls
   uint64_t hash = 0;
   for (uint32_t i = 0; i < stack.depth; ++i) hash += FrameHash(g_ours[stack.depth - 1 - i], i);

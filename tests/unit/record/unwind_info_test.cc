@@ -16,7 +16,41 @@
 #include <string>
 #include <vector>
 
+#include "libmigprof/record/unwind_machine.h"
+
 // Three functions that lie close together. The first two end with a call.
+#if defined(__aarch64__)
+asm(R"(
+.text
+.balign 64  // all in one page
+migprof_test_before_call:
+  .cfi_startproc
+  .cfi_def_cfa_offset 32
+  .cfi_offset x29, -32
+  .cfi_offset x30, -24
+  nop
+  bl migprof_test_after_nothing
+  .cfi_endproc
+migprof_test_after_call:
+  .cfi_startproc
+  .cfi_def_cfa_offset 48
+  .cfi_offset x29, -48
+  .cfi_offset x30, -40
+  nop
+  blr x17
+  .cfi_endproc
+migprof_test_after_indirect_call:
+  .cfi_startproc
+  .cfi_def_cfa_offset 64
+  nop; nop; nop; nop; nop; nop; nop
+  .cfi_endproc
+migprof_test_after_nothing:
+  .cfi_startproc
+  nop
+  ret
+  .cfi_endproc
+)");
+#else
 asm(R"(
 .text
 .balign 64  # all in one page
@@ -43,6 +77,7 @@ migprof_test_after_nothing:
   ret
   .cfi_endproc
 )");
+#endif
 extern "C" {
 void migprof_test_after_call();
 void migprof_test_after_indirect_call();
@@ -53,6 +88,21 @@ namespace migprof::record {
 namespace {
 
 using Kind = UnwindRule::Kind;
+using Saved = UnwindRule::Saved;
+
+#if defined(__aarch64__)
+constexpr uint64_t kInstructionBytes = 4;
+// The rule of a frame of so many bytes with what functions save at its inner end, and of one that has saved nothing
+// yet.
+constexpr UnwindRule Frame(int32_t bytes) {
+  return {Kind::kStandard, UnwindRule::Cfa::kStackPointer, Saved::kPointerAndReturnAtCfa, bytes, -bytes};
+}
+constexpr UnwindRule kNoFrame = {.kind = Kind::kStandard};
+#else
+constexpr uint64_t kInstructionBytes = 1;
+constexpr UnwindRule Frame(int32_t bytes) { return {.kind = Kind::kStandard, .cfa_offset = bytes}; }
+constexpr UnwindRule kNoFrame = {.kind = Kind::kStandard, .cfa_offset = 8};
+#endif
 
 // Two areas full of numbers, for a stack and for what the frame pointer points to.
 class UnwindInfo : public testing::Test {
@@ -74,14 +124,36 @@ class UnwindInfo : public testing::Test {
   }
   uint64_t sp() { return reinterpret_cast<uint64_t>(&memory_[kWords / 4]); }
   uint64_t bp() { return reinterpret_cast<uint64_t>(&memory_[kWords / 2]); }
+  uint64_t link() { return reinterpret_cast<uint64_t>(&memory_[kWords + 5]); }
 
   Caller ByRule(const UnwindRule& rule) {
     uint64_t cfa = rule.cfa == UnwindRule::Cfa::kStackPointer ? sp() + rule.cfa_offset : bp() + rule.cfa_offset;
     if (rule.cfa == UnwindRule::Cfa::kFramePointerMemory) cfa = Load(cfa);
     uint64_t caller_bp = bp();
-    if (rule.rbp == UnwindRule::SavedRbp::kAtCfa) caller_bp = Load(cfa + rule.rbp_offset);
-    if (rule.rbp == UnwindRule::SavedRbp::kAtFramePointer) caller_bp = Load(bp() + rule.rbp_offset);
-    return {cfa, Load(cfa - 8), caller_bp};
+    uint64_t ip = kSavesReturnAddress ? link() : Load(cfa - 8);
+    const uint64_t saved = cfa + rule.saved_offset;
+    switch (rule.saved) {
+      case Saved::kNothing:
+        break;
+      case Saved::kPointerAtCfa:
+        caller_bp = Load(saved);
+        break;
+      case Saved::kPointerAtPointer:
+        caller_bp = Load(bp() + rule.saved_offset);
+        break;
+      case Saved::kPointerAndReturnAtCfa:
+        caller_bp = Load(saved);
+        ip = Load(saved + 8);
+        break;
+      case Saved::kReturnAndPointerAtCfa:
+        caller_bp = Load(saved);
+        ip = Load(saved - 8);
+        break;
+      case Saved::kReturnAtCfa:
+        ip = Load(saved);
+        break;
+    }
+    return {cfa, ip, caller_bp};
   }
 
   // nullopt: libunwind cannot say, or the frame is the outermost.
@@ -89,14 +161,23 @@ class UnwindInfo : public testing::Test {
     unw_context_t context;
     unw_cursor_t cursor;
     unw_getcontext(&context);
+#if defined(__aarch64__)
+    context.uc_mcontext.pc = pc;
+    context.uc_mcontext.sp = sp();
+    context.uc_mcontext.regs[29] = bp();
+    context.uc_mcontext.regs[30] = link();
+    constexpr int kSp = UNW_AARCH64_SP, kBp = UNW_AARCH64_X29;
+#else
     context.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(pc);
     context.uc_mcontext.gregs[REG_RSP] = static_cast<greg_t>(sp());
     context.uc_mcontext.gregs[REG_RBP] = static_cast<greg_t>(bp());
+    constexpr int kSp = UNW_X86_64_RSP, kBp = UNW_X86_64_RBP;
+#endif
     if (unw_init_local(&cursor, &context) != 0 || unw_step(&cursor) <= 0) return std::nullopt;
     unw_word_t caller_sp, caller_ip, caller_bp;
-    unw_get_reg(&cursor, UNW_X86_64_RSP, &caller_sp);
-    unw_get_reg(&cursor, UNW_X86_64_RIP, &caller_ip);
-    unw_get_reg(&cursor, UNW_X86_64_RBP, &caller_bp);
+    unw_get_reg(&cursor, kSp, &caller_sp);
+    unw_get_reg(&cursor, UNW_REG_IP, &caller_ip);
+    unw_get_reg(&cursor, kBp, &caller_bp);
     return Caller{caller_sp, caller_ip, caller_bp};
   }
 
@@ -143,7 +224,8 @@ TEST_F(UnwindInfo, RulesAllOverTheLoadedCode_AgreeWithLibunwind) {
   for (const Code& code : LoadedCode()) {
     const uint64_t samples = std::min<uint64_t>(20'000, (code.end - code.begin) / 8);
     for (uint64_t i = 0; i < samples; ++i) {
-      const uint64_t pc = code.begin + 1 + random() % (code.end - code.begin);
+      const uint64_t pc =
+          code.begin + kInstructionBytes * (1 + random() % ((code.end - code.begin) / kInstructionBytes));
       const UnwindRule rule = FindUnwindRule(pc, /*exact=*/false);
       switch (rule.kind) {
         case Kind::kStandard: {
@@ -192,31 +274,63 @@ TEST_F(UnwindInfo, ReturnToTheStartOfAFunction_IsTheEndUnlessACallIsBeforeIt) {
   const auto after_call = reinterpret_cast<uint64_t>(&migprof_test_after_call);
   const auto after_indirect_call = reinterpret_cast<uint64_t>(&migprof_test_after_indirect_call);
   const auto after_nothing = reinterpret_cast<uint64_t>(&migprof_test_after_nothing);
-  EXPECT_EQ(FindUnwindRule(after_call, false), (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 32}));
-  EXPECT_EQ(FindUnwindRule(after_indirect_call, false), (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 48}));
+  EXPECT_EQ(FindUnwindRule(after_call, false), Frame(32));
+  EXPECT_EQ(FindUnwindRule(after_indirect_call, false), Frame(48));
   EXPECT_EQ(FindUnwindRule(after_nothing, false).kind, Kind::kEnd);
-  EXPECT_EQ(FindUnwindRule(after_nothing + 1, false), (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 8}));
-  EXPECT_EQ(FindUnwindRule(after_nothing, true), (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 8}));
+  EXPECT_EQ(FindUnwindRule(after_nothing + kInstructionBytes, false), kNoFrame);
+  EXPECT_EQ(FindUnwindRule(after_nothing, true), kNoFrame);
 }
 
 TEST_F(UnwindInfo, CodeThatReleasesItsFrame_SaysWhereTheCallerIs) {
+#if defined(__aarch64__)
+  // blr x3; ldp x29, x30, [sp], #32; ret
+  const uint32_t code[] = {0xd63f0060, 0xa8c27bfd, 0xd65f03c0, 0xd503201f, 0xd503201f};
+  constexpr size_t kAfterCall = 4;
+#else
   const uint8_t code[] = {0xff, 0xd0, 0x48, 0x83, 0xc4, 0x18, 0xc3, 0x90, 0x90, 0x90};  // call *%rax; add $24,%rsp; ret
-  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  constexpr size_t kAfterCall = 2;
+#endif
+  void* const page = mmap(nullptr, sizeof(code), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(page, MAP_FAILED);
   std::memcpy(page, code, sizeof(code));
-  const UnwindRule rule = FindUnwindRule(reinterpret_cast<uint64_t>(page) + 2, false);
-  EXPECT_EQ(rule, (UnwindRule{.kind = Kind::kStandard, .cfa_offset = 32}));
-  EXPECT_EQ(FindUnwindRule(reinterpret_cast<uint64_t>(page) + 3, false).kind, Kind::kFramePointer);
-  munmap(page, 4096);
+  const uint64_t after_call = reinterpret_cast<uint64_t>(page) + kAfterCall;
+  EXPECT_EQ(FindUnwindRule(after_call, false), Frame(32));
+  EXPECT_EQ(FindUnwindRule(after_call + kInstructionBytes, false).kind, Kind::kFramePointer);
+  munmap(page, sizeof(code));
 }
+
+#if defined(__aarch64__)
+// … also where it checks the signature of the return address first; and frames that are too small to be any are none.
+TEST_F(UnwindInfo, CodeThatAuthenticates_SaysWhereTheCallerIs) {
+  const struct {
+    uint32_t code[3];
+    UnwindRule rule;
+  } cases[] = {
+      {{0xa8c17bfd, 0xd50323bf, 0xd65f03c0}, Frame(16)},                      // autiasp
+      {{0xa8df7bfd, 0xd50323ff, 0xd65f03c0}, Frame(496)},                     // autibsp
+      {{0xa8c17bfd, 0xd50323bf, 0xd503201f}, {.kind = Kind::kFramePointer}},  // and no return
+      {{0xa8e07bfd, 0xd65f03c0, 0xd65f03c0}, {.kind = Kind::kFramePointer}},  // the stack pointer goes down
+      {{0xa8c17bfc, 0xd65f03c0, 0xd65f03c0}, {.kind = Kind::kFramePointer}},  // other registers
+      {{0xd2801168, 0xd4000001, 0}, {.kind = Kind::kSignal}},                 // mov x8, #__NR_rt_sigreturn; svc #0
+  };
+  for (const auto& one : cases) {
+    void* const page = mmap(nullptr, 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(page, MAP_FAILED);
+    std::memcpy(page, one.code, sizeof(one.code));
+    EXPECT_EQ(FindUnwindRule(reinterpret_cast<uint64_t>(page), false), one.rule) << std::hex << one.code[0];
+    munmap(page, 64);
+  }
+}
+#endif
 
 TEST(UnwindRule, Packed_KeepsEveryField) {
   for (const int32_t cfa : {8, -8, UnwindRule::kMaxCfaOffset, -UnwindRule::kMaxCfaOffset}) {
-    for (const int32_t rbp : {0, -16, UnwindRule::kMaxRbpOffset, -UnwindRule::kMaxRbpOffset}) {
-      const UnwindRule rule{Kind::kStandard, UnwindRule::Cfa::kFramePointerMemory,
-                            UnwindRule::SavedRbp::kAtFramePointer, cfa, rbp};
-      EXPECT_EQ(UnwindRule::Unpack(rule.Pack(12345)), rule);
-      EXPECT_EQ(UnwindRule::GenerationOf(rule.Pack(12345)), 12345 % UnwindRule::kGenerations);
+    for (const int32_t offset : {0, -16, UnwindRule::kMaxSavedOffset, -UnwindRule::kMaxSavedOffset}) {
+      for (const Saved saved : {Saved::kNothing, Saved::kPointerAtPointer, Saved::kReturnAtCfa}) {
+        const UnwindRule rule{Kind::kStandard, UnwindRule::Cfa::kFramePointerMemory, saved, cfa, offset};
+        EXPECT_EQ(UnwindRule::Unpack(rule.Pack(12345)), rule);
+        EXPECT_EQ(UnwindRule::GenerationOf(rule.Pack(12345)), 12345 % UnwindRule::kGenerations);
+      }
     }
   }
 }
