@@ -12,7 +12,7 @@ inline constexpr uint32_t kMaxNativeDepth = 512;
 
 // What libunwind may take of the stack, with a margin: it is not asked where less is left, as far as that can be told.
 #if defined(__aarch64__)
-inline constexpr uint64_t kLibunwindStackBytes = 16384;  // a context is 4.5 KiB there, and it makes several
+inline constexpr uint64_t kLibunwindStackBytes = 10240;  // a context alone is 4.5 KiB there
 #else
 inline constexpr uint64_t kLibunwindStackBytes = 6144;
 #endif

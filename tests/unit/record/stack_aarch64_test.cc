@@ -114,7 +114,9 @@ TEST_F(StackAarch64, SignedReturnAddresses_AreFollowedAndKeptAsAddresses) {
     EXPECT_LT(found_.ours[1] - here, 64u);
     EXPECT_EQ(found_.ours[2], ReturnAddress(saved));
     EXPECT_EQ(found_.ours, found_.theirs);
-    if ((getauxval(AT_HWCAP) & HWCAP_PACA) != 0) EXPECT_NE(saved, ReturnAddress(saved)) << "nothing was signed";
+    if ((getauxval(AT_HWCAP) & HWCAP_PACA) != 0) {
+      EXPECT_NE(saved, ReturnAddress(saved)) << "nothing was signed";
+    }
   }
   EXPECT_EQ(state_->by_libunwind.load(), 0u);
 }

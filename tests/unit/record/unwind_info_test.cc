@@ -22,6 +22,7 @@
 #if defined(__aarch64__)
 asm(R"(
 .text
+.globl migprof_test_after_call, migprof_test_after_indirect_call, migprof_test_after_nothing
 .balign 64  // all in one page
 migprof_test_before_call:
   .cfi_startproc
