@@ -31,9 +31,10 @@ cp build/release/lib/libmigprof.so "$built/lib/"
 cp build/release/bin/no_libraries "$built/bin/"
 cp -r build/release/lib/simgpu/topologies "$built/lib/simgpu/"
 scripts/check_so.py "$built/lib/libmigprof.so"
+loader=$(realpath /lib64/ld-linux-x86-64.so.2)
 for tool in migprof migprof-merge migprof-dump; do
-  printf '#!/bin/sh\nexec /host/lib64/ld-linux-x86-64.so.2 --library-path /host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu %s "$@"\n' \
-    "$tree/build/release/bin/$tool" >"$built/bin/$tool"
+  printf '#!/bin/sh\nexec /host%s --library-path /host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu %s "$@"\n' \
+    "$loader" "$tree/build/release/bin/$tool" >"$built/bin/$tool"
   chmod +x "$built/bin/$tool"
 done
 

@@ -51,7 +51,7 @@ if ! { "${apt[@]}" update && "${apt[@]}" install --download-only "${packages[@]}
 fi
 
 # As every Debian since 12 and most of 11: /bin and its like are links. Unpacking follows them.
-for name in bin sbin lib; do
+for name in bin sbin lib lib64; do
   mkdir -p "$folder/usr/$name"
   ln -s "usr/$name" "$folder/$name"
 done
@@ -59,7 +59,7 @@ for package in "$state"/cache/archives/*.deb; do
   dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink --no-same-owner -C "$folder"
 done
 # Links for compilers are followed from outside, where / is another place.
-find "$folder/usr/lib" -type l -lname '/*' | while read -r link; do
+find "$folder"/usr/lib{,64} -type l -lname '/*' | while read -r link; do
   ln -sfn "$(realpath -ms --relative-to="$(dirname "$link")" "$folder$(readlink "$link")")" "$link"
 done
 # What the packages' own scripts would have done, as far as programs ask for it.
