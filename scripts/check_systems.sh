@@ -20,15 +20,15 @@ scripts/find_cuda.sh >/dev/null
 # The oldest of them is what programs are linked to.
 old=build/roots/bullseye
 for suite in bullseye "${suites[@]}"; do
-  scripts/make_debian_root.sh "build/roots/$suite" "$suite" amd64 python3 libc6-dev
+  scripts/make_debian_root.sh "build/roots/$suite" "$suite" amd64 python3 libc6-dev binutils
 done
 cmake --preset release -DMIGPROF_OLD_ROOT="$tree/$old" >build/configure-systems.log || { cat build/configure-systems.log; exit 1; }
 cmake --build --preset release --target old_programs migprof_injection migprof migprof-merge migprof-dump simgpu_topology_files \
   no_libraries -- --quiet
 built=build/release/old
 mkdir -p "$built/bin" "$built/lib/simgpu"
-cp build/release/lib/libmigprof.so "$built/lib/"
-cp build/release/bin/no_libraries "$built/bin/"
+cp --remove-destination build/release/lib/libmigprof.so "$built/lib/"
+cp --remove-destination build/release/bin/no_libraries "$built/bin/"
 cp -r build/release/lib/simgpu/topologies "$built/lib/simgpu/"
 scripts/check_so.py "$built/lib/libmigprof.so"
 loader=$(realpath /lib64/ld-linux-x86-64.so.2)

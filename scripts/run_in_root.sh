@@ -16,14 +16,22 @@ emulator=
 if [[ -e $root/lib/ld-linux-aarch64.so.1 && $(uname -m) != aarch64 ]]; then
   emulator=$(command -v qemu-aarch64-static) || { echo "run_in_root: qemu-aarch64-static is needed (Debian: qemu-user-static)" >&2; exit 1; }
 fi
-namespaces=(--mount --pid --fork --kill-child)
-if [[ $(id -u) -ne 0 || (-n $emulator && ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64) ]]; then
+namespaces=(unshare --mount --pid --fork --kill-child)
+if [[ $(id -u) -ne 0 ]]; then
   namespaces+=(--user --map-root-user)
+elif [[ -n $emulator && ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]]; then
+  # With all users in it, which only root can ask for: by way of a process that holds the namespace.
+  unshare --user sleep infinity &
+  holder=$!
+  trap 'kill $holder' EXIT
+  until [[ $(readlink /proc/$holder/ns/user) != $(readlink /proc/self/ns/user) ]]; do sleep 0.05; done
+  for map in uid_map gid_map; do echo 0 0 4294967295 >/proc/$holder/$map; done
+  namespaces=(nsenter --target $holder --user "${namespaces[@]}")
 fi
 variables=()
 while IFS= read -r name; do variables+=("$name=${!name}"); done < <(compgen -e | grep -E '^(MIGPROF|QEMU|KILL)_' || true)
 
-exec unshare "${namespaces[@]}" bash -euc '
+"${namespaces[@]}" bash -euc '
   root=$1 tree=$2 emulator=$3; shift 3
   mount --make-rprivate /
   mount --rbind "$tree" "$root$tree"
