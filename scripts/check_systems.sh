@@ -33,8 +33,10 @@ cp -r build/release/lib/simgpu/topologies "$built/lib/simgpu/"
 scripts/check_so.py "$built/lib/libmigprof.so"
 loader=$(realpath /lib64/ld-linux-x86-64.so.2)
 for tool in migprof migprof-merge migprof-dump; do
-  printf '#!/bin/sh\nexec /host%s --library-path /host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu %s "$@"\n' \
-    "$loader" "$tree/build/release/bin/$tool" >"$built/bin/$tool"
+  # Started so, `migprof run` does not know what it lies beside.
+  printf '#!/bin/sh\n[ "$1" = run ] && shift && set -- run --library %s "$@"\nexec /host%s --library-path %s %s "$@"\n' \
+    "$tree/$built/lib/libmigprof.so" "$loader" /host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu \
+    "$tree/build/release/bin/$tool" >"$built/bin/$tool"
   chmod +x "$built/bin/$tool"
 done
 

@@ -200,8 +200,8 @@ struct Session final : DrainWork {
     if (quiet) tracer.Rouse();
     quiet = false;
     drain->Start(CuptiNow());
-    // First this one: a process that is about to end has cleared both. In one order with StopSession: one of the two sees
-    // what the other did.
+    // First this one: a process that is about to end has cleared both. In one order with StopSession: one of the two
+    // sees what the other did.
     g_recording.store(true);
     g_paused.store(false, std::memory_order_release);
     if (g_state.load() != SessionState::kOn) g_recording.store(false);

@@ -271,11 +271,11 @@ inline Step Walk::ToCaller(Place* place) const {
     return place->guessed ? Step::kUnable : Step::kBroken;
   }
   if (!kSavesReturnAddress) ip_slot = cfa - sizeof(uint64_t);
-  const uint64_t ip = ReturnAddress(ip_slot != 0 ? Load(ip_slot) : place->link);
+  const uint64_t ip = ReturnAddress(kSavesReturnAddress && ip_slot == 0 ? place->link : Load(ip_slot));
   place->at = {.sp = cfa, .ip = ip, .bp = bp_slot != 0 ? Load(bp_slot) : at.bp};
   place->sp_slot = sp_slot;
   place->bp_slot = bp_slot;
-  place->ip_slot = ip_slot;
+  if (kSavesReturnAddress) place->ip_slot = ip_slot;
   place->exact = false;
   if (ip != 0) [[likely]]
     return Step::kCaller;
