@@ -28,13 +28,13 @@ Options Read(const std::vector<std::string>& entries) {
 
 bool IsSame(const Options& a, const Options& b) {
   const auto numbers = [](const Options& o) {
-    return std::vector<uint32_t>{o.disabled,  o.start,       o.controlled,       o.stacks,
-                                 o.python,    o.record_args, uint32_t(o.graphs), uint32_t(o.log),
-                                 o.max_depth, o.ring_kb,     o.flush_ms,         o.exit_timeout_ms,
-                                 o.buffer_kb, o.budget_ppm,  o.counters_ms,      o.check_stacks};
+    return std::vector<uint32_t>{
+        o.disabled,         o.start,         o.controlled,  o.stacks,  o.python,      o.record_args,
+        uint32_t(o.graphs), uint32_t(o.log), o.max_depth,   o.ring_kb, o.flush_ms,    o.exit_timeout_ms,
+        o.buffer_kb,        o.budget_ppm,    o.counters_ms, o.yield,   o.check_stacks};
   };
   const auto texts = [](const Options& o) {
-    return std::vector<std::string>{o.output.data(), o.cupti.data(), o.control.data()};
+    return std::vector<std::string>{o.output.data(), o.cupti.data(), o.control.data(), o.chain.data()};
   };
   return numbers(a) == numbers(b) && texts(a) == texts(b);
 }
@@ -53,7 +53,8 @@ void CheckRanges(const Options& options) {
   Check(options.budget_ppm == 0 || in(options.budget_ppm, 1000, 500000), "MIGPROF_BUDGET keeps its range");
   Check(options.counters_ms == 0 || in(options.counters_ms, 100, 60000), "MIGPROF_COUNTERS keeps its range");
   Check(in(options.check_stacks, 0, 1000000), "MIGPROF_CHECK_STACKS keeps its range");
-  Check(Ends(options.output) && Ends(options.cupti) && Ends(options.control), "a path ends within its place");
+  Check(Ends(options.output) && Ends(options.cupti) && Ends(options.control) && Ends(options.chain),
+        "a path ends within its place");
   Check(options.output[0] != '\0', "there is a folder for traces");
   Check(options.control[0] == '\0' || options.control[0] == '/', "the folder of control files is absolute");
 }

@@ -79,15 +79,6 @@ TEST_F(SymbolScanTest, FilesThatAreNoElf_AreRefused) {
   std::remove(path.c_str());
 }
 
-TEST_F(SymbolScanTest, PipeInPlaceOfTheBinary_KeepsNobodyWaiting) {
-  const std::string path = testing::TempDir() + "/symbol_scan_pipe_" + std::to_string(getpid());
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  SymbolQuery query;
-  query.address = address_;
-  EXPECT_FALSE(ScanSymbols(path, "", {&query, 1}));
-  std::remove(path.c_str());
-}
-
 TEST_F(SymbolScanTest, TruncatedBinary_DoesNoHarm) {
   std::ifstream in(module_->path, std::ios::binary);
   std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
