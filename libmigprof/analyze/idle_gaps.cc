@@ -52,9 +52,24 @@ const char* Name(IdleCause cause) {
   return "unknown";
 }
 
+IdleBySite::Row IdleBySite::RowOf(size_t site) const {
+  Row row;
+  if (site < rows_.size()) row = rows_[site];
+  if (site < launch_bound_.size()) {
+    const auto add = [&row](IdleCause cause, uint64_t ns, uint64_t gaps) {
+      row.ns[static_cast<size_t>(cause)] += ns;
+      row.gaps[static_cast<size_t>(cause)] += gaps;
+    };
+    add(IdleCause::kHost, launch_bound_[site].host_ns, launch_bound_[site].host_gaps);
+    add(IdleCause::kLaunchLatency, launch_bound_[site].latency_ns, launch_bound_[site].latency_gaps);
+  }
+  return row;
+}
+
 IdleTimes IdleBySite::Sum() const {
   IdleTimes sum{};
-  for (const Row& row : rows_) {
+  for (size_t site = 0; site < std::max(rows_.size(), launch_bound_.size()); ++site) {
+    const Row row = RowOf(site);
     for (size_t cause = 0; cause < kIdleCauses; ++cause) sum[cause] += row.ns[cause];
   }
   return sum;
@@ -62,10 +77,10 @@ IdleTimes IdleBySite::Sum() const {
 
 SiteWeights::List IdleBySite::InOrder() const {
   SiteWeights::List list;
-  for (size_t site = 0; site < rows_.size(); ++site) {
+  for (size_t site = 0; site < std::max(rows_.size(), launch_bound_.size()); ++site) {
+    const Row row = RowOf(site);
     for (size_t cause = 0; cause < kIdleCauses; ++cause) {
-      const uint64_t gaps = rows_[site].gaps[cause];
-      if (gaps != 0) list.emplace_back(uint64_t{site} << 32 | cause, Weight{rows_[site].ns[cause], gaps});
+      if (row.gaps[cause] != 0) list.emplace_back(uint64_t{site} << 32 | cause, Weight{row.ns[cause], row.gaps[cause]});
     }
   }
   return list;

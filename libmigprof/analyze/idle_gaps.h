@@ -33,6 +33,16 @@ class IdleBySite {
     rows_[site].ns[static_cast<size_t>(cause)] += ns;
     rows_[site].gaps[static_cast<size_t>(cause)] += ns != 0 ? 1 : 0;
   }
+  // A gap that was divided between host code and launch latency.
+  void Add(CallSiteId site, uint64_t host_ns, uint64_t latency_ns) {
+    if (site >= launch_bound_.size()) [[unlikely]]
+      launch_bound_.resize(site + site / 2 + 16);
+    LaunchBound& row = launch_bound_[site];
+    row.host_ns += host_ns;
+    row.latency_ns += latency_ns;
+    row.host_gaps += host_ns != 0 ? 1 : 0;
+    row.latency_gaps += latency_ns != 0 ? 1 : 0;
+  }
   // A gap, divided by cause.
   void Add(CallSiteId site, const IdleTimes& times) {
     for (size_t cause = 0; cause < kIdleCauses; ++cause) Add(site, static_cast<IdleCause>(cause), times[cause]);
@@ -47,7 +57,19 @@ class IdleBySite {
     IdleTimes ns{};
     std::array<uint64_t, kIdleCauses> gaps{};  // that had some of it
   };
+  // Programs that keep the GPU waiting have a gap like this before nearly every kernel: half a cache line each, beside
+  // what is in `rows_`.
+  struct LaunchBound {
+    uint64_t host_ns = 0;
+    uint64_t latency_ns = 0;
+    uint64_t host_gaps = 0;
+    uint64_t latency_gaps = 0;
+  };
+
+  Row RowOf(size_t site) const;
+
   std::vector<Row> rows_;
+  std::vector<LaunchBound> launch_bound_;
 };
 
 // What is known of the work that ended a gap.
@@ -77,10 +99,8 @@ class BlockingCalls {
   void Forget(uint32_t correlation) { open_.Forget(correlation); }
 
   // Whether the thread was in none of these calls in a gap that begins at `start`: as nearly always, where gaps are
-  // many. The same promises as for Divide.
-  bool HasNone(uint16_t thread, uint64_t start) const {
-    return last_ends_[thread < last_ends_.size() ? thread : 0] <= start;
-  }
+  // many. `thread`: from ThreadOf, or 0. The same promises as for Divide.
+  bool HasNone(uint16_t thread, uint64_t start) const { return last_ends_[thread] <= start; }
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
   IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end);

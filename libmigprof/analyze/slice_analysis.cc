@@ -168,7 +168,9 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-    TakeGap(TakePauses(start, end, files), end, ended_by, files);
+    if (!pauses_.empty()) [[unlikely]]
+      start = TakePauses(start, end, files);
+    TakeGap(start, end, ended_by, files);
   });
   if (time != UINT64_MAX || std::exchange(all_settled_, true)) return;
   const uint64_t end = result_.profile.first_ns + result_.profile.window_ns;
@@ -178,7 +180,8 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
 void SliceReader::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files) {
   OpenFile& file = (*files)[ended_by.file];
   const uint64_t begin = std::clamp(file.scan->first_ns, start, end);
-  if (start < begin) TakeTimeWithoutWork(start, begin, files);
+  if (start < begin) [[unlikely]]
+    TakeTimeWithoutWork(start, begin, files);
   if (begin < end && file.analysis != nullptr) file.analysis->TakeGap(begin, end, ended_by);
 }
 

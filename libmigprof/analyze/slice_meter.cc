@@ -56,7 +56,7 @@ uint32_t SliceMeter::KernelId(const std::string& symbol) {
     use.full_name = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);
     use.name = symbol.empty() ? use.full_name : ShortName(use.full_name);
     use.uses_tensor_cores = UsesTensorCores(use.full_name);
-    sketches_.resize(std::min(kernels_.size(), kMostSketches + 1));
+    durations_.resize(std::min(kernels_.size(), kMostSketches + 1));
   }
   return entry->second;
 }
@@ -96,10 +96,13 @@ SliceMetrics SliceMeter::Finish() {
   SliceMetrics metrics;
   metrics.sm_unknown_ns = unknown_ns_;
   metrics.copies = copies_;
-  metrics.launch_latency = std::move(launch_latency_);
+  metrics.launch_latency = launch_latency_.Take();
   metrics.memory = memory_.Finish();
-  for (const QuantileSketch& sketch : sketches_) metrics.kernel_duration.Merge(sketch);
-  for (size_t i = 0; i < std::min(kernels_.size(), kMostSketches); ++i) kernels_[i].duration = std::move(sketches_[i]);
+  for (size_t i = 0; i < durations_.size(); ++i) {
+    QuantileSketch sketch = durations_[i].Take();
+    metrics.kernel_duration.Merge(sketch);
+    if (i < kMostSketches) kernels_[i].duration = std::move(sketch);
+  }
   // Several symbols may read alike.
   absl::flat_hash_map<std::string, size_t> by_name;
   for (KernelUse& use : kernels_) {

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/device_memory.h"
+#include "libmigprof/analyze/duration_counter.h"
 #include "libmigprof/analyze/occupancy.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/analyze/trace_definitions.h"
@@ -22,7 +24,7 @@ namespace migprof::analyze {
 // done once, at the end. Not thread-safe.
 class SliceMeter {
  public:
-  // Kernels beyond so many names share one distribution of durations: 15 KiB each at most.
+  // Kernels beyond so many names share one distribution of durations: 4 KiB each.
   static constexpr size_t kMostSketches = 4096;
 
   SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceIdentity& identity);
@@ -30,10 +32,13 @@ class SliceMeter {
   // A number for all kernels of this symbol.
   uint32_t KernelId(const std::string& symbol);
 
-  // Activities with usable times. `launch_ns`: entry of the call that launched the kernel; 0: none is known, or it
-  // launched a whole graph.
-  void AddKernel(uint32_t kernel, uint64_t start, uint64_t duration, uint64_t launch_ns) {
-    sketches_[std::min<size_t>(kernel, kMostSketches)].Add(duration);
+  // Where to put the durations of a kernel; stays where it is.
+  DurationCounter* Durations(uint32_t kernel) { return &durations_[std::min<size_t>(kernel, kMostSketches)]; }
+
+  // Activities with usable times. `durations`: of the kernel. `launch_ns`: entry of the call that launched the kernel;
+  // 0: none is known, or it launched a whole graph.
+  void AddKernel(DurationCounter* durations, uint64_t start, uint64_t duration, uint64_t launch_ns) {
+    durations->Add(duration);
     if (launch_ns != 0) launch_latency_.Add(start > launch_ns ? start - launch_ns : 0);
   }
   // A copy of CUPTI's kind `what`; `duration` 0 when it has no usable times.
@@ -58,8 +63,8 @@ class SliceMeter {
   DeviceMemory memory_;
   absl::flat_hash_map<std::string, uint32_t> kernel_ids_;
   std::vector<KernelUse> kernels_;
-  std::vector<QuantileSketch> sketches_;  // of durations, by kernel; the last one is shared by all beyond kMostSketches
-  QuantileSketch launch_latency_;
+  std::deque<DurationCounter> durations_;  // by kernel; the last one is shared by all beyond kMostSketches
+  DurationCounter launch_latency_;
   std::array<Totals, kCopyDirections> copies_{};
   uint64_t unknown_ns_ = 0;
 };
