@@ -276,19 +276,22 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
 }
 
 void FileAnalysis::DivideGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-  if (ended_by.call_ns == 0) return idle_.Add(ended_by.site, IdleCause::kUnknown, end - start);
+  if (ended_by.call_ns == 0) {
+    meter_->idle_timeline()->Add(IdleCause::kUnknown, start, end);
+    return idle_.Add(ended_by.site, IdleCause::kUnknown, end - start);
+  }
   const Leaf& leaf = leaves_[ended_by.leaf];
   const GapEnd gap_end{
       .call_ns = ended_by.call_ns,
       .thread = ended_by.thread,
       .is_transfer = leaf.kind == LeafKind::kTransfer,
       .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]};
-  idle_.Add(ended_by.site, blocking_calls_.Divide(start, end, gap_end));
+  idle_.Add(ended_by.site, blocking_calls_.Divide(start, end, gap_end, meter_->idle_timeline()));
 }
 
 void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {
   idle_.Add(InternSite({.after_work = true}),
-            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
+            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}, meter_->idle_timeline()));
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {

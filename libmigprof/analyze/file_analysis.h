@@ -66,14 +66,16 @@ class FileAnalysis {
   // What is kept of the file. Once it is spent, no more chunks may be taken.
   const FileBudget& budget() const { return budget_; }
 
-  // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
-  // work.
+  // Only with a meter: a time in which nothing ran, and that work of this file ended. In order of time, after the chunk
+  // that holds that work.
   void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
     if (!ended_by.is_repeated || !blocking_calls_.HasNone(ended_by.thread, start)) [[unlikely]]
       return DivideGap(start, end, ended_by);
     // What that would say, too: there is a gap for nearly every kernel of a program that is launch-bound.
     const uint64_t asked = std::clamp(ended_by.call_ns, start, end);
     idle_.Add(ended_by.site, asked - start, end - asked);
+    meter_->idle_timeline()->Add(IdleCause::kHost, start, asked);
+    meter_->idle_timeline()->Add(IdleCause::kLaunchLatency, asked, end);
   }
   // The same for a time that no more work of this file ended, while its process was there.
   void TakeTimeAfterWork(uint64_t start, uint64_t end);

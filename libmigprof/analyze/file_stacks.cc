@@ -13,7 +13,7 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
   const CallSite& site = sites_[id];
   NodeId node = under;
-  if (site.after_work) return tree->Child(node, names->Note("[after its last GPU work]", FrameKind::kProcess));
+  if (site.after_work) return tree->Child(node, names->Note(kAfterLastWork, FrameKind::kProcess));
   if (site.sampled_out) {
     node = tree->Child(node, names->Note("[stack left out to save time]"));
     return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));

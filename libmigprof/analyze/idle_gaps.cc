@@ -128,27 +128,31 @@ void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
   }
 }
 
-IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end) {
+IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end, IdleTimeline* timeline) {
   IdleTimes times{};
-  const auto add = [&times](IdleCause cause, uint64_t ns) { times[static_cast<size_t>(cause)] += ns; };
+  const auto add = [&](IdleCause cause, uint64_t from, uint64_t to) {
+    times[static_cast<size_t>(cause)] += to - from;
+    if (timeline != nullptr) timeline->Add(cause, from, to);
+  };
   const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
-  add(gap_end.cause_of_wait(), end - asked);
   // Before that nothing was queued, and the thread was in one of these calls, or in none.
   std::deque<Call>& calls = calls_[gap_end.thread < calls_.size() ? gap_end.thread : 0];
   while (!calls.empty() && calls.front().end <= start) {
     calls.pop_front();
     --kept_calls_;
   }
-  uint64_t inside = 0;
+  uint64_t done = start;
   for (const Call& call : calls) {
     if (call.start >= asked) break;
     const uint64_t from = std::max(call.start, start);
     const uint64_t to = std::min(call.end, asked);
     if (from >= to) continue;
-    add(call.cause, to - from);
-    inside += to - from;
+    add(IdleCause::kHost, done, from);
+    add(call.cause, from, to);
+    done = to;
   }
-  add(IdleCause::kHost, asked - start - inside);
+  add(IdleCause::kHost, done, asked);
+  add(gap_end.cause_of_wait(), asked, end);
   return times;
 }
 

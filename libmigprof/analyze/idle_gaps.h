@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/idle_timeline.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/recent_calls.h"
 #include "libmigprof/analyze/site_weights.h"
@@ -19,6 +20,9 @@ namespace migprof::analyze {
 
 // The name of a cause as shown: "host code", "copies", ….
 const char* Name(IdleCause cause);
+
+// The frame of time that no work ended, because a process had its last behind it.
+inline constexpr char kAfterLastWork[] = "[after its last GPU work]";
 
 // Nanoseconds by IdleCause.
 using IdleTimes = std::array<uint64_t, kIdleCauses>;
@@ -103,7 +107,8 @@ class BlockingCalls {
   bool HasNone(uint16_t thread, uint64_t start) const { return last_ends_[thread] <= start; }
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
-  IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end);
+  // `timeline`, if not null, is told each part.
+  IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end, IdleTimeline* timeline = nullptr);
 
  private:
   struct OpenCall {

@@ -47,7 +47,8 @@ void Add(const KernelUse& from, KernelUse* to) {
 SliceMeter::SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceIdentity& identity)
     : identity_(identity),
       limits_(FindSmLimits(identity.compute_major, identity.compute_minor)),
-      memory_(first_ns, window_ns) {}
+      memory_(first_ns, window_ns),
+      idle_timeline_(first_ns, window_ns) {}
 
 uint32_t SliceMeter::KernelId(const std::string& symbol) {
   const auto [entry, is_new] = kernel_ids_.try_emplace(symbol, static_cast<uint32_t>(kernels_.size()));

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/device_memory.h"
 #include "libmigprof/analyze/duration_counter.h"
+#include "libmigprof/analyze/idle_timeline.h"
 #include "libmigprof/analyze/occupancy.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/analyze/trace_definitions.h"
@@ -47,6 +48,7 @@ class SliceMeter {
   void AddUnknownKernels(uint64_t total_ns) { unknown_ns_ += total_ns; }
 
   DeviceMemory* memory() { return &memory_; }
+  IdleTimeline* idle_timeline() { return &idle_timeline_; }
 
   // Promises that no allocation added later starts before `time`.
   void SettleBefore(uint64_t time) { memory_.SettleBefore(time); }
@@ -61,6 +63,7 @@ class SliceMeter {
   const mig::SliceIdentity identity_;
   const SmLimits* const limits_;  // null: unknown compute capability
   DeviceMemory memory_;
+  IdleTimeline idle_timeline_;
   absl::flat_hash_map<std::string, uint32_t> kernel_ids_;
   std::vector<KernelUse> kernels_;
   std::deque<DurationCounter> durations_;  // by kernel; the last one is shared by all beyond kMostSketches
