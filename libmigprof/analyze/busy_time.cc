@@ -35,12 +35,13 @@ void BusyTime::AddToBins(Union* sum, uint64_t start, uint64_t end) {
   end = std::min(end, last_ns_);
   while (start < end) {
     if (start >= sum->bin_end) {
-      sum->bin = (start - first_ns_) / timeline_.bin_ns;
-      const bool is_last = sum->bin + 1 == timeline_.bins.size();
-      sum->bin_end = is_last ? last_ns_ : first_ns_ + (sum->bin + 1) * timeline_.bin_ns;
+      const size_t bin = (start - first_ns_) / timeline_.bin_ns;
+      const bool is_last = bin + 1 == timeline_.bins.size();
+      sum->bin_ns = &(timeline_.bins[bin].*(sum->share));
+      sum->bin_end = is_last ? last_ns_ : first_ns_ + (bin + 1) * timeline_.bin_ns;
     }
     const uint64_t piece_end = std::min(end, sum->bin_end);
-    timeline_.bins[sum->bin].*(sum->share) += piece_end - start;
+    *sum->bin_ns += piece_end - start;
     start = piece_end;
   }
 }

@@ -20,6 +20,8 @@ struct WorkOrigin {
   uint32_t leaf = 0;     // what ran
   uint16_t file = 0;
   uint16_t thread = 0;  // that made the call; 0: unknown
+  // A kernel of a known call that is not the earliest of its kernel so far.
+  bool is_repeated = false;
 };
 
 // A piece of GPU work.
@@ -80,9 +82,9 @@ class BusyTime {
   struct Union {
     uint64_t until = 0;  // the end of what is in it
     uint64_t total = 0;
-    size_t bin = 0;  // of the last addition
-    uint64_t bin_end = 0;
     uint64_t Timeline::Bin::*share;
+    uint64_t* bin_ns = nullptr;  // the bin of the last addition
+    uint64_t bin_end = 0;
     BusyAtEdges* listener = nullptr;
   };
 
@@ -93,7 +95,7 @@ class BusyTime {
     sum->until = end;
     if (sum->listener != nullptr) sum->listener->Add(start, end);
     if (end <= sum->bin_end) {  // and not before that bin: they come in order
-      timeline_.bins[sum->bin].*(sum->share) += end - start;
+      *sum->bin_ns += end - start;
     } else if (!timeline_.bins.empty()) {
       AddToBins(sum, start, end);
     }

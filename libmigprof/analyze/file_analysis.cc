@@ -116,6 +116,7 @@ FileAnalysis::LeafId FileAnalysis::FindOrAddLeaf(uint64_t id, LeafKind kind) {
     if (meter_ != nullptr && kind == LeafKind::kKernel) {
       const uint64_t name = definitions_.KernelName(id);
       leaf.kernel = meter_->KernelId(definitions_.String(name));
+      leaf.durations = meter_->Durations(leaf.kernel);
       const auto [function, is_first] = functions_.try_emplace(name, static_cast<uint32_t>(first_call_ns_.size()));
       if (is_first) first_call_ns_.push_back(UINT64_MAX);
       leaf.function = function->second;
@@ -262,9 +263,11 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
     ++totals_.untimed;
     duration = 0;
   } else {
-    busy_->Add({start, start + duration, {launch_ns, site, leaf, role_.number, thread}, totals == &totals_.kernels});
+    const bool is_kernel = totals == &totals_.kernels;
     uint64_t& first_call_ns = first_call_ns_[leaves_[leaf].function];
+    const bool is_repeated = is_kernel && launch_ns > first_call_ns;
     if (launch_ns != 0) first_call_ns = std::min(first_call_ns, launch_ns);
+    busy_->Add({start, start + duration, {launch_ns, site, leaf, role_.number, thread, is_repeated}, is_kernel});
   }
   if (weights_.Add(site, leaf, duration)) budget_.Take(kWeightBytes);
   totals->total_ns += duration;
@@ -272,26 +275,23 @@ uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t s
   return launch_ns;
 }
 
-void FileAnalysis::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-  if (ended_by.call_ns == 0) return idle_.Add(ended_by.site, IdleCause::kUnknown, end - start);
+void FileAnalysis::DivideGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+  if (ended_by.call_ns == 0) {
+    meter_->idle_timeline()->Add(IdleCause::kUnknown, start, end);
+    return idle_.Add(ended_by.site, IdleCause::kUnknown, end - start);
+  }
   const Leaf& leaf = leaves_[ended_by.leaf];
   const GapEnd gap_end{
       .call_ns = ended_by.call_ns,
       .thread = ended_by.thread,
       .is_transfer = leaf.kind == LeafKind::kTransfer,
       .is_first_launch = leaf.kind == LeafKind::kKernel && ended_by.call_ns == first_call_ns_[leaf.function]};
-  if (!blocking_calls_.HasNone(gap_end.thread, start)) {
-    return idle_.Add(ended_by.site, blocking_calls_.Divide(start, end, gap_end));
-  }
-  // What Divide would say: there is a gap for nearly every kernel of a program that is launch-bound.
-  const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
-  idle_.Add(ended_by.site, IdleCause::kHost, asked - start);
-  idle_.Add(ended_by.site, gap_end.cause_of_wait(), end - asked);
+  idle_.Add(ended_by.site, blocking_calls_.Divide(start, end, gap_end, meter_->idle_timeline()));
 }
 
 void FileAnalysis::TakeTimeAfterWork(uint64_t start, uint64_t end) {
   idle_.Add(InternSite({.after_work = true}),
-            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}));
+            blocking_calls_.Divide(start, end, {.call_ns = end, .thread = last_thread_}, meter_->idle_timeline()));
 }
 
 bool FileAnalysis::TakeKernels(const Chunk& chunk) {
@@ -308,7 +308,7 @@ bool FileAnalysis::TakeKernels(const Chunk& chunk) {
     const uint64_t launch_ns = AddActivity(correlations[row], leaf, starts[row], durations[row], flags[row],
                                            graph_nodes[row], &totals_.kernels);
     if (meter_ == nullptr || (flags[row] & format::kActivityUntimed) != 0) continue;
-    meter_->AddKernel(leaves_[leaf].kernel, starts[row], durations[row], graph_nodes[row] == 0 ? launch_ns : 0);
+    meter_->AddKernel(leaves_[leaf].durations, starts[row], durations[row], graph_nodes[row] == 0 ? launch_ns : 0);
   }
   return sound;
 }

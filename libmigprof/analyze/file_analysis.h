@@ -66,9 +66,17 @@ class FileAnalysis {
   // What is kept of the file. Once it is spent, no more chunks may be taken.
   const FileBudget& budget() const { return budget_; }
 
-  // A time in which nothing ran, and that work of this file ended. In order of time, after the chunk that holds that
-  // work.
-  void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by);
+  // Only with a meter: a time in which nothing ran, and that work of this file ended. In order of time, after the chunk
+  // that holds that work.
+  void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
+    if (!ended_by.is_repeated || !blocking_calls_.HasNone(ended_by.thread, start)) [[unlikely]]
+      return DivideGap(start, end, ended_by);
+    // What that would say, too: there is a gap for nearly every kernel of a program that is launch-bound.
+    const uint64_t asked = std::clamp(ended_by.call_ns, start, end);
+    idle_.Add(ended_by.site, asked - start, end - asked);
+    meter_->idle_timeline()->Add(IdleCause::kHost, start, asked);
+    meter_->idle_timeline()->Add(IdleCause::kLaunchLatency, asked, end);
+  }
   // The same for a time that no more work of this file ended, while its process was there.
   void TakeTimeAfterWork(uint64_t start, uint64_t end);
 
@@ -117,8 +125,9 @@ class FileAnalysis {
   struct Leaf {
     uint64_t id = 0;  // kernel shape, or column::transfers::kWhat
     LeafKind kind = LeafKind::kKernel;
-    uint32_t function = 0;  // of kernels: index of first_call_ns_
-    uint32_t kernel = 0;    // of the meter
+    uint32_t function = 0;                 // of kernels: index of first_call_ns_
+    uint32_t kernel = 0;                   // of the meter
+    DurationCounter* durations = nullptr;  // … its own
   };
   // The last ones that were asked for; see InternSite.
   static constexpr int kKnownSitesLog2 = 12;
@@ -129,6 +138,7 @@ class FileAnalysis {
     LeafId leaf = 0;
   };
 
+  void DivideGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by);
   bool TakeKind(const format::Chunk& chunk);
   // Marks activities as untimed whose times are not within those of their chunk. False when there are any.
   bool CheckTimes(const format::Chunk& chunk, const std::vector<uint64_t>& starts,

@@ -13,7 +13,7 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   if (id == kUnknownSite) return tree->Child(under, names->Note("[unknown launch]"));
   const CallSite& site = sites_[id];
   NodeId node = under;
-  if (site.after_work) return tree->Child(node, names->Note("[after its last GPU work]", FrameKind::kProcess));
+  if (site.after_work) return tree->Child(node, names->Note(kAfterLastWork, FrameKind::kProcess));
   if (site.sampled_out) {
     node = tree->Child(node, names->Note("[stack left out to save time]"));
     return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));
@@ -90,40 +90,52 @@ void FileAnalysis::AddStacks(const StackView& view, FrameTable* frames, StackTre
     }
   }
   std::vector<bool> counted(sites_.size());  // a site may be a launch path and a capture path, of several others
-  // Adds weights to `to`, with `leaf_frame(n)` on top of the site's place.
-  const auto add = [&](SiteWeights::List weights, StackTree* to, NodeId below, auto&& leaf_frame) {
+  const auto place_part = [&](CallSiteId site, StackTree* to, NodeId below) {
+    bool unspliced = false;
+    const NodeId node = PlaceOf(site, &names, to, below, &unspliced);
+    if (unspliced && !counted[site]) {
+      counted[site] = true;
+      totals_.unspliced += site_calls_[site];
+    }
+    return node;
+  };
+  const auto place = [&](CallSiteId id, StackTree* to, NodeId below) {
+    const CallSite& site = sites_[id];
+    if (site.captured_at == kUnknownSite) return place_part(id, to, below);
+    NodeId launch = place_part(site.launched_at, to, below);
+    if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
+      launch = to->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
+    }
+    return place_part(site.captured_at, to, launch);
+  };
+  // Adds weights, which are in order of their sites, with `leaf_frame(n)` on top of the site's place.
+  const auto add = [&](SiteWeights::List weights, StackTree* to, auto&& place_of, auto&& leaf_frame) {
     SpreadSampledOut(&weights);
-    std::vector<NodeId> site_nodes(sites_.size());
-    std::vector<bool> site_done(sites_.size());
-    const auto place_of = [&](CallSiteId site, NodeId place) {
-      bool unspliced = false;
-      const NodeId node = PlaceOf(site, &names, to, place, &unspliced);
-      if (unspliced && !counted[site]) {
-        counted[site] = true;
-        totals_.unspliced += site_calls_[site];
-      }
-      return node;
-    };
+    CallSiteId site = 0;
+    NodeId node = 0;  // no place of a site is the root
     for (const auto& [key, weight] : weights) {
       const auto id = static_cast<CallSiteId>(key >> 32);
-      if (!site_done[id]) {
-        const CallSite& site = sites_[id];
-        if (site.captured_at == kUnknownSite) {
-          site_nodes[id] = place_of(id, below);
-        } else {
-          NodeId launch = place_of(site.launched_at, below);
-          if (!sites_[site.launched_at].is_graph_launch) {  // or it is not known: the border is drawn all the same
-            launch = to->Child(launch, names.Note("[CUDA graph]", FrameKind::kGraph));
-          }
-          site_nodes[id] = place_of(site.captured_at, launch);
-        }
-        site_done[id] = true;
-      }
-      to->Add(to->Child(site_nodes[id], leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
+      if (node == 0 || id != std::exchange(site, id)) node = place_of(id);
+      to->Add(to->Child(node, leaf_frame(static_cast<uint32_t>(key))), weight.ns, weight.count);
     }
   };
-  add(weights_.InOrder(), tree, under, [&](LeafId leaf) { return leaf_frames[leaf]; });
-  add(idle_.InOrder(), idle, idle_under,
+  std::vector<NodeId> placed(sites_.size());  // in `tree`; 0: not there
+  add(
+      weights_.InOrder(), tree, [&](CallSiteId id) { return placed[id] = place(id, tree, under); },
+      [&](LeafId leaf) { return leaf_frames[leaf]; });
+  // Most of them are there already, and names are what takes time.
+  std::vector<FrameId> path;
+  const auto copy_place = [&](CallSiteId id) {
+    if (placed[id] == 0) return place(id, idle, idle_under);
+    path.clear();
+    for (NodeId node = placed[id]; node != under; node = tree->nodes()[node].parent) {
+      path.push_back(tree->nodes()[node].frame);
+    }
+    NodeId node = idle_under;
+    for (auto frame = path.rbegin(); frame != path.rend(); ++frame) node = idle->Child(node, *frame);
+    return node;
+  };
+  add(idle_.InOrder(), idle, copy_place,
       [&](uint32_t cause) { return names.Note(Name(static_cast<IdleCause>(cause)), FrameKind::kIdle); });
 }
 

@@ -52,9 +52,24 @@ const char* Name(IdleCause cause) {
   return "unknown";
 }
 
+IdleBySite::Row IdleBySite::RowOf(size_t site) const {
+  Row row;
+  if (site < rows_.size()) row = rows_[site];
+  if (site < launch_bound_.size()) {
+    const auto add = [&row](IdleCause cause, uint64_t ns, uint64_t gaps) {
+      row.ns[static_cast<size_t>(cause)] += ns;
+      row.gaps[static_cast<size_t>(cause)] += gaps;
+    };
+    add(IdleCause::kHost, launch_bound_[site].host_ns, launch_bound_[site].host_gaps);
+    add(IdleCause::kLaunchLatency, launch_bound_[site].latency_ns, launch_bound_[site].latency_gaps);
+  }
+  return row;
+}
+
 IdleTimes IdleBySite::Sum() const {
   IdleTimes sum{};
-  for (const Row& row : rows_) {
+  for (size_t site = 0; site < std::max(rows_.size(), launch_bound_.size()); ++site) {
+    const Row row = RowOf(site);
     for (size_t cause = 0; cause < kIdleCauses; ++cause) sum[cause] += row.ns[cause];
   }
   return sum;
@@ -62,10 +77,10 @@ IdleTimes IdleBySite::Sum() const {
 
 SiteWeights::List IdleBySite::InOrder() const {
   SiteWeights::List list;
-  for (size_t site = 0; site < rows_.size(); ++site) {
+  for (size_t site = 0; site < std::max(rows_.size(), launch_bound_.size()); ++site) {
+    const Row row = RowOf(site);
     for (size_t cause = 0; cause < kIdleCauses; ++cause) {
-      const uint64_t gaps = rows_[site].gaps[cause];
-      if (gaps != 0) list.emplace_back(uint64_t{site} << 32 | cause, Weight{rows_[site].ns[cause], gaps});
+      if (row.gaps[cause] != 0) list.emplace_back(uint64_t{site} << 32 | cause, Weight{row.ns[cause], row.gaps[cause]});
     }
   }
   return list;
@@ -113,27 +128,31 @@ void BlockingCalls::Returned(uint32_t correlation, uint64_t took_ns) {
   }
 }
 
-IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end) {
+IdleTimes BlockingCalls::Divide(uint64_t start, uint64_t end, const GapEnd& gap_end, IdleTimeline* timeline) {
   IdleTimes times{};
-  const auto add = [&times](IdleCause cause, uint64_t ns) { times[static_cast<size_t>(cause)] += ns; };
+  const auto add = [&](IdleCause cause, uint64_t from, uint64_t to) {
+    times[static_cast<size_t>(cause)] += to - from;
+    if (timeline != nullptr) timeline->Add(cause, from, to);
+  };
   const uint64_t asked = std::clamp(gap_end.call_ns, start, end);
-  add(gap_end.cause_of_wait(), end - asked);
   // Before that nothing was queued, and the thread was in one of these calls, or in none.
   std::deque<Call>& calls = calls_[gap_end.thread < calls_.size() ? gap_end.thread : 0];
   while (!calls.empty() && calls.front().end <= start) {
     calls.pop_front();
     --kept_calls_;
   }
-  uint64_t inside = 0;
+  uint64_t done = start;
   for (const Call& call : calls) {
     if (call.start >= asked) break;
     const uint64_t from = std::max(call.start, start);
     const uint64_t to = std::min(call.end, asked);
     if (from >= to) continue;
-    add(call.cause, to - from);
-    inside += to - from;
+    add(IdleCause::kHost, done, from);
+    add(call.cause, from, to);
+    done = to;
   }
-  add(IdleCause::kHost, asked - start - inside);
+  add(IdleCause::kHost, done, asked);
+  add(gap_end.cause_of_wait(), asked, end);
   return times;
 }
 

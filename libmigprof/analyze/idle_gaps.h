@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "libmigprof/analyze/idle_timeline.h"
 #include "libmigprof/analyze/launch_join.h"
 #include "libmigprof/analyze/recent_calls.h"
 #include "libmigprof/analyze/site_weights.h"
@@ -19,6 +20,9 @@ namespace migprof::analyze {
 
 // The name of a cause as shown: "host code", "copies", ….
 const char* Name(IdleCause cause);
+
+// The frame of time that no work ended, because a process had its last behind it.
+inline constexpr char kAfterLastWork[] = "[after its last GPU work]";
 
 // Nanoseconds by IdleCause.
 using IdleTimes = std::array<uint64_t, kIdleCauses>;
@@ -32,6 +36,16 @@ class IdleBySite {
       rows_.resize(site + site / 2 + 16);
     rows_[site].ns[static_cast<size_t>(cause)] += ns;
     rows_[site].gaps[static_cast<size_t>(cause)] += ns != 0 ? 1 : 0;
+  }
+  // A gap that was divided between host code and launch latency.
+  void Add(CallSiteId site, uint64_t host_ns, uint64_t latency_ns) {
+    if (site >= launch_bound_.size()) [[unlikely]]
+      launch_bound_.resize(site + site / 2 + 16);
+    LaunchBound& row = launch_bound_[site];
+    row.host_ns += host_ns;
+    row.latency_ns += latency_ns;
+    row.host_gaps += host_ns != 0 ? 1 : 0;
+    row.latency_gaps += latency_ns != 0 ? 1 : 0;
   }
   // A gap, divided by cause.
   void Add(CallSiteId site, const IdleTimes& times) {
@@ -47,7 +61,19 @@ class IdleBySite {
     IdleTimes ns{};
     std::array<uint64_t, kIdleCauses> gaps{};  // that had some of it
   };
+  // Programs that keep the GPU waiting have a gap like this before nearly every kernel: half a cache line each, beside
+  // what is in `rows_`.
+  struct LaunchBound {
+    uint64_t host_ns = 0;
+    uint64_t latency_ns = 0;
+    uint64_t host_gaps = 0;
+    uint64_t latency_gaps = 0;
+  };
+
+  Row RowOf(size_t site) const;
+
   std::vector<Row> rows_;
+  std::vector<LaunchBound> launch_bound_;
 };
 
 // What is known of the work that ended a gap.
@@ -77,13 +103,12 @@ class BlockingCalls {
   void Forget(uint32_t correlation) { open_.Forget(correlation); }
 
   // Whether the thread was in none of these calls in a gap that begins at `start`: as nearly always, where gaps are
-  // many. The same promises as for Divide.
-  bool HasNone(uint16_t thread, uint64_t start) const {
-    return last_ends_[thread < last_ends_.size() ? thread : 0] <= start;
-  }
+  // many. `thread`: from ThreadOf, or 0. The same promises as for Divide.
+  bool HasNone(uint16_t thread, uint64_t start) const { return last_ends_[thread] <= start; }
   // Divides the gap [start, end) into causes. They add up to its length. Gaps come in order; calls that ended before
   // one are forgotten with it.
-  IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end);
+  // `timeline`, if not null, is told each part.
+  IdleTimes Divide(uint64_t start, uint64_t end, const GapEnd& gap_end, IdleTimeline* timeline = nullptr);
 
  private:
   struct OpenCall {

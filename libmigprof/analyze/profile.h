@@ -61,12 +61,12 @@ struct ProcessInfo {
   uint32_t pid = 0;
   std::string name;
   std::string command_line;  // empty unless MIGPROF_RECORD_ARGS asked for it
-  uint64_t window_ns = 0;    // first to last event
+  uint64_t window_ns = 0;    // first event to the end of its recording
   uint64_t gpu_ns = 0;       // sum of kernel, copy and memset time
   RecorderUse recorder;
   Health health;
   uint64_t stops = 0;       // how often its recording was stopped (migprof_stop, `migprof stop`, MIGPROF_START=off)
-  uint64_t stopped_ns = 0;  // for how long; what was stopped to the end counts up to its last event on the slice
+  uint64_t stopped_ns = 0;  // for how long; what was stopped to the end counts up to there
 };
 
 // One slice of one host, over all processes that ran on it.
@@ -79,7 +79,7 @@ struct SliceProfile {
   std::string distinction;
   bool simulated = false;  // recorded on the simulated GPU
   uint64_t first_ns = 0;   // first event on the slice, in ns since 1970 (or of the simulated clock)
-  uint64_t window_ns = 0;  // first to last event, over all its processes
+  uint64_t window_ns = 0;  // first event of any process to the end of the last one's recording
   uint64_t busy_ns = 0;    // union of kernel, copy and memset intervals of all its processes
   // Time of the window in which nothing that was recorded ran, but some process on the slice had stopped its recording:
   // neither busy nor idle. 0 without metrics.

@@ -80,7 +80,7 @@ class SliceReader {
   void TakeIdentity(const TraceScan& scan);
   // Time in which nothing ran, and that no work ended: before the process that ended it began, or after all work.
   void TakeTimeWithoutWork(uint64_t start, uint64_t end, std::vector<OpenFile>* files);
-  void AddTimeWithoutProcess(uint64_t ns);
+  void AddTimeWithoutProcess(uint64_t start, uint64_t end);
   // A gap before work, all of which was recorded.
   void TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files);
   // Takes of a gap everything up to the end of the last pause in it. Returns where that is.
@@ -155,6 +155,8 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     profile.metrics = meter_->Finish();
     profile.metrics.kernel_busy_ns = busy_.kernel_ns();
     profile.metrics.timeline = busy_.timeline();
+    std::vector<Timeline::Bin>& bins = profile.metrics.timeline.bins;
+    for (size_t bin = 0; bin < bins.size(); ++bin) bins[bin].idle_ns = meter_->idle_timeline()->bins()[bin];
   }
   profile.metrics.idle_ns = idle_;
   FinishCounters();
@@ -168,7 +170,9 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
   if (!metrics_) return busy_.SettleBefore(time);
   meter_->SettleBefore(time);
   busy_.SettleBefore(time, [&](uint64_t start, uint64_t end, const WorkOrigin& ended_by) {
-    TakeGap(TakePauses(start, end, files), end, ended_by, files);
+    if (!pauses_.empty()) [[unlikely]]
+      start = TakePauses(start, end, files);
+    TakeGap(start, end, ended_by, files);
   });
   if (time != UINT64_MAX || std::exchange(all_settled_, true)) return;
   const uint64_t end = result_.profile.first_ns + result_.profile.window_ns;
@@ -178,7 +182,8 @@ void SliceReader::SettleBefore(uint64_t time, std::vector<OpenFile>* files) {
 void SliceReader::TakeGap(uint64_t start, uint64_t end, const WorkOrigin& ended_by, std::vector<OpenFile>* files) {
   OpenFile& file = (*files)[ended_by.file];
   const uint64_t begin = std::clamp(file.scan->first_ns, start, end);
-  if (start < begin) TakeTimeWithoutWork(start, begin, files);
+  if (start < begin) [[unlikely]]
+    TakeTimeWithoutWork(start, begin, files);
   if (begin < end && file.analysis != nullptr) file.analysis->TakeGap(begin, end, ended_by);
 }
 
@@ -215,19 +220,21 @@ void SliceReader::TakeTimeWithoutWork(uint64_t start, uint64_t end, std::vector<
     if (there != nullptr) {
       there->analysis->TakeTimeAfterWork(start, until);
     } else {
-      AddTimeWithoutProcess(until - start);
+      AddTimeWithoutProcess(start, until);
     }
     start = until;
   }
 }
 
-void SliceReader::AddTimeWithoutProcess(uint64_t ns) {
+void SliceReader::AddTimeWithoutProcess(uint64_t start, uint64_t end) {
+  const uint64_t ns = end - start;
   StackTree& idle = result_.profile.idle;
   const char* const name = Name(IdleCause::kNothingRunning);
   idle.Add(
       idle.Child(0, result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kIdle})),
       ns, 1);
   idle_[static_cast<size_t>(IdleCause::kNothingRunning)] += ns;
+  meter_->idle_timeline()->Add(IdleCause::kNothingRunning, start, end);
 }
 
 void SliceReader::FinishCounters() {

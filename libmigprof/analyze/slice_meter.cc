@@ -47,7 +47,8 @@ void Add(const KernelUse& from, KernelUse* to) {
 SliceMeter::SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceIdentity& identity)
     : identity_(identity),
       limits_(FindSmLimits(identity.compute_major, identity.compute_minor)),
-      memory_(first_ns, window_ns) {}
+      memory_(first_ns, window_ns),
+      idle_timeline_(first_ns, window_ns) {}
 
 uint32_t SliceMeter::KernelId(const std::string& symbol) {
   const auto [entry, is_new] = kernel_ids_.try_emplace(symbol, static_cast<uint32_t>(kernels_.size()));
@@ -56,7 +57,7 @@ uint32_t SliceMeter::KernelId(const std::string& symbol) {
     use.full_name = symbol.empty() ? "[unnamed kernel]" : Demangle(symbol);
     use.name = symbol.empty() ? use.full_name : ShortName(use.full_name);
     use.uses_tensor_cores = UsesTensorCores(use.full_name);
-    sketches_.resize(std::min(kernels_.size(), kMostSketches + 1));
+    durations_.resize(std::min(kernels_.size(), kMostSketches + 1));
   }
   return entry->second;
 }
@@ -96,10 +97,13 @@ SliceMetrics SliceMeter::Finish() {
   SliceMetrics metrics;
   metrics.sm_unknown_ns = unknown_ns_;
   metrics.copies = copies_;
-  metrics.launch_latency = std::move(launch_latency_);
+  metrics.launch_latency = launch_latency_.Take();
   metrics.memory = memory_.Finish();
-  for (const QuantileSketch& sketch : sketches_) metrics.kernel_duration.Merge(sketch);
-  for (size_t i = 0; i < std::min(kernels_.size(), kMostSketches); ++i) kernels_[i].duration = std::move(sketches_[i]);
+  for (size_t i = 0; i < durations_.size(); ++i) {
+    QuantileSketch sketch = durations_[i].Take();
+    metrics.kernel_duration.Merge(sketch);
+    if (i < kMostSketches) kernels_[i].duration = std::move(sketch);
+  }
   // Several symbols may read alike.
   absl::flat_hash_map<std::string, size_t> by_name;
   for (KernelUse& use : kernels_) {

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/device_memory.h"
+#include "libmigprof/analyze/duration_counter.h"
+#include "libmigprof/analyze/idle_timeline.h"
 #include "libmigprof/analyze/occupancy.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/analyze/trace_definitions.h"
@@ -22,7 +25,7 @@ namespace migprof::analyze {
 // done once, at the end. Not thread-safe.
 class SliceMeter {
  public:
-  // Kernels beyond so many names share one distribution of durations: 15 KiB each at most.
+  // Kernels beyond so many names share one distribution of durations: 4 KiB each.
   static constexpr size_t kMostSketches = 4096;
 
   SliceMeter(uint64_t first_ns, uint64_t window_ns, const mig::SliceIdentity& identity);
@@ -30,10 +33,13 @@ class SliceMeter {
   // A number for all kernels of this symbol.
   uint32_t KernelId(const std::string& symbol);
 
-  // Activities with usable times. `launch_ns`: entry of the call that launched the kernel; 0: none is known, or it
-  // launched a whole graph.
-  void AddKernel(uint32_t kernel, uint64_t start, uint64_t duration, uint64_t launch_ns) {
-    sketches_[std::min<size_t>(kernel, kMostSketches)].Add(duration);
+  // Where to put the durations of a kernel; stays where it is.
+  DurationCounter* Durations(uint32_t kernel) { return &durations_[std::min<size_t>(kernel, kMostSketches)]; }
+
+  // Activities with usable times. `durations`: of the kernel. `launch_ns`: entry of the call that launched the kernel;
+  // 0: none is known, or it launched a whole graph.
+  void AddKernel(DurationCounter* durations, uint64_t start, uint64_t duration, uint64_t launch_ns) {
+    durations->Add(duration);
     if (launch_ns != 0) launch_latency_.Add(start > launch_ns ? start - launch_ns : 0);
   }
   // A copy of CUPTI's kind `what`; `duration` 0 when it has no usable times.
@@ -42,6 +48,7 @@ class SliceMeter {
   void AddUnknownKernels(uint64_t total_ns) { unknown_ns_ += total_ns; }
 
   DeviceMemory* memory() { return &memory_; }
+  IdleTimeline* idle_timeline() { return &idle_timeline_; }
 
   // Promises that no allocation added later starts before `time`.
   void SettleBefore(uint64_t time) { memory_.SettleBefore(time); }
@@ -56,10 +63,11 @@ class SliceMeter {
   const mig::SliceIdentity identity_;
   const SmLimits* const limits_;  // null: unknown compute capability
   DeviceMemory memory_;
+  IdleTimeline idle_timeline_;
   absl::flat_hash_map<std::string, uint32_t> kernel_ids_;
   std::vector<KernelUse> kernels_;
-  std::vector<QuantileSketch> sketches_;  // of durations, by kernel; the last one is shared by all beyond kMostSketches
-  QuantileSketch launch_latency_;
+  std::deque<DurationCounter> durations_;  // by kernel; the last one is shared by all beyond kMostSketches
+  DurationCounter launch_latency_;
   std::array<Totals, kCopyDirections> copies_{};
   uint64_t unknown_ns_ = 0;
 };

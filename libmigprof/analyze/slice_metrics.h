@@ -39,6 +39,7 @@ struct Timeline {
   struct Bin {
     uint64_t kernel_ns = 0;  // in which at least one kernel ran
     uint64_t busy_ns = 0;    // … kernel, copy or memset
+    std::array<uint64_t, kIdleCauses> idle_ns{};
   };
   uint64_t bin_ns = 0;  // length of a bin; the last one is shorter where the window ends
   std::vector<Bin> bins;

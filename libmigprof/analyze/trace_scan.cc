@@ -112,6 +112,17 @@ void TakePauses(const format::ChunkRef& ref, format::ChunkReader* reader, TraceS
   }
 }
 
+// The last time on the events' clock that the process wrote down; 0 when there is none.
+uint64_t LastClockSample(const format::ChunkRef& ref, format::ChunkReader* reader) {
+  format::Chunk chunk;
+  std::vector<uint64_t> times;
+  if (!reader->ReadPayload(ref, &chunk)) return 0;
+  if (!chunk.Column(format::column::clock_samples::kCupti, &times)) {
+    reader->ReportBadContent(ref, "the chunk's columns do not fit together");
+  }
+  return times.empty() || times.back() > INT64_MAX ? 0 : times.back();
+}
+
 bool IsNamedValues(ChunkKind kind) {
   return kind == ChunkKind::kProcess || kind == ChunkKind::kSlice || kind == ChunkKind::kCounters ||
          kind == ChunkKind::kTrailer;
@@ -162,6 +173,7 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   bool has_process = false;
   uint32_t next_sequence = 0;
   uint64_t damaged_before = 0;
+  uint64_t last_sign_ns = 0;  // of the process, beside its events
   while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
     if (ref.kind() == ChunkKind::kProcess && has_process) {
       damage.OnDamage(ref.offset, scan.bytes - ref.offset, "another trace begins here; only the first is read");
@@ -186,6 +198,10 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
       TakePauses(ref, &reader, &scan);
       continue;
     }
+    if (ref.kind() == ChunkKind::kClockSamples) {
+      last_sign_ns = std::max(last_sign_ns, LastClockSample(ref, &reader));
+      continue;
+    }
     if (HasTimes(ref.header)) {
       scan.first_ns = scan.last_ns == 0 ? ref.header.first_ns : std::min(scan.first_ns, ref.header.first_ns);
       scan.last_ns = std::max(scan.last_ns, ref.header.last_ns);
@@ -199,6 +215,9 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
                                                  ": use the migprof that wrote it, or a newer one"));
   }
   if (!has_process && scan.chunks.empty()) return absl::InvalidArgumentError("not a migprof trace");
+  const auto end = scan.counters.find("process.end_ns");
+  if (end != scan.counters.end() && end->second <= INT64_MAX) last_sign_ns = std::max(last_sign_ns, end->second);
+  if (scan.last_ns != 0) scan.last_ns = std::max(scan.last_ns, last_sign_ns);
   const auto late = scan.counters.find("device.late_calls");
   if (late != scan.counters.end()) scan.lost += late->second;
   const auto fatal = scan.counters.find("process.cupti_fatal_error");

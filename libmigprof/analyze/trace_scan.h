@@ -65,6 +65,8 @@ struct TraceScan {
   bool closed = false;                       // the process ended well
   std::vector<TracePause> pauses;            // in order of time
   uint64_t first_ns = 0;                     // over all events; 0 when there are none
+  // The last time of which it is known that the process was there: the end of its recording, or, where it was killed,
+  // its last event or flush. Not 0 only if there are events.
   uint64_t last_ns = 0;
   uint64_t lost = 0;           // events the writer knew it lost
   uint64_t damaged_bytes = 0;  // seen so far

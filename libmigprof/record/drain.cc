@@ -375,9 +375,8 @@ Error Drain::Write(bool forced) {
 }
 
 Error Drain::Finish() {
-  uint64_t now_ns = 0;
-  parts_.cupti->get_timestamp(&now_ns);
-  parts_.pauses->Start(now_ns);  // what comes later is nobody's
+  parts_.cupti->get_timestamp(&end_ns_);
+  parts_.pauses->Start(end_ns_);  // what comes later is nobody's
   const Error error = Write(/*forced=*/true);
   const Error trailers = WriteTrailers();
   return error.ok() ? trailers : error;
@@ -410,7 +409,9 @@ uint64_t Drain::LateCalls(uint32_t device) const {
 Error Drain::WriteTrailers() {
   Error error;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
-    const Error written = file->WriteCounters(format::ChunkKind::kTrailer, CountersOf(ordinal));
+    Counters counters = CountersOf(ordinal);
+    counters.emplace_back("process.end_ns", end_ns_);
+    const Error written = file->WriteCounters(format::ChunkKind::kTrailer, counters);
     if (error.ok()) error = written;
   });
   return error;

@@ -118,6 +118,7 @@ class Drain : private ActivitySink {
   uint64_t taken_over_ns_ = 0;  // CLOCK_REALTIME
   uint64_t buffer_transfers_ = 0;
   uint64_t losses_ = 0;
+  uint64_t end_ns_ = 0;  // of the recording, on CUPTI's clock
   uint64_t calls_ = 0;
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;

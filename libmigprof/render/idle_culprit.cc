@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "libmigprof/analyze/entry_point.h"
+#include "libmigprof/analyze/idle_gaps.h"
 #include "libmigprof/render/clean_text.h"
 
 namespace migprof::render {
@@ -89,6 +90,25 @@ std::optional<IdleCulprit> FindIdleCulprit(const analyze::StackTree& idle, const
   if (!culprit) culprit = deepest(kMost, 1);
   if (!culprit) return std::nullopt;
   return IdleCulprit{CleanText(frames[*culprit].name), inclusive[*culprit].ns, total[0]};
+}
+
+std::optional<IdleTail> FindIdleTail(const analyze::StackTree& idle, const analyze::FrameTable& frames) {
+  const std::vector<TreeNode>& nodes = idle.nodes();
+  std::vector<uint64_t> total(nodes.size());
+  IdleTail tail;
+  uint64_t most = 0;
+  for (size_t i = nodes.size(); i-- > 1;) {
+    total[i] += nodes[i].self_ns;
+    total[nodes[i].parent] += total[i];
+    const Frame& frame = frames[nodes[i].frame];
+    if (frame.kind != FrameKind::kProcess || frame.full_name != analyze::kAfterLastWork) continue;
+    tail.idle_ns += total[i];
+    if (total[i] <= most || nodes[i].parent == 0) continue;
+    most = total[i];
+    tail.process = CleanText(frames[nodes[nodes[i].parent].frame].name);
+  }
+  if (tail.idle_ns == 0) return std::nullopt;
+  return tail;
 }
 
 }  // namespace migprof::render

@@ -22,4 +22,13 @@ struct IdleCulprit {
 // the sum. Nothing for an empty tree and where no frame is that of the program.
 std::optional<IdleCulprit> FindIdleCulprit(const analyze::StackTree& idle, const analyze::FrameTable& frames);
 
+// Idle time after processes had done their last GPU work, while they were there.
+struct IdleTail {
+  std::string process;  // clean: the one with most of it
+  uint64_t idle_ns = 0;
+};
+
+// Nothing where there is none.
+std::optional<IdleTail> FindIdleTail(const analyze::StackTree& idle, const analyze::FrameTable& frames);
+
 }  // namespace migprof::render

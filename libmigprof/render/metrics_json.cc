@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include "libmigprof/render/idle_cause.h"
+
 namespace migprof::render {
 namespace {
 
@@ -64,6 +66,12 @@ Json Memory(const analyze::SliceProfile& slice) {
 Json Timeline(const analyze::SliceMetrics& metrics) {
   Json kernels = Json::array();
   Json busy = Json::array();
+  Json idle = Json::object();  // causes that there are
+  for (size_t cause = 0; cause < analyze::kIdleCauses; ++cause) {
+    if (metrics.idle_ns[cause] == 0) continue;
+    Json& bins = idle[CauseKey(static_cast<analyze::IdleCause>(cause))] = Json::array();
+    for (const analyze::Timeline::Bin& bin : metrics.timeline.bins) bins.push_back(bin.idle_ns[cause]);
+  }
   for (const analyze::Timeline::Bin& bin : metrics.timeline.bins) {
     kernels.push_back(bin.kernel_ns);
     busy.push_back(bin.busy_ns);
@@ -71,6 +79,7 @@ Json Timeline(const analyze::SliceMetrics& metrics) {
   return {{"bin_ns", metrics.timeline.bin_ns},
           {"kernel_ns", kernels},
           {"busy_ns", busy},
+          {"idle_ns", idle},
           {"live_bytes", metrics.memory.live_bytes}};
 }
 

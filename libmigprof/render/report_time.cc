@@ -2,9 +2,11 @@
 #include "libmigprof/render/report_time.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "libmigprof/render/html_text.h"
@@ -14,6 +16,11 @@
 
 namespace migprof::render {
 namespace {
+
+// Of a step, for a cause to be drawn over time.
+constexpr double kLeastVisible = 0.005;
+// By IdleCause, from the busy time up: on top, that nobody was there.
+constexpr std::array<size_t, analyze::kIdleCauses> kCausesUpwards = {1, 2, 3, 4, 5, 6, 7, 0};
 
 struct Part {
   std::string css_class;
@@ -52,12 +59,23 @@ std::vector<Part> PartsOf(const analyze::SliceProfile& slice) {
   return parts;
 }
 
+// Steps of equal height are one.
 std::string StepPath(const std::vector<double>& shares) {
   std::string path = "M0 100";
+  std::string last;
   for (size_t i = 0; i < shares.size(); ++i) {
-    path += "V" + Number(100 - 100 * std::clamp(shares[i], 0.0, 1.0)) + "H" + std::to_string(i + 1);
+    std::string height = Number(100 - 100 * std::clamp(shares[i], 0.0, 1.0));
+    if (height == last) continue;
+    if (i != 0) path += "H" + std::to_string(i);
+    path += "V" + height;
+    last = std::move(height);
   }
-  return path + "V100z";
+  return path + "H" + std::to_string(shares.size()) + "V100z";
+}
+
+std::string LegendItem(const std::string& css_class, const std::string& label) {
+  return "<li><svg class=\"r-dot\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect class=\"" + css_class +
+         "\" width=\"12\" height=\"12\" rx=\"2\"/></svg><span>" + HtmlText(label) + "</span></li>";
 }
 
 }  // namespace
@@ -87,6 +105,8 @@ std::string ReportTimeline(const analyze::SliceProfile& slice) {
   if (timeline.bins.empty() || timeline.bin_ns == 0) return "";
   std::vector<double> busy;
   std::vector<double> kernels;
+  // Each cause from the bottom up to its top: a later one lies behind those before it.
+  std::array<std::vector<double>, analyze::kIdleCauses> tops;
   for (size_t i = 0; i < timeline.bins.size(); ++i) {
     // The last bin is cut off by the end of the window.
     const uint64_t start = timeline.bin_ns * i;
@@ -94,20 +114,37 @@ std::string ReportTimeline(const analyze::SliceProfile& slice) {
         slice.window_ns > start ? std::min(timeline.bin_ns, slice.window_ns - start) : timeline.bin_ns;
     busy.push_back(static_cast<double>(timeline.bins[i].busy_ns) / static_cast<double>(length));
     kernels.push_back(static_cast<double>(timeline.bins[i].kernel_ns) / static_cast<double>(length));
+    uint64_t sum = timeline.bins[i].busy_ns;
+    for (const size_t cause : kCausesUpwards) {
+      sum += timeline.bins[i].idle_ns[cause];
+      tops[cause].push_back(static_cast<double>(sum) / static_cast<double>(length));
+    }
   }
+  std::string idle;
+  std::string legend = LegendItem("r-kernel", "kernels") + LegendItem("r-copy", "copies and memsets alone");
+  for (const size_t cause : kCausesUpwards) {
+    const bool is_visible = std::any_of(timeline.bins.begin(), timeline.bins.end(), [&](const auto& bin) {
+      return static_cast<double>(bin.idle_ns[cause]) >= kLeastVisible * static_cast<double>(timeline.bin_ns);
+    });
+    if (!is_visible) continue;
+    const std::string css_class = "kn" + std::to_string(cause);
+    idle.insert(0, "<path class=\"" + css_class + "\" d=\"" + StepPath(tops[cause]) + "\"/>");
+    legend += LegendItem(css_class, std::string("idle: ") + CauseLabel(static_cast<analyze::IdleCause>(cause)));
+  }
+  if (slice.not_recorded_ns != 0) legend += "<li><span>blank: not recorded</span></li>";
   const auto [least, most] = std::minmax_element(busy.begin(), busy.end());
   const auto percent = [](double share) {
     return Percent(static_cast<uint64_t>(std::lround(1000 * std::min(1.0, share))), 1000);
   };
   const std::string spoken = "Busy share over time, between " + percent(*least) + " and " + percent(*most);
   return "<figure class=\"r-timeline\"><div class=\"r-plot\"><span class=\"r-tick r-top\">100%</span>"
-         "<span class=\"r-tick r-mid\">50%</span><svg viewBox=\"0 0 " +
+         "<span class=\"r-tick r-mid\">50%</span><svg class=\"migprof\" viewBox=\"0 0 " +
          std::to_string(busy.size()) + " 100\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"" +
-         HtmlText(spoken) + "\"><path class=\"r-line\" d=\"M0 50H" + std::to_string(busy.size()) +
-         "\"/><path class=\"r-copy\" d=\"" + StepPath(busy) + "\"/><path class=\"r-kernel\" d=\"" + StepPath(kernels) +
-         "\"/></svg></div><figcaption><span>0</span><span>kernels, and copies above them; " +
+         HtmlText(spoken) + "\">" + idle + "<path class=\"r-copy\" d=\"" + StepPath(busy) +
+         "\"/><path class=\"r-kernel\" d=\"" + StepPath(kernels) + "\"/><path class=\"r-line\" d=\"M0 50H" +
+         std::to_string(busy.size()) + "\"/></svg></div><figcaption><span>0</span><span>" +
          HtmlText(HumanTime(timeline.bin_ns)) + " per step</span><span>" + HtmlText(HumanTime(slice.window_ns)) +
-         "</span></figcaption></figure>\n";
+         "</span></figcaption>\n<ul class=\"r-keys migprof\">" + legend + "</ul></figure>\n";
 }
 
 std::string ReportSparkline(const std::vector<double>& values, double top, const std::string& label) {

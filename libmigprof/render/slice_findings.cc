@@ -24,6 +24,8 @@ constexpr double kMemoryNearlyFull = 0.90;
 constexpr double kMuchOfIdle = 0.20;  // for the second cause to be worth an advice of its own
 constexpr double kMuchLost = 0.01;    // of the launches
 
+constexpr char kAgainstTail[] = "End the process, or let another one use the slice, when its GPU work is done.";
+
 Words Plain(std::string text) { return {std::move(text)}; }
 Words Strong(std::string text) { return {std::move(text), Words::Style::kStrong}; }
 Words Code(std::string text) { return {std::move(text), Words::Style::kCode}; }
@@ -60,7 +62,14 @@ void FindIdle(const analyze::Profile& profile, size_t index, const std::string& 
   finding.sentence.insert(finding.sentence.end(), why.begin(), why.end());
   finding.sentence.push_back(Plain("."));
   finding.evidence = {{"idle", HumanTime(idle)}, {"window", HumanTime(slice.recorded_ns())}};
-  if (const auto cause = MainCause(slice.metrics)) {
+  const auto tail = FindIdleTail(slice.idle, profile.frames);
+  if (tail && static_cast<double>(tail->idle_ns) > kMuchOfIdle * static_cast<double>(idle)) {
+    finding.evidence.push_back(
+        {"after the last GPU work", HumanTime(tail->idle_ns) + " (" + Percent(tail->idle_ns, idle) + ")"});
+  }
+  if (tail && tail->idle_ns > idle / 2) {
+    if (finding.severity == Severity::kWaste) finding.advice = kAgainstTail;
+  } else if (const auto cause = MainCause(slice.metrics)) {
     const uint64_t cause_ns = slice.metrics.idle_ns[static_cast<size_t>(*cause)];
     finding.evidence.push_back({CauseLabel(*cause), HumanTime(cause_ns) + " (" + Percent(cause_ns, idle) + ")"});
     if (finding.severity == Severity::kWaste) finding.advice = AdviceFor(slice, *cause);
@@ -181,6 +190,10 @@ Sentence WhyIdle(const SliceProfile& slice, const analyze::FrameTable& frames) {
   // No code of the program is to blame where it had not begun or had ended.
   if (cause == analyze::IdleCause::kNothingRunning && cause_ns > idle / 2) {
     return {Plain("; "), Strong(Percent(cause_ns, idle)), Plain(std::string(" of that ") + CauseClause(*cause))};
+  }
+  if (const auto tail = FindIdleTail(slice.idle, frames); tail && tail->idle_ns > idle / 2) {
+    return {Plain("; "), Strong(Percent(tail->idle_ns, idle)), Plain(" of that after the last GPU work of "),
+            Code(tail->process)};
   }
   if (const auto culprit = FindIdleCulprit(slice.idle, frames)) {
     return {Plain("; "), Strong(Percent(culprit->idle_ns, culprit->all_idle_ns)), Plain(" of that until "),

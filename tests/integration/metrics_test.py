@@ -95,7 +95,7 @@ class MetricsTest(unittest.TestCase):
         for path in run.trace_files():
             facts = harness.Dump(path)
             uuid = facts.facts("slice")["mig_uuid"] or facts.facts("slice")["gpu_uuid"]
-            ends[uuid][int(facts.facts("process")["pid"])] = self.last_event(path)
+            ends[uuid][int(facts.facts("process")["pid"])] = self.end_of(path)
         rows = collections.defaultdict(list)
         for row in run.ledger():
             rows[row["slice"]].append(row)
@@ -109,8 +109,11 @@ class MetricsTest(unittest.TestCase):
                 self.check_memory(entry, Memory(rows[uuid], ends[uuid]))
         return entries
 
-    def last_event(self, path):
-        return max(int(chunk["last"]) for chunk in harness.chunks_of(path))
+    def end_of(self, path):
+        """When the process ended, by its trace. No event is later."""
+        end = harness.Dump(path).facts("trailer")["end_ns"]
+        self.assertGreaterEqual(end, max(int(chunk["last"]) for chunk in harness.chunks_of(path)))
+        return end
 
     def check_time(self, entry, rows):
         metrics = entry["metrics"]
@@ -123,11 +126,16 @@ class MetricsTest(unittest.TestCase):
         bins = len(timeline["busy_ns"])
         self.assertEqual(bins, -(-entry["window_ns"] // timeline["bin_ns"]))
         self.assertGreater(bins, 100)
+        idle = timeline["idle_ns"]
+        self.assertEqual({cause: sum(parts) for cause, parts in idle.items()},
+                         {cause: ns for cause, ns in entry["idle_ns"].items() if ns})
         for i in range(bins):
             begin = first + i * timeline["bin_ns"]
             end = begin + timeline["bin_ns"]
             near = [(s, e) for s, e in work if s < end and e > begin]
             self.assertEqual(timeline["busy_ns"][i], union(near, begin, end), i)
+            length = min(end, first + entry["window_ns"]) - begin
+            self.assertEqual(timeline["busy_ns"][i] + sum(parts[i] for parts in idle.values()), length, i)
             near = [(s, e) for s, e in kernels if s < end and e > begin]
             self.assertEqual(timeline["kernel_ns"][i], union(near, begin, end), i)
 

@@ -297,10 +297,23 @@ void TraceBuilder::Flush() {
   transfers_.clear();
 }
 
-void TraceBuilder::Close() {
+void TraceBuilder::Close(uint64_t end_ns) {
   Flush();
-  ChunkBuilder trailer(ChunkKind::kTrailer, 0);
+  const std::string key = "process.end_ns";
+  const uint64_t length = key.size();
+  ChunkBuilder trailer(ChunkKind::kTrailer, end_ns != 0 ? 1 : 0);
+  if (end_ns != 0) {
+    trailer.AddColumn(column::key_value::kKeyLength, ColumnEncoding::kPlain, {&length, 1});
+    trailer.AddColumn(column::key_value::kNumber, ColumnEncoding::kPlain, {&end_ns, 1});
+    trailer.AddBytes(column::key_value::kBytes, AsBytes(key));
+  }
   Must(writer_.Write(trailer));
+}
+
+void TraceBuilder::ClockSample(uint64_t cupti_ns) {
+  ChunkBuilder sample(ChunkKind::kClockSamples, 1);
+  sample.AddColumn(column::clock_samples::kCupti, ColumnEncoding::kDelta, {&cupti_ns, 1});
+  Must(writer_.Write(sample));
 }
 
 }  // namespace migprof::testing_support

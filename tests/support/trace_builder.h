@@ -132,8 +132,10 @@ class TraceBuilder {
   void Lost(uint64_t calls) { lost_ += calls; }
 
   void Flush();
-  // Flushes, and ends the file as a process that ends well does.
-  void Close();
+  // Flushes, and ends the file as a process that ends well does; `end_ns`: when, 0 as old recorders, which did not say.
+  void Close(uint64_t end_ns = 0);
+  // A sample of the clocks, at once.
+  void ClockSample(uint64_t cupti_ns);
 
  private:
   class Sink : public format::ByteSink {

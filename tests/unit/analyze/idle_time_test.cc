@@ -32,7 +32,8 @@ class IdleTimeTest : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   // A process that launches a kernel at `start`, half a microsecond after its first call, and makes a last call later.
-  void Write(const std::string& pid, uint64_t start, uint64_t last_call, uint64_t correlation_of_kernel = 1) {
+  void Write(const std::string& pid, uint64_t start, uint64_t last_call, uint64_t correlation_of_kernel = 1,
+             uint64_t end_ns = 0) {
     TraceBuilder trace((folder_ / (pid + ".migtrace")).string());
     trace.Process({{"pid", pid}, {"start_ns", pid}});
     trace.Slice();
@@ -46,7 +47,7 @@ class IdleTimeTest : public testing::Test {
                 .call_class = format::CallClass::kRelease});
     trace.Kernel(
         {.correlation = correlation_of_kernel, .start_ns = start, .duration_ns = 100, .shape = trace.Shape("k")});
-    trace.Close();
+    trace.Close(end_ns);
   }
 
   std::map<std::string, uint64_t> Idle() {
@@ -90,6 +91,59 @@ TEST_F(IdleTimeTest, ProcessThatIsStillThere_AnswersForTheTimeBeforeTheNext) {
   EXPECT_THAT(Idle(), ElementsAre(Pair("app (100);[after its last GPU work];host code", 9'400u + 9'900u),
                                   Pair("app (100);main;cuLaunchKernel;first launch", 500u),
                                   Pair("app (200);main;cuLaunchKernel;first launch", 500u)));
+}
+
+TEST_F(IdleTimeTest, TimeUpToTheEndOfTheProcess_IsIdleAfterItsLastWork) {
+  Write("100", 10'000, 12'000, 1, 50'000);
+  EXPECT_THAT(Idle(), ElementsAre(Pair("app (100);[after its last GPU work];host code", 39'900u),
+                                  Pair("app (100);main;cuLaunchKernel;first launch", 500u)));
+  EXPECT_EQ(profile_.slices[0].window_ns, 40'500u);
+  EXPECT_EQ(profile_.slices[0].processes[0].window_ns, 40'500u);
+}
+
+TEST_F(IdleTimeTest, OfProcesses_TheLastToEndEndsTheWindow) {
+  Write("100", 10'000, 12'000, 1, 60'000);
+  Write("200", 20'000, 20'050, 1, 30'000);
+  EXPECT_THAT(Idle(), ElementsAre(Pair("app (100);[after its last GPU work];host code", 9'400u + 39'900u),
+                                  Pair("app (100);main;cuLaunchKernel;first launch", 500u),
+                                  Pair("app (200);main;cuLaunchKernel;first launch", 500u)));
+}
+
+TEST_F(IdleTimeTest, KilledProcess_WasThereUntilItLastWrote) {
+  TraceBuilder trace((folder_ / "1.migtrace").string());
+  trace.Process();
+  trace.Slice();
+  trace.Call({.correlation = 1, .time_ns = 1000, .api = trace.String("cuLaunchKernel")});
+  trace.Kernel({.correlation = 1, .start_ns = 1500, .duration_ns = 500, .shape = trace.Shape("k")});
+  trace.Flush();
+  trace.ClockSample(7000);
+  const SliceProfile slice = AnalyzeTraces({folder_.string()}, {}).profile.slices.at(0);
+  EXPECT_TRUE(slice.health.killed);
+  EXPECT_EQ(slice.window_ns, 6000u);
+  EXPECT_EQ(slice.metrics.idle_ns[static_cast<size_t>(IdleCause::kHost)], 5000u);
+}
+
+TEST_F(IdleTimeTest, EndWithoutEvents_IsNoWindow) {
+  TraceBuilder trace((folder_ / "1.migtrace").string());
+  trace.Process();
+  trace.Slice();
+  trace.ClockSample(7000);
+  trace.Close(9000);
+  EXPECT_EQ(AnalyzeTraces({folder_.string()}, {}).profile.slices.at(0).window_ns, 0u);
+}
+
+TEST_F(IdleTimeTest, StoppedToTheEnd_IsNotRecordedUpToThere) {
+  TraceBuilder trace((folder_ / "1.migtrace").string());
+  trace.Process();
+  trace.Slice();
+  trace.Call({.correlation = 100'000, .time_ns = 1000, .api = trace.String("cuLaunchKernel")});
+  trace.Kernel({.correlation = 100'000, .start_ns = 1500, .duration_ns = 500, .shape = trace.Shape("k")});
+  trace.Pause({.stopped_ns = 2400, .started_ns = 9000, .last_before = 100'000});
+  trace.Close(9000);
+  const SliceProfile slice = AnalyzeTraces({folder_.string()}, {}).profile.slices.at(0);
+  EXPECT_EQ(slice.window_ns, 8000u);
+  EXPECT_EQ(slice.not_recorded_ns, 6600u);
+  EXPECT_EQ(slice.metrics.idle_ns[static_cast<size_t>(IdleCause::kHost)], 400u);
 }
 
 TEST_F(IdleTimeTest, StoppedTime_IsNotIdleAndItsWorkIsLeftOut) {

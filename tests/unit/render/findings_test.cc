@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libmigprof/analyze/anonymize.h"
+#include "libmigprof/analyze/idle_gaps.h"
 #include "libmigprof/render/idle_culprit.h"
 #include "libmigprof/render/slice_names.h"
 #include "tests/unit/render/golden.h"
@@ -88,6 +89,40 @@ std::string AdviceOn(const analyze::SliceProfile& slice) {
     if (finding.topic == "idle") return finding.advice + "|" + finding.second_advice;
   }
   return "no finding";
+}
+
+// `tail` of the idle second of a slice passed after the last GPU work of one of its processes.
+std::string IdleFinding(double tail) {
+  analyze::Profile profile;
+  const auto intern = [&](const char* name, analyze::FrameKind kind) {
+    return profile.frames.Intern({.name = name, .full_name = name, .module = "", .kind = kind});
+  };
+  analyze::SliceProfile slice = HalfIdle(analyze::IdleCause::kHost, analyze::IdleCause::kUnknown, 0);
+  analyze::StackTree& idle = slice.idle;
+  const auto process = idle.Child(0, intern("python (42)", analyze::FrameKind::kProcess));
+  const auto step = idle.Child(process, intern("train_step", analyze::FrameKind::kPython));
+  const auto after = idle.Child(process, intern(analyze::kAfterLastWork, analyze::FrameKind::kProcess));
+  const auto host = intern("host code", analyze::FrameKind::kIdle);
+  idle.Add(idle.Child(after, host), static_cast<uint64_t>(1e9 * tail), 1);
+  idle.Add(idle.Child(step, host), static_cast<uint64_t>(1e9 * (1 - tail)), 1);
+  profile.slices.push_back(std::move(slice));
+  for (const Finding& finding : FindWhatStandsOut(profile).findings) {
+    if (finding.topic != "idle") continue;
+    std::string text = PlainText(finding.sentence) + "|" + finding.advice;
+    for (const auto& [what, value] : finding.evidence) text += "|" + what + " " + value;
+    return text;
+  }
+  return "no finding";
+}
+
+TEST(Findings, IdleAfterTheLastWork_IsNotBlamedOnWhoeverLaunchedBefore) {
+  EXPECT_THAT(IdleFinding(0.6),
+              HasSubstr("was idle 50.0% of the time; 60.0% of that after the last GPU work of python (42).|End the "
+                        "process, or let another one use the slice, when its GPU work is done.|"));
+  EXPECT_THAT(IdleFinding(0.6), HasSubstr("|after the last GPU work 600 ms (60.0%)"));
+  EXPECT_THAT(IdleFinding(0.3), HasSubstr("; 70.0% of that until train_step gave it work.|Prepare the next work"));
+  EXPECT_THAT(IdleFinding(0.3), HasSubstr("|after the last GPU work 300 ms (30.0%)"));
+  EXPECT_THAT(IdleFinding(0.1), Not(HasSubstr("after the last GPU work")));
 }
 
 TEST(Findings, SecondCause_GetsAdviceWhenItIsLarge) {

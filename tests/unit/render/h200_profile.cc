@@ -127,6 +127,11 @@ SliceProfile Slice(Profile* profile, uint32_t gi, double busy, double sm_share, 
     const double share = std::min(1.0, std::max(0.0, busy + swing));
     timeline.bins.push_back({.kernel_ns = static_cast<uint64_t>(share * 0.95 * static_cast<double>(timeline.bin_ns)),
                              .busy_ns = static_cast<uint64_t>(share * static_cast<double>(timeline.bin_ns))});
+    analyze::Timeline::Bin& bin = timeline.bins.back();
+    const uint64_t bin_idle = timeline.bin_ns - bin.busy_ns;
+    bin.idle_ns[static_cast<size_t>(IdleCause::kSynchronize)] = bin_idle * 18 / 100;
+    bin.idle_ns[static_cast<size_t>(IdleCause::kLaunchLatency)] = bin_idle * 11 / 100;
+    bin.idle_ns[static_cast<size_t>(IdleCause::kHost)] = bin_idle - bin_idle * 18 / 100 - bin_idle * 11 / 100;
   }
   for (uint64_t i = 0; i < 100; ++i) slice.metrics.launch_latency.Add(3000 + 160 * i, 10);
 

@@ -76,6 +76,37 @@ TEST(WriteReportHtml, MoreThanAllSms_IsExplained) {
   EXPECT_EQ(Count(html, "SMs busy above 100 %: kernels ran side by side"), 2u) << "below the table and in the slice";
 }
 
+TEST(WriteReportHtml, IdleTimeOverTime_StandsByCauseOnTheBusyTime) {
+  analyze::Profile profile = H200Profile();
+  profile.slices.resize(1);
+  analyze::SliceProfile& slice = profile.slices[0];
+  slice.window_ns = 4000;
+  slice.metrics.timeline = {.bin_ns = 1000, .bins = {{500, 600}, {1000, 1000}, {}, {0, 250}}};
+  std::vector<analyze::Timeline::Bin>& bins = slice.metrics.timeline.bins;
+  const auto idle = [](analyze::Timeline::Bin& bin, analyze::IdleCause cause) -> uint64_t& {
+    return bin.idle_ns[static_cast<size_t>(cause)];
+  };
+  idle(bins[0], analyze::IdleCause::kHost) = 100;
+  idle(bins[0], analyze::IdleCause::kCopy) = 300;
+  idle(bins[2], analyze::IdleCause::kNothingRunning) = 1000;
+  idle(bins[3], analyze::IdleCause::kHost) = 747;
+  idle(bins[3], analyze::IdleCause::kUnknown) = 3;  // too little to be seen
+  const std::string html = StaticPart(Report(profile));
+  // Each reaches from the bottom to its top, and those before it hide what lies below.
+  EXPECT_THAT(html, HasSubstr("<path class=\"kn0\" d=\"M0 100V0H4V100z\"/>"
+                              "<path class=\"kn3\" d=\"M0 100V0H2V100H3V0.3H4V100z\"/>"
+                              "<path class=\"kn1\" d=\"M0 100V30H1V0H2V100H3V0.3H4V100z\"/>"
+                              "<path class=\"r-copy\" d=\"M0 100V40H1V0H2V100H3V75H4V100z\"/>"
+                              "<path class=\"r-kernel\" d=\"M0 100V50H1V0H2V100H4V100z\"/>"));
+  for (const char* cause : {"host code", "copies", "no process running"}) {
+    EXPECT_THAT(html, HasSubstr(std::string("<span>idle: ") + cause + "</span></li>"));
+  }
+  EXPECT_THAT(html, Not(HasSubstr("<span>idle: unknown</span></li>")));
+  EXPECT_THAT(html, Not(HasSubstr("blank: not recorded")));
+  slice.not_recorded_ns = 1000;
+  EXPECT_THAT(StaticPart(Report(profile)), HasSubstr("blank: not recorded"));
+}
+
 TEST(WriteReportHtml, PlacesOnTheCard_AreDrawnOrSaidToBeUnknown) {
   analyze::Profile profile = H200Profile();
   const std::string placed = StaticPart(Report(profile));
