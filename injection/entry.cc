@@ -3,6 +3,7 @@
 // CUDA. CUDA_INJECTION64_PATH: the driver loads the library itself. Either way the driver calls InitializeInjection
 // inside the first cuInit, and that is where recording starts.
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,14 +73,19 @@ __attribute__((constructor)) void OnLoad() {
   if (chosen != nullptr && getenv("LD_PRELOAD") == nullptr) return;
   Dl_info self;
   char path[PATH_MAX];
+  static migprof::LogOnce log;
   if (dladdr(reinterpret_cast<void*>(&InitializeInjection), &self) == 0 || realpath(self.dli_fname, path) == nullptr) {
-    return;
+    return log.Print("not recording: nobody knows where this library lies: %s", strerror(errno));
   }
   // Somebody else's injection library stays: the driver takes one only. Then there is no use for ranges either.
   char chosen_path[PATH_MAX];
   if (chosen != nullptr && (realpath(chosen, chosen_path) == nullptr || strcmp(chosen_path, path) != 0)) return;
-  setenv("CUDA_INJECTION64_PATH", path, 0);
-  setenv("NVTX_INJECTION64_PATH", path, 0);
+  if (setenv("CUDA_INJECTION64_PATH", path, 0) != 0) {
+    return log.Print("not recording: the environment cannot be changed: %s", strerror(errno));
+  }
+  if (setenv("NVTX_INJECTION64_PATH", path, 0) != 0) {
+    log.Print("ranges are not recorded: the environment cannot be changed: %s", strerror(errno));
+  }
 }
 
 __attribute__((destructor)) void OnUnload() {

@@ -201,8 +201,10 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   if (!has_process && scan.chunks.empty()) return absl::InvalidArgumentError("not a migprof trace");
   const auto late = scan.counters.find("device.late_calls");
   if (late != scan.counters.end()) scan.lost += late->second;
-  const auto fatal = scan.counters.find("process.cupti_fatal_error");
-  scan.stopped = fatal != scan.counters.end() && fatal->second != 0;
+  for (const char* reason : {"process.cupti_fatal_error", "process.stopped_by_error"}) {
+    const auto counter = scan.counters.find(reason);
+    scan.stopped |= counter != scan.counters.end() && counter->second != 0;
+  }
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;

@@ -109,10 +109,13 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
 
 void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   ++calls_;
-  parts_.pauses->NoteCall(call.header.correlation);
-  parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
+  // Until it is in the file it is a call that may get lost: there may be no memory for what it needs.
+  uint64_t& unread = unread_calls_[CountedDeviceOf(call.context)];
+  unread += format::GivesWork(api->second.call_class);
+  parts_.pauses->NoteCall(call.header.correlation);
+  parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   CallEvent event{.correlation = call.header.correlation,
                   .time_ns = call.time_ns,
                   .thread = slot.serial,
@@ -135,6 +138,7 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
              event.call_class != format::CallClass::kLoad) {
     ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
   }
+  if (parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
 }
 
 void Drain::TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& record) {
@@ -242,7 +246,7 @@ void Drain::NoteLosses() {
   });
 }
 
-Counters Drain::CountersOf(uint32_t ordinal) {
+Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
   uint64_t dropped_outcomes = 0;
   uint64_t by_libunwind = 0;
   uint64_t checked = 0;
@@ -267,7 +271,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.ms_of_sampled_stacks", sampled_ms},
           {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
           {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
-          {"device.late_calls", LateCalls(ordinal)},
+          {"device.late_calls", LateCalls(ordinal) + unwritten_calls},
           {"process.calls", calls_},
           {"process.activities", activities_},
           {"process.dropped_activities", dropped_activities_},
@@ -287,6 +291,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.unrecorded_activities", unrecorded_activities_},
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
+          {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
           {"process.refused_buffers", parts_.buffers->refused()},
           {"process.counter_samples", parts_.counters->samples()},
           {"process.slow_counter_samples", parts_.counters->slow_samples()},
@@ -325,56 +330,79 @@ Error Drain::Write(bool forced) {
   NoteLosses();
   NotePauses();
   governor_.Measure(parts_.slots, MonotonicNs());
-  uint64_t cupti_ns = 0;
-  parts_.cupti->get_timestamp(&cupti_ns);
-  const ClockSample clocks{cupti_ns, RealtimeNs(), MonotonicNs()};
+  const ClockSample clocks{parts_.cupti->Now(), RealtimeNs(), MonotonicNs()};
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     if (file->is_empty()) return;  // an idle process writes nothing
     file->AddClockSample(clocks);
     Error written = file->Flush();
-    if (written.ok()) written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal));
+    if (written.ok()) {
+      written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal, file->unwritten_calls()));
+    }
     if (error.ok()) error = written;
   });
   return error;
 }
 
 Error Drain::Finish() {
-  uint64_t now_ns = 0;
-  parts_.cupti->get_timestamp(&now_ns);
-  parts_.pauses->Start(now_ns);  // what comes later is nobody's
+  parts_.pauses->Start(parts_.cupti->Now());  // what comes later is nobody's
   const Error error = Write(/*forced=*/true);
   const Error trailers = WriteTrailers();
   return error.ok() ? trailers : error;
 }
 
 Error Drain::AddLateCalls() {
-  CountUnreadCalls();
+  parts_.slots->ForEach([&](ThreadSlot* slot) { CountUnreadCalls(slot); });
   bool any = false;
   for (uint32_t device = 0; device < kCountedDevices; ++device) any |= LateCalls(device) != 0;
   return any ? WriteTrailers() : Error::None();
 }
 
 // A thread that was stopped by the scheduler in the middle of recording a call comes too late for the last round.
-void Drain::CountUnreadCalls() {
-  parts_.slots->ForEach([&](ThreadSlot* slot) {
-    slot->ring.Drain([&](const RingRecordHeader* header) {
-      if (header->kind != RingRecordKind::kCall) return;
-      const auto& call = *reinterpret_cast<const CallRecord*>(header);
-      const auto api = apis_.find(call.callback_id);
-      if (api == apis_.end() || !format::GivesWork(api->second.call_class)) return;
-      ++unread_calls_[CountedDevice(parts_.contexts->DeviceOf(call.context).value_or(0))];
-    });
+void Drain::CountUnreadCalls(ThreadSlot* slot) {
+  slot->ring.Drain([&](const RingRecordHeader* header) {
+    if (header->kind != RingRecordKind::kCall) return;
+    const auto& call = *reinterpret_cast<const CallRecord*>(header);
+    const auto api = apis_.find(call.callback_id);
+    if (api == apis_.end() || !format::GivesWork(api->second.call_class)) return;
+    ++unread_calls_[CountedDeviceOf(call.context)];
   });
+}
+
+size_t Drain::CountedDeviceOf(uint32_t context) const {
+  if (const auto device = parts_.contexts->DeviceOf(context)) return CountedDevice(*device);
+  const uint32_t* const only = parts_.files->only_device();
+  return CountedDevice(only != nullptr ? *only : 0);
 }
 
 uint64_t Drain::LateCalls(uint32_t device) const {
   return parts_.tracer->late_calls(device) + unread_calls_[CountedDevice(device)];
 }
 
+void Drain::Discard() noexcept {
+  for (ActivityBuffer* buffer = parts_.buffers->TakeCompleted(); buffer != nullptr;) {
+    ActivityBuffer* const next = buffer->next;
+    parts_.buffers->Recycle(buffer);
+    buffer = next;
+  }
+  parts_.slots->ForEach([&](ThreadSlot* slot) {
+    const bool retired = slot->state.load(std::memory_order_acquire) == ThreadSlot::State::kRetired;
+    CountUnreadCalls(slot);
+    if (retired) slot->state.store(ThreadSlot::State::kFree, std::memory_order_release);
+  });
+}
+
+Error Drain::FinishFailed(int error) {
+  stopped_by_ = error;
+  Discard();
+  NoteLosses();
+  return WriteTrailers();
+}
+
 Error Drain::WriteTrailers() {
   Error error;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
-    const Error written = file->WriteCounters(format::ChunkKind::kTrailer, CountersOf(ordinal));
+    const Error written =
+        file->WriteCounters(format::ChunkKind::kTrailer, CountersOf(ordinal, file->unwritten_calls()));
     if (error.ok()) error = written;
   });
   return error;

@@ -43,6 +43,7 @@ Error GpuTracer::Start(const Parts& parts) {
 }
 
 void GpuTracer::Abandon() {
+  if (subscriber_ == nullptr) return;
   for (const CUpti_ActivityKind kind : kRequiredKinds) parts_.cupti->activity_disable(kind);
   for (const CUpti_ActivityKind kind : kOptionalKinds) parts_.cupti->activity_disable(kind);
   if (parts_.graph_detail == GraphDetail::kGraph) parts_.cupti->activity_disable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
@@ -111,6 +112,11 @@ void GpuTracer::Rouse() {
   if (fatal_error() != 0) return;
   SwitchActivities(true);
   SwitchCalls(true);
+}
+
+void GpuTracer::EndActivities() {
+  if (fatal_error() != 0) return;
+  SwitchActivities(false);
 }
 
 void GpuTracer::OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept {

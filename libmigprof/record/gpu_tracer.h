@@ -36,7 +36,7 @@ class GpuTracer {
   // CUPTI, if that is why and CUPTI knows. Called once.
   Error Start(const Parts& parts);
 
-  // Takes everything back that a successful Start enabled. For when the rest of the recording cannot start.
+  // Takes everything back that Start enabled, if anything. For when the rest of the recording cannot start.
   void Abandon();
 
   // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
@@ -46,6 +46,9 @@ class GpuTracer {
   // nodes: what is recorded later relies on them. Drain thread.
   void Quiet();
   void Rouse();
+
+  // Has CUPTI record no activity any more. Calls still come. Drain thread; never back.
+  void EndActivities();
 
   // From now on one record per graph launch instead of one per node. Drain thread; never back.
   void RecordGraphsAsAWhole();

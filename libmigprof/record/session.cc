@@ -7,17 +7,20 @@
 
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "libmigprof/base/cancellation.h"
 #include "libmigprof/base/clock.h"
 #include "libmigprof/base/options.h"
 #include "libmigprof/base/raw_log.h"
+#include "libmigprof/base/write_signals.h"
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
@@ -44,6 +47,8 @@ constexpr uint64_t kControlNs = 20'000'000;
 // After a stop, work that was given to the GPU before may still run, and calls that were entered before may return.
 constexpr uint64_t kAfterStopNs = 1'000'000'000;
 constexpr uint32_t kAskTimeoutMs = 1000;
+
+constexpr Error kOutOfMemory = {"out of memory", 0};
 
 uint64_t CuptiNow();
 
@@ -72,7 +77,12 @@ struct Session final : DrainWork {
   bool quiet = false;       // CUPTI was told that nothing is to be recorded
   pid_t process = 0;        // that records; a child made behind pthread_atfork's back is another
   bool finished = false;    // the drain thread has ended
-  bool failed = false;      // of the drain thread: a file could not be written; nothing more is tried
+  // Of the drain thread: a file could not be written, or there was no memory. Calls are counted from then on, nothing
+  // else is done, and in the end it is tried once more to say in the files how much is missing.
+  bool failed = false;
+  int failed_by = 0;         // errno
+  bool ended = false;        // after a failure: CUPTI was told that nothing is to be recorded
+  bool was_waiting = false;  // something could not be written when it should have been
 
   bool Collect() override {
     return Attempt([this] {
@@ -85,10 +95,21 @@ struct Session final : DrainWork {
   }
   bool is_full() override { return !failed && drain->is_full(); }
   void Write() override {
-    Attempt([this] { return Check(drain->Write(/*forced=*/false)); });
+    Attempt([this] {
+      if (!Check(drain->Write(/*forced=*/false))) return false;
+      const Error left = files->WriteWaiting();
+      if (!left.ok() && was_waiting)
+        Say("nothing can be written for now, and waits in memory as far as there is room", left);
+      was_waiting = !left.ok();
+      return true;
+    });
   }
   bool Attend() override {
-    if (failed) return true;
+    if (failed) {
+      if (!std::exchange(ended, true)) tracer.EndActivities();
+      drain->Discard();
+      return true;
+    }
     const uint64_t now_ns = MonotonicNs();
     if (g_paused.load(std::memory_order_relaxed) && !quiet && now_ns - stopped_ns >= kAfterStopNs) BeQuiet();
     if (control && now_ns - control_looked_ns >= kControlNs) {
@@ -111,8 +132,16 @@ struct Session final : DrainWork {
     });
   }
   void Finish() override {
-    Attempt([this] { return Check(drain->Finish()); });
-    if (control) control->Retire();
+    if (!failed) Attempt([this] { return Check(drain->Finish()); });
+    try {
+      Error error;
+      if (failed) error = drain->FinishFailed(failed_by);
+      if (error.ok()) error = files->WriteWaiting();
+      if (!error.ok()) Say("the trace ends early", error);
+      if (control) control->Retire();
+    } catch (...) {
+      Say("the trace ends early", kOutOfMemory);
+    }
   }
 
   void BeQuiet() {
@@ -167,30 +196,33 @@ struct Session final : DrainWork {
     try {
       return body();
     } catch (...) {
-      return Check({"out of memory", 0});
+      return Check(kOutOfMemory);
     }
   }
 
   bool Check(const Error& error) {
     if (error.ok()) return true;
     failed = true;
+    failed_by = error.code != 0 ? error.code : ENOMEM;
+    // In this order no call is missed, nor counted that was made while recording was stopped.
+    if (!g_paused.exchange(false, std::memory_order_acq_rel)) tracer.CountOnly();
     g_recording.store(false, std::memory_order_release);
-    g_paused.store(false, std::memory_order_release);
     counters->Stop();
-    static LogOnce log;
-    log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
-              error.code != 0 ? std::strerror(error.code) : "");
+    Say("recording stops", error);
     return false;
+  }
+
+  // Of all that can go wrong with files and memory, the first: the others usually follow from it.
+  static void Say(const char* consequence, const Error& error) {
+    static LogOnce log;
+    log.Print("%s: %s%s%s", consequence, error.what, error.code != 0 ? ": " : "",
+              error.code != 0 ? std::strerror(error.code) : "");
   }
 };
 
 Session* g_session = nullptr;
 
-uint64_t CuptiNow() {
-  uint64_t now = 0;
-  g_session->cupti.get_timestamp(&now);
-  return now;
-}
+uint64_t CuptiNow() { return g_session->cupti.Now(); }
 
 std::string AbsolutePath(const char* path) {
   if (path[0] == '/') return path;
@@ -240,7 +272,6 @@ Error FindObstacle(const Options& options) {
   return Error::None();
 }
 
-// Builds `session` up; on an error it is left unused.
 Error Build(Session* session) {
   mig::DriverApi driver;
   int driver_version = 0;
@@ -289,9 +320,27 @@ Error Build(Session* session) {
     session->pauses.Stop(CuptiNow());
     session->BeQuiet();
   }
+  // After CUPTI was loaded, so that it is still there when this runs.
+  const auto at_exit = [] {
+    const CancellationOff off;
+    StopSession();
+  };
+  if (std::atexit(at_exit) != 0) return {"nothing can be registered for the end of the process", 0};
+  std::at_quick_exit(at_exit);
   session->Announce();
-  const Error error = session->thread.Start(session, session->options.flush_ms);
-  if (!error.ok()) session->tracer.Abandon();
+  return session->thread.Start(session, session->options.flush_ms);
+}
+
+// Builds `session` up, or leaves CUPTI as it was.
+Error TryToBuild(Session* session) noexcept {
+  Error error = kOutOfMemory;
+  try {
+    error = Build(session);
+  } catch (...) {
+  }
+  if (error.ok()) return error;
+  session->tracer.Abandon();
+  if (session->control) session->control->Retire();
   return error;
 }
 
@@ -333,19 +382,13 @@ void StartSession() {
   }
   SetLogLevel(session->options.log);
   Error error = FindObstacle(session->options);
-  if (error.ok()) error = Build(session);
+  if (error.ok()) error = TryToBuild(session);
   if (!error.ok()) {
     if (*error.what != '\0') Report(*session, error);
     g_state.store(SessionState::kDisabled, std::memory_order_release);
     return;
   }
   pthread_atfork(nullptr, nullptr, [] { DisableSession(); });
-  const auto at_exit = [] {
-    const CancellationOff off;
-    StopSession();
-  };
-  std::atexit(at_exit);
-  std::at_quick_exit(at_exit);
   g_state.store(SessionState::kOn, std::memory_order_release);
   if (session->options.start) g_recording.store(true, std::memory_order_release);
 }
@@ -354,8 +397,8 @@ void StopSession() {
   if (g_session == nullptr || getpid() != g_session->process) return;
   SessionState expected = SessionState::kOn;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStopping, std::memory_order_acq_rel)) return;
-  g_recording.store(false, std::memory_order_release);
   if (!g_paused.exchange(false, std::memory_order_acq_rel)) g_session->tracer.CountOnly();
+  g_recording.store(false, std::memory_order_release);
   g_session->finished = g_session->thread.Stop(g_session->options.exit_timeout_ms);
   if (!g_session->finished) {
     static LogOnce log;
@@ -376,7 +419,8 @@ bool AskSession(ControlVerb verb) {
 }
 
 void EndSession() {
-  if (g_session == nullptr || !g_session->finished || g_session->failed || getpid() != g_session->process) return;
+  if (g_session == nullptr || !g_session->finished || getpid() != g_session->process) return;
+  const WriteSignalsOff off;
   static_cast<void>(g_session->drain->AddLateCalls());  // there is nobody left to tell
 }
 

@@ -120,6 +120,15 @@ void SliceFiles::ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>
   for (auto& [ordinal, entry] : files_) visit(ordinal, entry.file.get());
 }
 
+Error SliceFiles::WriteWaiting() {
+  Error first_error;
+  for (auto& [ordinal, entry] : files_) {
+    const Error error = entry.file->WriteWaiting();
+    if (first_error.ok()) first_error = error;
+  }
+  return first_error;
+}
+
 void SliceFiles::SampleCounters(CounterSampler* sampler) {
   if (!nvml_loaded_ || !sampler->is_due()) return;
   std::vector<CounterSampler::Device> devices;
