@@ -137,6 +137,7 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   } else if (event.call_class != format::CallClass::kGraphConstruction &&
              event.call_class != format::CallClass::kLoad) {
     ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
+    new_unrouted_calls_ += format::GivesWork(event.call_class);
   }
   if (parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
 }
@@ -225,9 +226,9 @@ bool Drain::is_full() {
 // Adds what was lost since the last time to the files of the devices it belongs to.
 void Drain::NoteLosses() {
   for (size_t device = 0; device < kCountedDevices; ++device) {
-    uint64_t dropped = parts_.calls->untracked(static_cast<uint32_t>(device));
+    uint64_t dropped = parts_.calls->untracked().of_device[device].load(std::memory_order_relaxed);
     parts_.slots->ForEach(
-        [&](ThreadSlot* slot) { dropped += slot->dropped_calls[device].load(std::memory_order_relaxed); });
+        [&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[device].load(std::memory_order_relaxed); });
     new_dropped_calls_[device] += dropped - dropped_calls_[device];
     dropped_calls_[device] = dropped;
   }
@@ -237,9 +238,11 @@ void Drain::NoteLosses() {
   new_dropped_graph_nodes_ += dropped_graph_nodes - std::exchange(dropped_graph_nodes_, dropped_graph_nodes);
   const uint64_t dropped_activities = parts_.tracer->TakeDroppedRecords();
   dropped_activities_ += dropped_activities;
-  new_dropped_activities_ += dropped_activities;
+  new_dropped_activities_ += dropped_activities + unrouted_activities_ - noted_unrouted_activities_;
+  noted_unrouted_activities_ = unrouted_activities_;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     file->AddLostCalls(std::exchange(new_dropped_calls_[CountedDevice(ordinal)], 0));
+    file->AddLostCalls(std::exchange(new_unrouted_calls_, 0));  // whose they are is not known: the first device's
     // Graphs are the process's, and CUPTI does not say whose records it dropped: the first device's file carries them.
     file->AddLostGraphNodes(std::exchange(new_dropped_graph_nodes_, 0));
     file->AddLostActivities(std::exchange(new_dropped_activities_, 0));
@@ -252,12 +255,14 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
   uint64_t checked = 0;
   uint64_t different = 0;
   uint64_t lost_ranges = RangeStack::overflowed();
+  uint64_t dropped_other_calls = parts_.calls->untracked().others.load(std::memory_order_relaxed);
   parts_.slots->ForEach([&](ThreadSlot* slot) {
     dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
     by_libunwind += slot->native_stack.by_libunwind.load(std::memory_order_relaxed);
     checked += slot->native_stack.checked.load(std::memory_order_relaxed);
     different += slot->native_stack.different.load(std::memory_order_relaxed);
     lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
+    dropped_other_calls += slot->dropped_calls.others.load(std::memory_order_relaxed);
   });
   uint64_t sampled_ms = 0;
   for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
@@ -274,6 +279,7 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
           {"device.late_calls", LateCalls(ordinal) + unwritten_calls},
           {"process.calls", calls_},
           {"process.activities", activities_},
+          {"process.dropped_other_calls", dropped_other_calls},
           {"process.dropped_activities", dropped_activities_},
           {"process.dropped_outcomes", dropped_outcomes},
           {"process.dropped_graph_nodes", dropped_graph_nodes_},

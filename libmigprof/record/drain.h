@@ -115,7 +115,9 @@ class Drain : private ActivitySink {
   uint64_t stacks_lost_ = 0;
   uint64_t python_stacks_lost_ = 0;
   uint64_t unrouted_calls_ = 0;
+  uint64_t new_unrouted_calls_ = 0;  // that give work, and were not yet told to a file
   uint64_t unrouted_activities_ = 0;
+  uint64_t noted_unrouted_activities_ = 0;  // of them, told to a file
   uint64_t unknown_records_ = 0;
   uint64_t unrecorded_activities_ = 0;
   uint64_t dropped_activities_ = 0;

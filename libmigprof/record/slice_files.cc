@@ -65,9 +65,8 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
 
 mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
   mig::SliceIdentity identity;
-  const Error error = driver_.device_get != nullptr
-                          ? mig::IdentifyFromDriver(driver_, static_cast<int>(ordinal), &identity)
-                          : Error{"the driver could not be asked", 0};
+  const Error error = driver_.can_identify() ? mig::IdentifyFromDriver(driver_, static_cast<int>(ordinal), &identity)
+                                             : Error{"the driver could not be asked", 0};
   if (!error.ok()) {
     static LogOnce log;
     log.Print("device %u is recorded without its UUID: %s (%d)", ordinal, error.what, error.code);

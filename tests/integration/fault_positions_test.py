@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each call that the recorder makes of CUPTI, NVML, the driver and the C library fails once, at each position: the program notices
 nothing, at most one line says why, and what the trace says holds against the ledger. How often each function is called is counted
-first. Where there are many positions the everyday form takes some of them; FAULT_POSITIONS=all takes all, with every error."""
+first. Where there are many positions the everyday form takes some of them; FAULT_POSITIONS=20 takes up to so many of each function, and
+FAULT_POSITIONS=all takes all, with every error."""
 
 import concurrent.futures
 import errno
@@ -17,8 +18,8 @@ import harness
 LIBC_FAULTS = harness.BUILD / "lib" / "libc_faults.so"
 PROGRAM = ("training_loop", "--steps", "1")
 ALL = os.environ.get("FAULT_POSITIONS") == "all"
+SPREAD = 3 if ALL else int(os.environ.get("FAULT_POSITIONS", 3))  # positions of a function that has more
 WORKERS = 2
-SPREAD = 3  # positions of a function that has more, in the everyday form
 # By function of the C library: the errors it may fail with, the most likely first.
 LIBC_ERRORS = {
     "open": ["EMFILE", "EACCES"], "write": ["ENOSPC", "EIO", "EDQUOT", "EINTR", "EROFS", "short"], "close": ["EIO", "EINTR"],

@@ -17,19 +17,20 @@ namespace simgpu {
 namespace {
 
 // README.md says what each of them does.
-constexpr std::array kSwitches = {"second-client",  "steal-buffers",
-                                  "zero-stamps",    "swap-stamps",
-                                  "shuffle",        "tiny-buffers",
-                                  "drop-records",   "null-symbol",
-                                  "unknown-kind",   "late-worker",
-                                  "flush-hang",     "late-callbacks",
-                                  "graph-id-reuse", "high-correlation-ids",
-                                  "old-driver",     "wrong-invisible-uuids",
-                                  "fatal-error",    "nvml-no-permission",
-                                  "nvml-gpu-lost",  "gpm-nan",
-                                  "gpm-above-100",  "gpm-stale",
-                                  "gpm-says",       "gpm-slow",
-                                  "stuck-timestamp"};
+constexpr std::array kSwitches = {"second-client",    "steal-buffers",
+                                  "zero-stamps",      "swap-stamps",
+                                  "shuffle",          "tiny-buffers",
+                                  "drop-records",     "null-symbol",
+                                  "unknown-kind",     "late-worker",
+                                  "flush-hang",       "late-callbacks",
+                                  "graph-id-reuse",   "high-correlation-ids",
+                                  "old-driver",       "wrong-invisible-uuids",
+                                  "fatal-error",      "nvml-no-permission",
+                                  "nvml-gpu-lost",    "gpm-nan",
+                                  "gpm-above-100",    "gpm-stale",
+                                  "gpm-says",         "gpm-slow",
+                                  "stuck-timestamp",  "zero-correlations",
+                                  "foreign-contexts", "duplicate-records"};
 
 struct FunctionFault {
   std::string function;

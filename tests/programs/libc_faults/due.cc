@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,6 +47,9 @@ void List(Function* function) {
   } while (!__atomic_compare_exchange_n(&g_functions, &head, function, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
+// Neither fails here, nor is counted.
+bool IsThere(const char* file) { return syscall(SYS_faccessat, AT_FDCWD, file, F_OK) == 0; }
+
 // How `function` fails at its `call`-th call, by LIBC_FAULTS.
 How Planned(const char* function, uint64_t call) {
   const size_t length = std::strlen(function);
@@ -54,14 +58,17 @@ How Planned(const char* function, uint64_t call) {
     if (std::strncmp(entry, function, length) == 0 && entry[length] == ':') {
       char* rest = nullptr;
       const uint64_t first = std::strtoull(entry + length + 1, &rest, 10);
-      const bool onwards = *rest == '+';
-      rest += onwards;
+      uint64_t last = first;
+      if (*rest == '-') last = std::strtoull(rest + 1, &rest, 10);
+      if (*rest == '+') last = UINT64_MAX, ++rest;
       if (*rest != '=') std::abort();
       ++rest;
-      if (call == first || (onwards && call > first)) {
+      if (call >= first && call <= last) {
         if (std::strncmp(rest, "short", 5) == 0) return {.kind = How::kShort};
-        if (std::strncmp(rest, "delay", 5) == 0) {
-          return {.kind = How::kDelay, .milliseconds = std::strtoull(rest + 5, nullptr, 10)};
+        if (std::strncmp(rest, "step", 4) == 0)
+          return {.kind = How::kStep, .seconds = std::strtoll(rest + 4, nullptr, 10)};
+        if (std::strncmp(rest, "fullUntil", 9) == 0) {
+          return IsThere(rest + 9) ? How{} : How{.kind = How::kError, .error = ENOSPC};
         }
         if (std::strncmp(rest, "until", 5) == 0) return {.kind = How::kUntil, .file = rest + 5};  // the last entry
         return {.kind = How::kError, .error = std::atoi(rest)};
@@ -72,13 +79,10 @@ How Planned(const char* function, uint64_t call) {
   return {};
 }
 
-void Sleep(uint64_t milliseconds) {
-  const timespec time = {static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000 * 1'000'000)};
-  nanosleep(&time, nullptr);
+void SleepAMoment() {
+  constexpr timespec kMillisecond = {0, 1'000'000};
+  nanosleep(&kMillisecond, nullptr);
 }
-
-// Neither fails here, nor is counted.
-bool IsThere(const char* file) { return syscall(SYS_faccessat, AT_FDCWD, file, F_OK) == 0; }
 
 __attribute__((destructor)) void WriteReport() {
   const char* const path = std::getenv("LIBC_FAULTS_REPORT");
@@ -98,11 +102,9 @@ How Due(Function* function, const void* return_address) {
   const How how = Planned(function->name, __atomic_add_fetch(&function->calls, 1, __ATOMIC_RELAXED));
   if (how.kind == How::kNot) return how;
   __atomic_add_fetch(&function->failed, 1, __ATOMIC_RELAXED);
-  if (how.kind == How::kDelay) Sleep(how.milliseconds);
-  if (how.kind == How::kUntil) {
-    while (!IsThere(how.file)) Sleep(1);
-  }
-  return how.kind == How::kDelay || how.kind == How::kUntil ? How{} : how;
+  if (how.kind != How::kUntil) return how;
+  while (!IsThere(how.file)) SleepAMoment();
+  return {};
 }
 
 }  // namespace libc_faults

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which of the C library's functions fail when libmigprof.so calls them, and how. To be preloaded before libmigprof.so.
 //
-//   LIBC_FAULTS         comma list of NAME:K=HOW (the K-th call fails) and NAME:K+=HOW (and all later ones). HOW is an
-//                       errno, or "short" (half is done), "delayMS" (it takes so long) or "untilFILE" (it takes until
-//                       FILE is there).
+//   LIBC_FAULTS         comma list of NAME:K=HOW (the K-th call fails), NAME:K-L=HOW (those up to the L-th) and
+//                       NAME:K+=HOW (and all later ones). HOW is an errno, or "short" (half is done), "stepSECONDS" (of
+//                       clock_gettime: so much is added to the time of day), "untilFILE" (it takes until FILE is
+//                       there) or "fullUntilFILE" (no space left until FILE is there); the latter two as the last
+//                       entry.
 //   LIBC_FAULTS_REPORT  file that gets a line "NAME CALLS FAILED" for each function when the process ends.
 //
 // Calls are told apart by their return address, so that the program's and other libraries' are left alone, and what is
@@ -15,9 +17,9 @@
 namespace libc_faults {
 
 struct How {
-  enum Kind { kNot, kError, kShort, kDelay, kUntil } kind = kNot;
+  enum Kind { kNot, kError, kShort, kStep, kUntil } kind = kNot;
   int error = 0;
-  uint64_t milliseconds = 0;
+  int64_t seconds = 0;
   const char* file = nullptr;
 };
 
@@ -30,8 +32,8 @@ struct Function {
   bool listed = false;
 };
 
-// Counts the call if it comes from libmigprof.so, and waits if it is to take long. Returns how it fails; of kinds only
-// kNot, kError and kShort. Any thread.
+// Counts the call if it comes from libmigprof.so, and waits if it is to take long. Returns how it fails, never kUntil.
+// Any thread.
 How Due(Function* function, const void* return_address);
 
 }  // namespace libc_faults

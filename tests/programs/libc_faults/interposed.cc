@@ -120,6 +120,16 @@ INTERPOSED long syscall(long number, ...) {
   return next(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 
+INTERPOSED int clock_gettime(clockid_t clock, timespec* now) {
+  static const auto next = reinterpret_cast<int (*)(clockid_t, timespec*)>(Next("clock_gettime"));
+  static Function function = {"clock_gettime"};
+  const How how = Due(&function, __builtin_return_address(0));
+  if (how.kind == How::kError) return MinusOne(how.error);
+  const int result = next(clock, now);
+  if (how.kind == How::kStep && clock == CLOCK_REALTIME) now->tv_sec += how.seconds;
+  return result;
+}
+
 FAILING_OR_SHORT(ssize_t, write, (int file, const void* data, size_t size), (file, data, size), size)
 FAILING_OR_SHORT(ssize_t, read, (int file, void* data, size_t size), (file, data, size), size)
 FAILING_OR_SHORT(ssize_t, pread, (int file, void* data, size_t size, off_t at), (file, data, size, at), size)
@@ -136,7 +146,6 @@ FAILING(char*, getcwd, (char* path, size_t size), (path, size), Null<char>)
 FAILING(int, gethostname, (char* name, size_t size), (name, size), MinusOne)
 FAILING(int, setenv, (const char* name, const char* value, int replace), (name, value, replace), MinusOne)
 FAILING(tm*, gmtime_r, (const time_t* time, tm* broken_down), (time, broken_down), Null<tm>)
-FAILING(int, clock_gettime, (clockid_t clock, timespec* now), (clock, now), MinusOne)
 FAILING(long, sysconf, (int name), (name), MinusOne)
 
 FAILING(void*, mmap, (void* at, size_t size, int protection, int flags, int file, off_t offset),

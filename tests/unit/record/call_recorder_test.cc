@@ -64,7 +64,7 @@ class CallRecorderTest : public testing::Test {
 
   uint64_t Dropped() {
     uint64_t dropped = 0;
-    slots_->ForEach([&](ThreadSlot* slot) { dropped += slot->dropped_calls[kDevice].load(); });
+    slots_->ForEach([&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[kDevice].load(); });
     return dropped;
   }
 
