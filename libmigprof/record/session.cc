@@ -421,7 +421,10 @@ bool AskSession(ControlVerb verb) {
 void EndSession() {
   if (g_session == nullptr || !g_session->finished || getpid() != g_session->process) return;
   const WriteSignalsOff off;
-  static_cast<void>(g_session->drain->AddLateCalls());  // there is nobody left to tell
+  try {
+    static_cast<void>(g_session->drain->AddLateCalls());
+  } catch (...) {  // there is nobody left to tell
+  }
 }
 
 void DisableSession() noexcept {
