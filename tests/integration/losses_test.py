@@ -14,25 +14,25 @@ import harness
 # Calls that were captured or failed are no losses, and numbers of what was understood are in openmetrics under names of their own.
 KINDS = {
     "launches": (321, "launches", r"^call "),
-    "matched": (291, "matched", r"^kernel "),
+    "matched": (294, "matched", r"^kernel "),
     "unmatched": (6, "unmatched", r"^call "),
-    "captured": (9, "captured into graphs", r"^outcome .*captured"),
-    "failed": (12, "failed", r"^outcome .*failed"),
+    "captured": (9, "captured into graphs", r"^call_outcome .*outcome=2"),
+    "failed": (12, "failed", r"^call_outcome .*outcome=1"),
     "dropped": (30, "dropped", r"^chunk .*lost=10"),
-    "other_calls_dropped": (45, "other calls dropped", r"^counters process.dropped_other_calls=15"),
-    "untimed": (36, "untimed", r"^kernel .*flags=0x1"),
+    "other_calls_dropped": (45, "other calls dropped", r"^counter process.dropped_other_calls=15"),
+    "untimed": (36, "untimed", r"^kernel .*flags=1$"),
     "orphaned": (33, "without their launch", r"^kernel correlation=1000000 "),
-    "stackless": (15, "without a stack", r"^call .*flags=0x2"),
+    "stackless": (15, "without a stack", r"^call .*flags=2 "),
     "graph_unattributed": (39, "of graphs without the code that captured them", r"^kernel .*graph_node=900"),
-    "truncated": (18, "with a truncated stack", r"^call .*flags=0x1"),
-    "sampled_out": (21, "with an estimated stack", r"^call .*flags=0x8"),
-    "python_lost": (24, "without their Python frames", r"^call .*flags=0x4"),
-    "ranges_lost": (42, "ranges lost", r"^counters process.ranges_lost=14"),
+    "truncated": (18, "with a truncated stack", r"^call .*flags=1 "),
+    "sampled_out": (21, "with an estimated stack", r"^call .*flags=8 "),
+    "python_lost": (24, "without their Python frames", r"^call .*flags=4 "),
+    "ranges_lost": (42, "ranges lost", r"^counter process.ranges_lost=14"),
     "unspliced": (27, "with Python frames in a block", r"^python_stack_node"),
-    "damaged_bytes": (100, "bytes damaged", r"100 bytes damaged"),
-    "missing_chunks": (1, "chunks missing", r"missing"),
-    "stopped": (True, "recording stopped early", r"^counters process.stopped_by_error=28"),
-    "killed": (True, "1 process killed", r""),
+    "damaged_bytes": (100, "bytes damaged", r"^damage offset=\d+ bytes=100 "),
+    "missing_chunks": (1, "chunks missing", r"^missing offset=\d+ chunks=1"),
+    "stopped": (True, "recording stopped early", r"^counter process.stopped_by_error=28"),
+    "killed": (True, "1 process killed", None),
 }
 UNDERSTOOD = {"launches": "migprof_slice_launches_total", "matched": None, "captured": None, "failed": None}
 
@@ -98,7 +98,11 @@ class Losses(unittest.TestCase):
             for options in ([], ["--chunks"]):
                 result = subprocess.run([harness.BIN / "migprof-dump", *options, path], capture_output=True, text=True)
                 texts.append(result.stdout + result.stderr)
+        ends = [harness.chunks_of(path)[-1]["kind"] for path in self.run_.trace_files()]  # closed, cut, killed
+        self.assertEqual(ends, ["trailer", "trailer", "counter"])
         for kind, (_, _, pattern) in KINDS.items():
+            if pattern is None:
+                continue
             with self.subTest(kind=kind):
                 self.assertRegex("\n".join(texts), re.compile(pattern, re.M))
 

@@ -16,7 +16,7 @@ using migprof::testing_support::TraceBuilder;
 int main(int argc, char** argv) {
   if (argc != 3 && argc != 4) return 2;
   TraceBuilder trace(argv[1]);
-  trace.Process({{"pid", argv[2]}});
+  trace.Process({{"pid", argv[2]}, {"graphs", "node"}});
   trace.Slice();
   const uint64_t module = trace.Module("/opt/app", 0x1000);
   const uint64_t launch = trace.Frame("cuLaunchKernel", trace.Module("/lib/libcuda.so.1"), 0x9000);
