@@ -304,7 +304,7 @@ TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
       recorder_->Enter(kLaunch, 6, kContext);
     });  // nobody drains, so no slot is free again
   }
-  EXPECT_EQ(recorder_->untracked(kDevice), 2u * 5u);
+  EXPECT_EQ(recorder_->untracked().of_device[kDevice].load(), 2u * 5u);
   EXPECT_EQ(Drain().calls.size(), 2 * ThreadSlots::kMaxSlots);
 }
 
