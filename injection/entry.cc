@@ -11,17 +11,21 @@
 #include <unistd.h>
 
 #include "injection/boundary.h"
+#include "injection/chain.h"
+#include "injection/yield_library.h"
 #include "libmigprof/base/options.h"
 #include "libmigprof/record/nvtx_ranges.h"
 #include "libmigprof/record/range_stack.h"
 
 #define MIGPROF_EXPORT extern "C" __attribute__((visibility("default")))
 
-// Called by libcuda on the thread that calls cuInit. Always 1: after 0 the driver unloads the library, and loads it
-// again at the next cuInit.
+// Called by libcuda on the thread that calls cuInit. After 0 the driver unloads the library, which -z nodelete makes
+// mean nothing, and calls it again at the next cuInit: so only when a chained library asked for just that. That one
+// comes first: it was chosen by hand, and has CUPTI if both want it.
 MIGPROF_EXPORT int InitializeInjection(void) {
-  migprof::injection::Guarded([] { migprof::record::StartSession(); });
-  return 1;
+  const bool settled = migprof::injection::InitializeChained();
+  migprof::injection::Guarded([] { migprof::record::StartSession(migprof::injection::LoadYieldLibrary()); });
+  return settled ? 1 : 0;
 }
 
 // Called by the NVTX in each binary that uses it, at its first NVTX call. After a 0 that binary's NVTX does nothing.
@@ -77,12 +81,23 @@ __attribute__((constructor)) void OnLoad() {
   if (dladdr(reinterpret_cast<void*>(&InitializeInjection), &self) == 0 || realpath(self.dli_fname, path) == nullptr) {
     return log.Print("not recording: nobody knows where this library lies: %s", strerror(errno));
   }
-  // Somebody else's injection library stays: the driver takes one only. Then there is no use for ranges either.
+  // Before the libraries that are linked to libcupti, as far as they are loaded later.
+  static_cast<void>(migprof::injection::LoadYieldLibrary());
   char chosen_path[PATH_MAX];
-  if (chosen != nullptr && (realpath(chosen, chosen_path) == nullptr || strcmp(chosen_path, path) != 0)) return;
-  if (setenv("CUDA_INJECTION64_PATH", path, 0) != 0) {
-    return log.Print("not recording: the environment cannot be changed: %s", strerror(errno));
+  if (chosen == nullptr || *chosen == '\0') {
+    if (setenv("CUDA_INJECTION64_PATH", path, 1) != 0) {
+      return log.Print("not recording: the environment cannot be changed: %s", strerror(errno));
+    }
+  } else if (realpath(chosen, chosen_path) == nullptr || strcmp(chosen_path, path) != 0) {
+    // Somebody else's injection library: the driver takes one only. Not where this one is to do nothing, nor where
+    // LD_PRELOAD is about others and this one was loaded in the middle of the program.
+    const char* const slash = strrchr(self.dli_fname, '/');
+    const char* const name = slash != nullptr ? slash + 1 : self.dli_fname;
+    if (strstr(getenv("LD_PRELOAD"), name) == nullptr) return;
+    if (migprof::ReadOptions(environ, nullptr).disabled) return;
+    migprof::injection::TakePlaceOf(chosen, path);
   }
+  // There each binary's NVTX fills one table of functions: it is whose it is.
   if (setenv("NVTX_INJECTION64_PATH", path, 0) != 0) {
     log.Print("ranges are not recorded: the environment cannot be changed: %s", strerror(errno));
   }

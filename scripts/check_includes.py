@@ -25,7 +25,7 @@ ALLOWED = {
 OUTSIDE = {
     r"(cuda|cupti\w*|cuda_runtime\w*|generated_cuda\w*)\.h": [
         "libmigprof/record/cupti_api", "libmigprof/record/cupti_layout", "libmigprof/record/record_sizes",
-        "libmigprof/record/gpu_tracer", "examples/"],
+        "libmigprof/record/gpu_tracer", "libmigprof/record/yield_door", "injection/yield/", "examples/"],
     r"libunwind\.h": ["libmigprof/record/native_stack"],
     r"zstd\.h": ["libmigprof/format/chunk_reader", "libmigprof/format/chunk_writer", "examples/simgpu"],
     r"xxhash\.h": ["libmigprof/base/hash"],

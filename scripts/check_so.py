@@ -11,6 +11,11 @@ import sys
 
 EXPORTS = {"InitializeInjection", "InitializeInjectionNvtx2", "migprof_flush", "migprof_pop", "migprof_push",
            "migprof_start", "migprof_stop", "migprof_version"}
+# Of libmigprof-yield.so: functions of CUPTI that it stands before.
+YIELD_EXPORTS = {"cuptiActivityDisable", "cuptiActivityDisableContext", "cuptiActivityEnable", "cuptiActivityEnableContext",
+                 "cuptiActivityFlushAll", "cuptiActivityRegisterCallbacks", "cuptiEnableAllDomains", "cuptiEnableCallback",
+                 "cuptiEnableDomain", "cuptiFinalize", "cuptiGetCallbackState", "cuptiSubscribe", "cuptiSubscribe_v2",
+                 "cuptiUnsubscribe", "migprof_yield_door"}
 NEEDED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libpthread.so.0", "libdl.so.2"}
 # The initial thread-local block of a process has little room for libraries that are loaded later.
 MOST_TLS_BYTES = 256
@@ -33,10 +38,14 @@ def main():
     oldest_glibc = sys.argv[2] if len(sys.argv) > 2 else "2.28"
     wrong = []
 
-    exported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    listed = run("nm", "-D", "--defined-only", library).splitlines()
+    exported = {line.split()[-1].split("@")[0] for line in listed}
     exported = {name for name in exported if not name.startswith("MIGPROF_")}  # the version node itself
-    if exported != EXPORTS:
-        wrong.append(f"exports {sorted(exported)}, expected {sorted(EXPORTS)}")
+    expected = YIELD_EXPORTS if library.endswith("libmigprof-yield.so") else EXPORTS
+    if exported != expected:
+        wrong.append(f"exports {sorted(exported)}, expected {sorted(expected)}")
+    if expected is YIELD_EXPORTS and any("@" in line for line in listed):
+        wrong.append("exports symbols with versions, which do not take the place of libcupti's")
 
     needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "-dW", library)))
     if needed - NEEDED:

@@ -21,6 +21,7 @@
 #include "libmigprof/analyze/anonymize.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/render/call_tree.h"
+#include "libmigprof/render/clean_text.h"
 #include "libmigprof/render/flamegraph_svg.h"
 #include "libmigprof/render/flamegraph_view.h"
 #include "libmigprof/render/folded.h"
@@ -158,9 +159,10 @@ void PrintProblems(const std::vector<analyze::Problem>& problems, bool anonymize
   for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
     const analyze::Problem& problem = problems[i];
     const size_t number = numbers.try_emplace(problem.path, numbers.size() + 1).first->second;
-    std::cerr << "migprof-merge: " << (anonymize ? absl::StrCat("trace_", number) : problem.path);
+    // Whoever made a folder chose the names in it, and a module's name comes from a trace.
+    std::cerr << "migprof-merge: " << (anonymize ? absl::StrCat("trace_", number) : render::CleanText(problem.path));
     if (problem.bytes != 0) std::cerr << ": " << problem.bytes << " bytes at offset " << problem.offset << " skipped";
-    std::cerr << ": " << (anonymize ? WithoutPaths(problem.what) : problem.what) << "\n";
+    std::cerr << ": " << render::CleanText(anonymize ? WithoutPaths(problem.what) : problem.what) << "\n";
   }
   if (problems.size() > kShown) std::cerr << "migprof-merge: … and " << problems.size() - kShown << " more\n";
 }
@@ -208,7 +210,8 @@ int Merge(const MergeOptions& options) {
   EndWhenMemoryRunsOut();
   PrintProblems(analysis.problems, options.anonymize);
   for (const std::string& problem : lines.problems()) {
-    std::cerr << "migprof-merge: " << (options.anonymize ? "debug information of a module could not be read" : problem)
+    std::cerr << "migprof-merge: "
+              << (options.anonymize ? "debug information of a module could not be read" : render::CleanText(problem))
               << "\n";
   }
   if (analysis.files_read == 0) {

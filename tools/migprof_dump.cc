@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "libmigprof/analyze/trace_dump.h"
+#include "libmigprof/render/clean_text.h"
 #include "tools/command_line.h"
 
 int main(int argc, char** argv) {
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
   for (const std::string& file : files) {
     if (const absl::Status result = migprof::analyze::DumpTrace(file, options, std::cout); !result.ok()) {
       std::cout.flush();
-      std::cerr << "migprof-dump: " << file << ": " << result.message() << "\n";
+      std::cerr << "migprof-dump: " << migprof::render::CleanText(file) << ": "
+                << migprof::render::CleanText(std::string(result.message())) << "\n";
       status = 1;
     }
   }

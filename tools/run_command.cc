@@ -56,9 +56,17 @@ void SetUpEnvironment(const std::string& library, const std::string& traces) {
   // The loader takes spaces and colons for separators. The driver alone is then the way in.
   if (library.find_first_of(" :") == std::string::npos) {
     const char* preload = std::getenv("LD_PRELOAD");
-    const std::string all = preload != nullptr && *preload != '\0' ? absl::StrCat(library, ":", preload) : library;
+    std::string all = preload != nullptr && *preload != '\0' ? absl::StrCat(library, ":", preload) : library;
+    // Then it comes before libcupti also where the program itself is linked to that.
+    const fs::path yield = fs::path(library).parent_path() / "libmigprof-yield.so";
+    std::error_code missing;
+    if (ReadOptions(environ, nullptr).yield && fs::exists(yield, missing)) absl::StrAppend(&all, ":", yield.string());
     setenv("LD_PRELOAD", all.c_str(), 1);
   }
+  // The library loads the one that was to be injected.
+  std::error_code error;
+  const char* const other = std::getenv("CUDA_INJECTION64_PATH");
+  if (other != nullptr && *other != '\0' && !fs::equivalent(other, library, error)) setenv("MIGPROF_CHAIN", other, 1);
   setenv("CUDA_INJECTION64_PATH", library.c_str(), 1);
   setenv("MIGPROF_OUTPUT", traces.c_str(), 1);
 }

@@ -79,6 +79,34 @@ void Assemble(std::vector<SliceResult> results, Analysis* analysis) {
   TellApart(&analysis->profile.slices);
 }
 
+// Folders in folders beyond this depth are not entered: each level costs a descriptor.
+constexpr int kDeepestFolder = 64;
+
+// Adds the traces in a folder, which somebody else may have made. A link in it that leads out of it is not followed: it
+// would bring what the reader may read, and its maker may not, into a report that is given back to him.
+void FindTracesIn(const std::string& folder, std::vector<std::string>* files, std::vector<Problem>* problems) {
+  std::error_code error;
+  const std::string inside = (fs::canonical(folder, error) / "").string();
+  for (fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error), end;
+       !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry.depth() >= kDeepestFolder && entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
+      entry.disable_recursion_pending();
+      problems->push_back({entry->path().string(), 0, 0, "not entered: too deep in folders"});
+    }
+    if (entry->path().extension() != format::kFileSuffix) continue;
+    if (entry->is_symlink(ignored)) {
+      const std::string target = fs::canonical(entry->path(), ignored).string();
+      if (!ignored && !target.starts_with(inside)) {
+        problems->push_back({entry->path().string(), 0, 0, "left out: a link that leads out of the folder"});
+        continue;
+      }
+    }
+    files->push_back(entry->path().string());
+  }
+  if (error) problems->push_back({folder, 0, 0, error.message()});
+}
+
 }  // namespace
 
 std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std::vector<Problem>* problems) {
@@ -90,11 +118,7 @@ std::vector<std::string> FindTraces(const std::vector<std::string>& inputs, std:
       files.push_back(input);
       continue;
     }
-    for (fs::recursive_directory_iterator entry(input, fs::directory_options::skip_permission_denied, error), end;
-         !error && entry != end; entry.increment(error)) {
-      if (entry->path().extension() == format::kFileSuffix) files.push_back(entry->path().string());
-    }
-    if (error) problems->push_back({input, 0, 0, error.message()});
+    FindTracesIn(input, &files, problems);
   }
   std::sort(files.begin(), files.end());
   // One file may be named in several ways.

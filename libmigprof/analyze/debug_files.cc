@@ -21,6 +21,11 @@ constexpr char kSystemFolder[] = "/usr/lib/debug";
 // A folder that is named by mistake, "/" for example, must not be read for hours.
 constexpr size_t kMostFiles = 100'000;
 
+// Whoever wrote the trace chose the text, and names of files are made of it.
+bool IsBuildId(const std::string& text) {
+  return text.size() >= 4 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 }  // namespace
 
 void DebugFiles::IndexFolders() {
@@ -42,7 +47,7 @@ void DebugFiles::IndexFolders() {
 
 std::vector<std::string> DebugFiles::Candidates(const std::string& build_id, const std::string& path) {
   std::vector<std::string> files;
-  if (build_id.size() < 4) return files;
+  if (!IsBuildId(build_id)) return files;
   std::call_once(indexed_, [this] { IndexFolders(); });
   const std::string name = absl::StrCat("/.build-id/", build_id.substr(0, 2), "/", build_id.substr(2), ".debug");
   for (const std::string& folder : folders_) files.push_back(folder + name);
@@ -62,7 +67,7 @@ bool IsDebuginfodConfigured() {
 }
 
 int FetchDebugInfo(const std::string& build_id, int seconds) {
-  if (!IsDebuginfodConfigured()) return -1;
+  if (!IsBuildId(build_id) || !IsDebuginfodConfigured()) return -1;
   void* const library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return -1;
   using Begin = void* (*)();

@@ -16,7 +16,8 @@ class DebugFiles {
   explicit DebugFiles(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
   // Files that may have debug information for the build `build_id` (hexadecimal) of the module that was at `path`, most
-  // likely first. None of them need exist, or be of that build: look before use. Any thread.
+  // likely first; none where `build_id` is none. None of them need exist, or be of that build: look before use. Any
+  // thread.
   std::vector<std::string> Candidates(const std::string& build_id, const std::string& path);
 
  private:

@@ -200,7 +200,8 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
   // The rows of one thread are in order; those of several come one thread after the other.
   std::vector<uint32_t> order(nodes.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&times](uint32_t a, uint32_t b) { return times[a] < times[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&times = times](uint32_t a, uint32_t b) { return times[a] < times[b]; });
   bool sound = true;
   for (const uint32_t row : order) {
     GraphNodes::Event event{.event = static_cast<format::GraphNodeEvent>(events[row]),

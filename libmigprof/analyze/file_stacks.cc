@@ -59,8 +59,8 @@ void FileAnalysis::SpreadSampledOut(SiteWeights::List* weights) const {
       const Weight whole = std::exchange((*weights)[without].second, {});
       unsigned __int128 before = 0;
       for (const auto& [entry, standing] : group.standing) {
-        const auto up_to = [&](uint64_t amount, unsigned __int128 part) {
-          return static_cast<uint64_t>(amount * part / group.standing_sum);
+        const auto up_to = [sum = group.standing_sum](uint64_t amount, unsigned __int128 part) {
+          return static_cast<uint64_t>(amount * part / sum);
         };
         const unsigned __int128 after = before + standing;
         (*weights)[entry].second.ns += up_to(whole.ns, after) - up_to(whole.ns, before);

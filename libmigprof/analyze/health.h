@@ -29,7 +29,10 @@ struct Health {
   uint64_t damaged_bytes = 0;       // of trace files that could not be read
   uint64_t missing_chunks = 0;      // of trace files: not damaged but gone
   bool stopped = false;             // recording ended before the process did, so that an unknown amount is missing
-  bool killed = false;              // a process ended without closing its file
+  // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
+  // did.
+  uint64_t taken_over_ns = 0;
+  bool killed = false;  // a process ended without closing its file
 };
 
 // The numbers in it, in the order in which outputs show them. What outputs do with each of them, they do with all in
@@ -60,7 +63,7 @@ inline constexpr std::array<HealthField, 18> kHealthFields = {{
     {"damaged_bytes", &Health::damaged_bytes, HealthField::kLoss},
     {"missing_chunks", &Health::missing_chunks, HealthField::kLoss},
 }};
-static_assert(sizeof(Health) == kHealthFields.size() * sizeof(uint64_t) + 8, "a number without a line in the table");
+static_assert(sizeof(Health) == (kHealthFields.size() + 3) * sizeof(uint64_t), "a number without a line in the table");
 
 // The health of several slices or processes as one.
 void AddHealth(const Health& health, Health* sum);

@@ -48,6 +48,9 @@ Frame MakeFrame(std::string name, FrameKind kind) {
 void AddHealth(const Health& health, Health* sum) {
   for (const HealthField& field : kHealthFields) sum->*field.count += health.*field.count;
   sum->stopped |= health.stopped;
+  if (health.taken_over_ns != 0 && (sum->taken_over_ns == 0 || health.taken_over_ns < sum->taken_over_ns)) {
+    sum->taken_over_ns = health.taken_over_ns;
+  }
   sum->killed |= health.killed;
 }
 

@@ -305,6 +305,7 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.health.damaged_bytes = scan.damaged_bytes;
   process.health.missing_chunks = scan.missing_chunks;
   process.health.stopped = scan.stopped;
+  process.health.taken_over_ns = scan.taken_over_ns;
   SliceProfile& profile = result_.profile;
   if (file->analysis != nullptr) {
     const LaunchJoin::Counts& join = file->analysis->FinishJoin();

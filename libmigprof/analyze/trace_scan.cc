@@ -205,6 +205,11 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
     const auto counter = scan.counters.find(reason);
     scan.stopped |= counter != scan.counters.end() && counter->second != 0;
   }
+  const auto taken_over = scan.counters.find("process.taken_over_ns");
+  if (taken_over != scan.counters.end() && taken_over->second != 0) {
+    scan.stopped = true;
+    scan.taken_over_ns = taken_over->second;
+  }
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;

@@ -69,7 +69,8 @@ struct TraceScan {
   uint64_t lost = 0;           // events the writer knew it lost
   uint64_t damaged_bytes = 0;  // seen so far
   uint64_t missing_chunks = 0;
-  bool stopped = false;  // the recorder gave up before the process ended
+  bool stopped = false;        // the recorder gave up before the process ended
+  uint64_t taken_over_ns = 0;  // because another CUPTI client had taken over, at that time since 1970; 0: not so
   std::vector<Problem> problems;
 };
 

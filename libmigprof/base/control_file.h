@@ -13,7 +13,8 @@
 
 namespace migprof {
 
-enum class ControlVerb : uint8_t { kStart, kStop, kFlush };
+// kGiveWay is said inside of a process only, and has no name.
+enum class ControlVerb : uint8_t { kStart, kStop, kFlush, kGiveWay };
 
 // "start", "stop", "flush".
 const char* ControlVerbName(ControlVerb verb);

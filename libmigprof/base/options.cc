@@ -66,9 +66,10 @@ bool ParseBudget(const char* text, Options* options) {
 
 // "off", a folder, or nothing for the default one.
 bool ParseControl(const char* text, Options* options) {
-  options->controlled = std::strcmp(text, "off") != 0;
-  if (!options->controlled) return true;
-  return (*text == '\0' || *text == '/') && ParsePath(text, &options->control);
+  const bool is_off = std::strcmp(text, "off") == 0;
+  if (!is_off && ((*text != '\0' && *text != '/') || !ParsePath(text, &options->control))) return false;
+  options->controlled = !is_off;
+  return true;
 }
 
 bool ParseCounters(const char* text, Options* options) {
@@ -92,7 +93,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 18> kOptionSpecs = {{
+const std::array<OptionSpec, 20> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -124,6 +125,12 @@ const std::array<OptionSpec, 18> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
+    {"MIGPROF_YIELD", "off", "on, off",
+     "give CUPTI to a profiler that the program starts itself, torch.profiler for one, and record again when it ends",
+     [](const char* text, Options* o) { return ParseSwitch(text, &o->yield); }},
+    {"MIGPROF_CHAIN", "", "a library",
+     "another injection library, to be loaded before recording starts; set from a CUDA_INJECTION64_PATH that was there",
+     [](const char* text, Options* o) { return ParsePath(text, &o->chain); }},
     {"MIGPROF_BUDGET", "off", "off, or 0.1% to 50%",
      "largest share of a thread's time that recording may take; to stay below it stacks get less detailed, and at last "
      "graphs are recorded as a whole",

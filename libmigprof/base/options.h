@@ -21,10 +21,12 @@ enum class GraphDetail : uint8_t {
 struct Options {
   std::array<char, 4096> output{};   // folder for traces
   std::array<char, 4096> cupti{};    // libcupti to load; empty: search
+  std::array<char, 4096> chain{};    // injection library to load as well; empty: none
   std::array<char, 4096> control{};  // folder of control files; empty: the default one
   bool disabled = false;
   bool start = true;       // record from the start
   bool controlled = true;  // obey a control file
+  bool yield = false;      // give CUPTI up when another client wants it, and while recording is stopped
   bool stacks = true;
   bool python = true;
   bool record_args = false;  // the command line goes into the trace
@@ -50,7 +52,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 18> kOptionSpecs;
+extern const std::array<OptionSpec, 20> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

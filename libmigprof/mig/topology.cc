@@ -52,14 +52,14 @@ std::optional<bool> SharesGpuInstance(const GpuInstance& gpu_instance, const Com
 
 std::optional<uint32_t> UncoveredComputeSlices(const Gpu& gpu) {
   if (gpu.mode != MigMode::kOn || !gpu.compute_slices) return std::nullopt;
-  uint32_t covered = 0;
+  uint64_t covered = 0;  // the numbers are the driver's, and may be any
   for (const GpuInstance& instance : gpu.gpu_instances) {
     if (!instance.slices) return std::nullopt;
     covered += *instance.slices;
   }
   // More than there are: one of the two numbers does not mean what it should.
   if (covered > *gpu.compute_slices) return std::nullopt;
-  return *gpu.compute_slices - covered;
+  return static_cast<uint32_t>(*gpu.compute_slices - covered);
 }
 
 std::vector<uint32_t> FreeMemorySlices(const Gpu& gpu) {

@@ -18,6 +18,11 @@ struct Taken {
 };
 __attribute__((tls_model("initial-exec"))) thread_local Taken t_taken = {0, 0};
 
+// Of a cell whose buffer is gone: others may lie behind it.
+ActivityBuffer* const kGone = reinterpret_cast<ActivityBuffer*>(1);
+
+size_t HomeOf(const ActivityBuffer* buffer) { return reinterpret_cast<uintptr_t>(buffer) * 0x9E3779B97F4A7C15u >> 32; }
+
 }  // namespace
 
 void ActivityBuffers::Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes) {
@@ -36,7 +41,45 @@ ActivityBuffer* ActivityBuffers::Map() noexcept {
     existing_.fetch_sub(1, std::memory_order_relaxed);
     return nullptr;
   }
-  return new (memory) ActivityBuffer;
+  auto* const buffer = new (memory) ActivityBuffer;
+  if (Register(buffer)) return buffer;
+  Unmap(buffer);
+  return nullptr;
+}
+
+bool ActivityBuffers::Register(ActivityBuffer* buffer) noexcept {
+  const size_t home = HomeOf(buffer);
+  for (size_t i = 0; i < kRegistered; ++i) {
+    std::atomic<ActivityBuffer*>& cell = registered_[(home + i) % kRegistered];
+    ActivityBuffer* found = cell.load(std::memory_order_relaxed);
+    while (found == nullptr || found == kGone) {
+      if (cell.compare_exchange_weak(found, buffer, std::memory_order_release, std::memory_order_relaxed)) return true;
+    }
+  }
+  return false;
+}
+
+bool ActivityBuffers::Owns(const uint8_t* data) const noexcept {
+  const auto* const buffer = reinterpret_cast<const ActivityBuffer*>(data - ActivityBuffer::kControlBytes);
+  const size_t home = HomeOf(buffer);
+  for (size_t i = 0; i < kRegistered; ++i) {
+    const ActivityBuffer* const found = registered_[(home + i) % kRegistered].load(std::memory_order_acquire);
+    if (found == buffer) return true;
+    if (found == nullptr) return false;
+  }
+  return false;
+}
+
+void ActivityBuffers::Unmap(ActivityBuffer* buffer) noexcept {
+  const size_t home = HomeOf(buffer);
+  for (size_t i = 0; i < kRegistered; ++i) {
+    std::atomic<ActivityBuffer*>& cell = registered_[(home + i) % kRegistered];
+    ActivityBuffer* const found = cell.load(std::memory_order_relaxed);
+    if (found == buffer) cell.store(kGone, std::memory_order_relaxed);
+    if (found == buffer || found == nullptr) break;
+  }
+  munmap(buffer, buffer_bytes_);
+  existing_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 size_t ActivityBuffers::NextCapacity() noexcept {
@@ -49,7 +92,10 @@ size_t ActivityBuffers::NextCapacity() noexcept {
 
 ActivityBuffer* ActivityBuffers::Take() noexcept {
   ActivityBuffer* const buffer = TakeAny();
-  if (buffer != nullptr) buffer->capacity = NextCapacity();
+  if (buffer == nullptr) return nullptr;
+  buffer->capacity = NextCapacity();
+  held_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
+  transfers_.fetch_add(1, std::memory_order_relaxed);
   return buffer;
 }
 
@@ -70,6 +116,8 @@ ActivityBuffer* ActivityBuffers::TakeAny() noexcept {
 
 void ActivityBuffers::Complete(ActivityBuffer* buffer, size_t valid_bytes) noexcept {
   buffer->valid = valid_bytes;
+  held_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+  transfers_.fetch_add(1, std::memory_order_relaxed);
   waiting_bytes_.fetch_add(valid_bytes, std::memory_order_relaxed);
   ActivityBuffer* head = completed_.load(std::memory_order_relaxed);
   do {
@@ -118,8 +166,7 @@ void ActivityBuffers::Recycle(ActivityBuffer* buffer) noexcept {
   buffer->valid = 0;
   buffer->next = nullptr;
   if (in_stock < level && Store(buffer)) return;
-  munmap(buffer, buffer_bytes_);
-  existing_.fetch_sub(1, std::memory_order_relaxed);
+  Unmap(buffer);
 }
 
 void ActivityBuffers::Restock() noexcept {

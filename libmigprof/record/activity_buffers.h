@@ -53,6 +53,14 @@ class ActivityBuffers {
   // Buffers that are mapped.
   size_t existing() const { return existing_.load(std::memory_order_relaxed); }
 
+  // Room in the buffers that CUPTI has, in bytes. And: how often it took one or gave one back.
+  uint64_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
+  uint64_t transfers() const { return transfers_.load(std::memory_order_relaxed); }
+
+  // Whether `data` is in a buffer of these. One of another client, which registered before and whose buffer CUPTI still
+  // had, is not for this one to touch. Any thread.
+  bool Owns(const uint8_t* data) const noexcept;
+
   // Requests that got no buffer; never reset.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -70,6 +78,8 @@ class ActivityBuffers {
   ActivityBuffer* TakeAny() noexcept;
   size_t NextCapacity() noexcept;
   size_t InStock() const noexcept;
+  bool Register(ActivityBuffer* buffer) noexcept;
+  void Unmap(ActivityBuffer* buffer) noexcept;
   size_t StockLevel(size_t in_stock) noexcept;
   bool Store(ActivityBuffer* buffer) noexcept;
 
@@ -78,11 +88,16 @@ class ActivityBuffers {
   size_t most_waiting_bytes_ = 0;
   std::atomic<size_t> existing_{0};
   std::atomic<size_t> waiting_bytes_{0};
+  std::atomic<uint64_t> held_bytes_{0};
+  std::atomic<uint64_t> transfers_{0};
   size_t most_out_ = 0;  // of stock at once; the drain thread's own
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint32_t> round_{1};
   // A few cells that are each taken or filled with one exchange: no list, so no ABA problem.
   std::array<std::atomic<ActivityBuffer*>, kStockSlots> stock_{};
+  // All that are mapped, where their addresses say or soon after; as many cells as twice the most that may be.
+  static constexpr size_t kRegistered = 8192;
+  std::array<std::atomic<ActivityBuffer*>, kRegistered> registered_{};
   std::atomic<ActivityBuffer*> completed_{nullptr};
 };
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/record/call_recorder.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
 
 #include "libmigprof/base/clock.h"
 #include "libmigprof/record/hooked_calls.h"
+#include "libmigprof/record/python_thread_name.h"
 
 namespace migprof::record {
 namespace {
@@ -24,6 +27,8 @@ constexpr uint32_t kShortestGap = 9;
 constexpr uint32_t kGapMask = 15;
 // What took longer was another thread's time: this one was not running.
 constexpr uint64_t kLongestNs = 100'000;
+
+constexpr size_t kSystemNameBytes = 16;  // of a thread, with a zero at the end
 
 uint64_t NextRandom(ThreadSlot* slot) {  // xorshift64
   uint64_t x = slot->random;
@@ -106,6 +111,27 @@ void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t corre
     return;
   }
   std::memcpy(room, &record, sizeof(record));
+  slot->ring.Commit();
+}
+
+// With system calls, as only a thread's first event may make them.
+__attribute__((noinline, cold)) void CallRecorder::SendThreadName(void* self, ThreadSlot* slot) noexcept {
+  char name[kMostThreadNameBytes];
+  const PythonRuntime* const python = static_cast<CallRecorder*>(self)->python_;
+  const PythonReader* const reader = python != nullptr ? python->reader() : nullptr;
+  size_t length = reader != nullptr ? ReadPythonThreadName(*reader, &slot->python_stack.name_scratch, name) : 0;
+  const bool is_pythons = length != 0;
+  // A thread that is soon over is gone when the drain thread asks for its name.
+  if (!is_pythons && prctl(PR_GET_NAME, name) == 0) length = strnlen(name, kSystemNameBytes);
+  if (length == 0) return;
+  const auto bytes = static_cast<uint32_t>((sizeof(ThreadNameRecord) + length + 7) / 8 * 8);
+  uint8_t* const room = slot->ring.Reserve(bytes);
+  if (room == nullptr) return;
+  ThreadNameRecord record{};
+  record.header = {static_cast<uint16_t>(bytes), RingRecordKind::kThreadName, is_pythons,
+                   static_cast<uint32_t>(length)};
+  std::memcpy(room, &record, sizeof(record));
+  std::memcpy(room + sizeof(record), name, length);
   slot->ring.Commit();
 }
 

@@ -31,7 +31,9 @@ class CallRecorder {
         clock_(clock),
         max_depth_(max_depth),
         check_stacks_(check_stacks),
-        python_(python) {}
+        python_(python) {
+    slots->SetFirstEventHook(&SendThreadName, this);
+  }
 
   void Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
   // `result` is the CUresult of the call.
@@ -61,6 +63,8 @@ class CallRecorder {
   uint64_t SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept;
   bool SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept;
   void Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept;
+  // Says what the thread of `slot`, the calling one, is called.
+  static void SendThreadName(void* self, ThreadSlot* slot) noexcept;
   void AddStacks(ThreadSlot* slot, CallRecord* record) noexcept;
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
   void AddPythonStack(ThreadSlot* slot, bool lines, CallRecord* record) noexcept;

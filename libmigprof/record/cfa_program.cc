@@ -126,6 +126,11 @@ class Program {
 
  private:
   bool RunExtended(uint8_t instruction, DwarfBytes* bytes, Row* row, const Row* initial);
+  // Offsets are stored divided by the data alignment. Those that do not fit wrap around, to be refused later or not: no
+  // compiler writes any.
+  int64_t Scaled(uint64_t factor) const {
+    return static_cast<int64_t>(factor * static_cast<uint64_t>(common_.data_alignment));
+  }
   bool Advance(uint64_t delta) {
     location_ += delta * common_.code_alignment;
     return location_ <= pc_;
@@ -158,8 +163,7 @@ bool Program::Run(const uint8_t* begin, const uint8_t* end, Row* row, const Row*
         past_ = !Advance(operand);
         break;
       case 2:
-        Set(row, operand,
-            {RegisterRule::How::kAtCfa, static_cast<int64_t>(bytes.Unsigned()) * common_.data_alignment, {}});
+        Set(row, operand, {RegisterRule::How::kAtCfa, Scaled(bytes.Unsigned()), {}});
         break;
       case 3:
         Restore(row, initial, operand);
@@ -191,7 +195,7 @@ bool Program::RunExtended(uint8_t instruction, DwarfBytes* bytes, Row* row, cons
       return true;
     case 0x05: {  // offset_extended
       const uint64_t which = bytes->Unsigned();
-      Set(row, which, {How::kAtCfa, static_cast<int64_t>(bytes->Unsigned()) * common_.data_alignment, {}});
+      Set(row, which, {How::kAtCfa, Scaled(bytes->Unsigned()), {}});
       return true;
     }
     case 0x06:  // restore_extended
@@ -241,16 +245,16 @@ bool Program::RunExtended(uint8_t instruction, DwarfBytes* bytes, Row* row, cons
     }
     case 0x11: {  // offset_extended_sf
       const uint64_t which = bytes->Unsigned();
-      Set(row, which, {How::kAtCfa, bytes->Signed() * common_.data_alignment, {}});
+      Set(row, which, {How::kAtCfa, Scaled(static_cast<uint64_t>(bytes->Signed())), {}});
       return true;
     }
     case 0x12:  // def_cfa_sf
       row->cfa_is_place = false;
       row->cfa_register = bytes->Unsigned();
-      row->cfa_offset = bytes->Signed() * common_.data_alignment;
+      row->cfa_offset = Scaled(static_cast<uint64_t>(bytes->Signed()));
       return true;
     case 0x13:  // def_cfa_offset_sf
-      row->cfa_offset = bytes->Signed() * common_.data_alignment;
+      row->cfa_offset = Scaled(static_cast<uint64_t>(bytes->Signed()));
       return true;
     case 0x14:    // val_offset
     case 0x15: {  // val_offset_sf

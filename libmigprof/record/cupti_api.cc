@@ -23,6 +23,7 @@ bool Resolve(void* library, const char* name, Function* function) {
 
 bool ResolveAll(void* library, CuptiApi* api) {
   Resolve(library, "cuptiSubscribe_v2", &api->subscribe_v2);
+  Resolve(library, "cuptiGetCallbackState", &api->get_callback_state);
   return Resolve(library, "cuptiGetVersion", &api->get_version) &&
          Resolve(library, "cuptiGetResultString", &api->get_result_string) &&
          Resolve(library, "cuptiGetTimestamp", &api->get_timestamp) &&

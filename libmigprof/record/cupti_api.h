@@ -37,6 +37,8 @@ struct CuptiApi {
                               CuptiSubscriberParams*) = nullptr;  // optional
   CUptiResult (*unsubscribe)(CUpti_SubscriberHandle) = nullptr;
   CUptiResult (*enable_callback)(uint32_t, CUpti_SubscriberHandle, CUpti_CallbackDomain, CUpti_CallbackId) = nullptr;
+  CUptiResult (*get_callback_state)(uint32_t*, CUpti_SubscriberHandle, CUpti_CallbackDomain,
+                                    CUpti_CallbackId) = nullptr;  // optional
   CUptiResult (*set_thread_id_type)(CUpti_ActivityThreadIdType) = nullptr;
   CUptiResult (*get_context_id)(CUcontext, uint32_t*) = nullptr;
   CUptiResult (*get_device_id)(CUcontext, uint32_t*) = nullptr;

@@ -140,11 +140,18 @@ uint32_t ShapeIndex::Intern(const char* name, const KernelShape& shape) {
   return id;
 }
 
+void ThreadIndex::Name(uint32_t serial, std::string_view name, bool for_good) {
+  if (serial >= threads_.size()) threads_.resize(serial + 1);
+  threads_[serial].name = strings_->Intern(name);
+  threads_[serial].is_named = for_good;
+}
+
 void ThreadIndex::Note(uint32_t serial, uint32_t system_id) {
   if (serial >= threads_.size()) threads_.resize(serial + 1);
   Thread& thread = threads_[serial];
   if (thread.system_id != 0) return;
   thread.system_id = system_id;
+  if (thread.is_named) return;
   char path[64];
   std::snprintf(path, sizeof(path), "/proc/self/task/%u/comm", system_id);
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC);

@@ -151,12 +151,15 @@ class ThreadIndex {
  public:
   struct Thread {
     uint32_t system_id = 0;
-    uint32_t name = 0;  // in StringIndex
+    uint32_t name = 0;      // in StringIndex
+    bool is_named = false;  // for good
   };
 
   explicit ThreadIndex(StringIndex* strings) : strings_(strings) {}
 
-  // Notes thread `serial` the first time, with the name it has now.
+  // What thread `serial`, which was not noted yet, is called: for good, or if the system does not say anything later.
+  void Name(uint32_t serial, std::string_view name, bool for_good);
+  // Notes thread `serial` the first time; if it was not named for good, with the name that the system knows now.
   void Note(uint32_t serial, uint32_t system_id);
   const Thread& operator[](uint32_t serial) const { return threads_[serial]; }
 

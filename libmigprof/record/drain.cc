@@ -10,6 +10,15 @@
 #include "libmigprof/record/rule_cache.h"
 
 namespace migprof::record {
+namespace {
+
+bool SynchronizesContext(uint32_t callback_id) {
+  constexpr uint32_t kCtxSynchronize = 17;
+  constexpr uint32_t kCtxSynchronizeV2 = 800;
+  return callback_id == kCtxSynchronize || callback_id == kCtxSynchronizeV2;
+}
+
+}  // namespace
 
 Drain::Drain(const Parts& parts) : parts_(parts), governor_(parts.budget_ppm) {
   for (const HookedCall& call : kHookedCalls) {
@@ -89,6 +98,11 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
     }
     case RingRecordKind::kOutcome: {
       const auto* outcome = reinterpret_cast<const OutcomeRecord*>(header);
+      if (static_cast<format::CallOutcome>(header->flags) == format::CallOutcome::kReturned) {
+        watch_.NoteReturned(slot.serial, header->correlation);
+      } else {
+        watch_.NoteNoWork(slot.serial, header->correlation);
+      }
       if (SliceFile* file = FileOfCall(outcome->context)) {
         file->AddOutcome(header->correlation, static_cast<format::CallOutcome>(header->flags), outcome->detail);
       }
@@ -102,6 +116,10 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
     }
     case RingRecordKind::kGraphNodes:
       return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
+    case RingRecordKind::kThreadName:
+      return parts_.definitions->threads.Name(
+          slot.serial, {reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation},
+          header->flags != 0);
     case RingRecordKind::kPadding:
       return;
   }
@@ -111,6 +129,12 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   ++calls_;
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
+  if (format::GivesWork(api->second.call_class)) {
+    watch_.NoteWork(slot.serial, call.context, call.header.correlation,
+                    api->second.call_class == format::CallClass::kKernelLaunch, call.time_ns);
+  } else if (SynchronizesContext(call.callback_id)) {
+    watch_.NoteSynchronizing(slot.serial, call.header.correlation, call.time_ns);
+  }
   // Until it is in the file it is a call that may get lost: there may be no memory for what it needs.
   uint64_t& unread = unread_calls_[CountedDeviceOf(call.context)];
   unread += format::GivesWork(api->second.call_class);
@@ -181,6 +205,7 @@ bool Drain::IsUnrecorded(uint32_t correlation) {
 }
 
 void Drain::OnKernel(const KernelActivity& kernel) {
+  watch_.NoteKernel();
   if (IsUnrecorded(kernel.correlation)) return;
   SliceFile* const file = FileOfActivity(kernel.context, kernel.device);
   if (file != nullptr && kernel.graph_node != 0) graph_log_.Complete(file);
@@ -215,7 +240,10 @@ void Drain::OnContext(const ContextActivity& context) { parts_.contexts->Add(con
 
 void Drain::OnMigDevice(const DeviceActivity& device) { parts_.files->NoteMigDevice(device); }
 
-void Drain::OnUnknownRecord() { ++unknown_records_; }
+void Drain::OnUnknownRecord() {
+  ++unknown_records_;
+  watch_.NoteKernel();  // perhaps: of a version that is not understood
+}
 
 bool Drain::is_full() {
   bool full = false;
@@ -296,6 +324,9 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
           {"process.stops", parts_.pauses->stops()},
           {"process.unrecorded_activities", unrecorded_activities_},
           {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
+          {"process.foreign_buffers", parts_.tracer->foreign_buffers()},
+          {"process.takeover", static_cast<uint64_t>(takeover_)},
+          {"process.taken_over_ns", taken_over_ns_},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
           {"process.refused_buffers", parts_.buffers->refused()},
@@ -318,7 +349,10 @@ Error Drain::Stop(uint64_t now_ns) {
   return error.ok() ? Write(/*forced=*/false) : error;
 }
 
-void Drain::Start(uint64_t now_ns) { parts_.pauses->Start(now_ns); }
+void Drain::Start(uint64_t now_ns) {
+  watch_.Forget();
+  parts_.pauses->Start(now_ns);
+}
 
 void Drain::ReportFatalError() {
   if (parts_.tracer->fatal_error() == 0) return;
@@ -328,13 +362,15 @@ void Drain::ReportFatalError() {
 
 Error Drain::Write(bool forced) {
   ReportFatalError();
-  parts_.tracer->Flush(forced);
+  CheckSubscription();
+  const bool was_idle = WatchedFlush(forced);
   Error error;
   Collect(&error);
   if (!error.ok()) return error;
   parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
   NotePauses();
+  if (takeover_ == Takeover::kNone && !forced) JudgeTakeover(was_idle);
   governor_.Measure(parts_.slots, MonotonicNs());
   const ClockSample clocks{parts_.cupti->Now(), RealtimeNs(), MonotonicNs()};
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {

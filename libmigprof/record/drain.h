@@ -19,6 +19,7 @@
 #include "libmigprof/record/python_runtime.h"
 #include "libmigprof/record/record_sizes.h"
 #include "libmigprof/record/slice_files.h"
+#include "libmigprof/record/takeover_watch.h"
 
 namespace migprof::record {
 
@@ -58,6 +59,12 @@ class Drain : private ActivitySink {
   Error Stop(uint64_t now_ns);
   void Start(uint64_t now_ns);
 
+  // Another client has CUPTI, as the last Write found.
+  enum class Takeover : uint8_t { kNone, kActivity, kSubscription };
+  Takeover takeover() const { return takeover_; }
+  // Nothing more comes. Notes the time, on CUPTI's clock.
+  Error EndForTakeover(uint64_t now_ns);
+
   // Write(true), and the trailer that says the process ended well.
   Error Finish();
 
@@ -94,6 +101,10 @@ class Drain : private ActivitySink {
   void NotePauses();
   bool IsUnrecorded(uint32_t correlation);
   void ReportFatalError();
+  void CheckSubscription();
+  bool WatchedFlush(bool forced);
+  void JudgeTakeover(bool was_idle);
+  uint64_t Losses() const;
   void CountUnreadCalls(ThreadSlot* slot);
   size_t CountedDeviceOf(uint32_t context) const;
   uint64_t LateCalls(uint32_t device) const;
@@ -110,6 +121,11 @@ class Drain : private ActivitySink {
   GraphLog graph_log_;
   std::unordered_map<const ThreadSlot*, CallEvent> last_calls_;  // that may have made graph nodes
   Governor governor_;
+  TakeoverWatch watch_;
+  Takeover takeover_ = Takeover::kNone;
+  uint64_t taken_over_ns_ = 0;  // CLOCK_REALTIME
+  uint64_t buffer_transfers_ = 0;
+  uint64_t losses_ = 0;
   uint64_t calls_ = 0;
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;

@@ -7,6 +7,7 @@
 
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/hooked_calls.h"
+#include "libmigprof/record/shared_records.h"
 
 namespace migprof::record {
 namespace {
@@ -28,7 +29,13 @@ constexpr CUpti_ActivityKind kOptionalKinds[] = {
 // CUPTI_CBID_RESOURCE_GRAPH_NODE_UPDATED of CUPTI 13.0, which older headers lack and older libraries refuse.
 constexpr int kGraphNodeUpdated = 22;
 
+// Of a call that is always hooked.
+constexpr CUpti_CallbackId kLaunchKernel = 307;
+
 }  // namespace
+
+std::atomic<uint64_t> GpuTracer::foreign_buffers_{0};
+CUpti_BuffersCallbackCompleteFunc GpuTracer::foreign_ = nullptr;
 
 Error GpuTracer::Start(const Parts& parts) {
   parts_ = parts;
@@ -44,10 +51,45 @@ Error GpuTracer::Start(const Parts& parts) {
 
 void GpuTracer::Abandon() {
   if (subscriber_ == nullptr) return;
+  DisableActivities();
+  parts_.cupti->unsubscribe(subscriber_);
+}
+
+// Whether CUPTI need not clear buffers, on the application's thread, because they come zeroed. Refused by old versions,
+// which clear them. It holds for whoever has CUPTI.
+void GpuTracer::PromiseZeroedBuffers(bool promise) {
+  uint8_t zeroed = promise ? 1 : 0;
+  size_t size = sizeof(zeroed);
+  parts_.cupti->activity_set_attribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+}
+
+void GpuTracer::LetGo() {
+  if (has_no_cupti()) return;
+  DisableActivities();
+  Flush(/*forced=*/false);
+  // What was set for the recorder's sake and is the process's.
+  PromiseZeroedBuffers(false);
+  parts_.cupti->set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_DEFAULT);
+  parts_.cupti->unsubscribe(subscriber_);
+  let_go_ = true;
+}
+
+Error GpuTracer::TakeAgain() {
+  if (stood_down_ || fatal_error() != 0) return {"CUPTI is held by another tool", 0};
+  if (Error error = Subscribe(); !error.ok()) return error;
+  EnableCallbacks();
+  if (Error error = EnableActivities(); !error.ok()) {
+    Abandon();
+    return error;
+  }
+  let_go_ = false;
+  return Error::None();
+}
+
+void GpuTracer::DisableActivities() {
   for (const CUpti_ActivityKind kind : kRequiredKinds) parts_.cupti->activity_disable(kind);
   for (const CUpti_ActivityKind kind : kOptionalKinds) parts_.cupti->activity_disable(kind);
   if (parts_.graph_detail == GraphDetail::kGraph) parts_.cupti->activity_disable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
-  parts_.cupti->unsubscribe(subscriber_);
 }
 
 Error GpuTracer::Subscribe() {
@@ -102,20 +144,41 @@ void GpuTracer::SwitchActivities(bool on) {
   if (parts_.graph_detail == GraphDetail::kGraph) turn(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
 }
 
+bool GpuTracer::IsSubscribed() const {
+  if (has_no_cupti() || parts_.cupti->get_callback_state == nullptr) return true;
+  uint32_t enabled = 0;
+  return parts_.cupti->get_callback_state(&enabled, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, kLaunchKernel) !=
+         CUPTI_ERROR_INVALID_PARAMETER;
+}
+
+void GpuTracer::StandDown() {
+  if (stood_down_) return;
+  CountOnly();
+  PromiseZeroedBuffers(false);  // those of the other client need not come so
+  if (IsSubscribed()) {
+    // The subscription is nobody else's. Launches are still to be counted.
+    for (const HookedCall& call : kHookedCalls) {
+      if (format::GivesWork(call.call_class)) continue;
+      parts_.cupti->enable_callback(0, subscriber_, CUPTI_CB_DOMAIN_DRIVER_API, call.callback_id);
+    }
+  }
+  stood_down_ = true;
+}
+
 void GpuTracer::Quiet() {
-  if (fatal_error() != 0) return;  // CUPTI has been finalized
+  if (has_no_cupti()) return;
   SwitchCalls(false);
   SwitchActivities(false);
 }
 
 void GpuTracer::Rouse() {
-  if (fatal_error() != 0) return;
+  if (has_no_cupti()) return;
   SwitchActivities(true);
   SwitchCalls(true);
 }
 
 void GpuTracer::EndActivities() {
-  if (fatal_error() != 0) return;
+  if (has_no_cupti()) return;
   SwitchActivities(false);
 }
 
@@ -145,11 +208,7 @@ void GpuTracer::EnableResourceCallback(int id) {
 Error GpuTracer::EnableActivities() {
   const CuptiApi& cupti = *parts_.cupti;
   cupti.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
-  // The buffers come zeroed, so CUPTI need not clear them on the application's thread. Refused by old versions, which
-  // clear them.
-  uint8_t zeroed = 1;
-  size_t size = sizeof(zeroed);
-  cupti.activity_set_attribute(CUPTI_ACTIVITY_ATTR_ZEROED_OUT_ACTIVITY_BUFFER, &size, &zeroed);
+  PromiseZeroedBuffers(true);
   if (const CUptiResult result =
           cupti.activity_register_callbacks(&GpuTracer::OnBufferRequested, &GpuTracer::OnBufferCompleted);
       result != CUPTI_SUCCESS) {
@@ -171,19 +230,24 @@ Error GpuTracer::EnableActivities() {
 }
 
 void GpuTracer::RecordGraphsAsAWhole() {
-  if (parts_.graph_detail == GraphDetail::kGraph) return;
+  if (parts_.graph_detail == GraphDetail::kGraph || has_no_cupti()) return;
   parts_.graph_detail = GraphDetail::kGraph;
   const CUptiResult result = parts_.cupti->activity_enable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
   if (result != CUPTI_SUCCESS) LogDebug("graphs cannot be recorded as a whole (CUPTI error %d)", result);
 }
 
-void GpuTracer::Flush(bool forced) {
-  if (fatal_error() != 0) return;  // CUPTI has been finalized
-  parts_.cupti->activity_flush_all(forced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE);
+bool GpuTracer::Flush(bool forced) {
+  if (stood_down_ || fatal_error() != 0) return false;
+  // Given up: at the very end, what is complete of that which CUPTI still had. Not by force: there may be another's
+  // that is not.
+  if (let_go_ && !forced) return false;
+  const auto flag = forced && !let_go_ ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : CUPTI_ACTIVITY_FLAG_NONE;
+  return parts_.cupti->activity_flush_all(flag) == CUPTI_SUCCESS;
 }
 
 uint64_t GpuTracer::TakeDroppedRecords() {
   size_t dropped = 0;
+  if (stood_down_ || let_go_) return 0;  // reading resets them, and they are another's
   if (parts_.cupti->activity_get_num_dropped_records(nullptr, 0, &dropped) != CUPTI_SUCCESS) return 0;
   return dropped;
 }
@@ -250,6 +314,9 @@ void CUPTIAPI GpuTracer::OnCallback(void* user, CUpti_CallbackDomain domain, CUp
   if (!self->parts_.recording->load(std::memory_order_acquire)) {
     if (domain == CUPTI_CB_DOMAIN_DRIVER_API && self->counting_.load(std::memory_order_acquire)) {
       self->CountLateCall(id, *static_cast<const CUpti_CallbackData*>(data));
+    } else if (domain == CUPTI_CB_DOMAIN_RESOURCE && id == CUPTI_CBID_RESOURCE_CONTEXT_CREATED &&
+               self->counting_.load(std::memory_order_acquire)) {
+      self->OnResource(id, *static_cast<const CUpti_ResourceData*>(data));  // whose calls are counted
     } else if (self->parts_.paused->load(std::memory_order_acquire)) {
       self->OnCallbackWhilePaused(domain, id, data);
     }
@@ -273,9 +340,20 @@ void CUPTIAPI GpuTracer::OnBufferRequested(uint8_t** buffer, size_t* bytes, size
   *most_records = 0;
 }
 
-void CUPTIAPI GpuTracer::OnBufferCompleted(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t valid) {
+void CUPTIAPI GpuTracer::OnBufferCompleted(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes,
+                                           size_t valid) {
   if (buffer == nullptr) return;
-  g_parts.load(std::memory_order_acquire)->buffers->Complete(ActivityBuffer::FromData(buffer), valid);
+  const Parts* const parts = g_parts.load(std::memory_order_acquire);
+  ActivityBuffers* const buffers = parts->buffers;
+  if (!buffers->Owns(buffer)) [[unlikely]] {
+    foreign_buffers_.fetch_add(1, std::memory_order_relaxed);
+    if (foreign_ == nullptr) return;
+    // CUPTI had it when its client ended. What was written into it since was asked for here, what was before is the
+    // client's: the drain thread leaves out what was not recorded, and the client gets all.
+    AdoptRecords(*parts->cupti, buffer, valid, buffers);
+    return foreign_(context, stream, buffer, bytes, valid);
+  }
+  buffers->Complete(ActivityBuffer::FromData(buffer), valid);
 }
 
 }  // namespace migprof::record

@@ -39,8 +39,9 @@ class GpuTracer {
   // Takes everything back that Start enabled, if anything. For when the rest of the recording cannot start.
   void Abandon();
 
-  // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. May block; drain thread only.
-  void Flush(bool forced);
+  // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. Returns whether it did. May block;
+  // drain thread only.
+  bool Flush(bool forced);
 
   // Has CUPTI neither call back for calls nor record activity, until Rouse. It goes on telling of contexts and graph
   // nodes: what is recorded later relies on them. Drain thread.
@@ -50,11 +51,30 @@ class GpuTracer {
   // Has CUPTI record no activity any more. Calls still come. Drain thread; never back.
   void EndActivities();
 
+  // Whether CUPTI still knows this subscription: another client may have finalized CUPTI. Drain thread.
+  bool IsSubscribed() const;
+
+  // Another client has CUPTI: from now on CUPTI is called for nothing that could concern it, and calls are counted
+  // only. Drain thread; never back.
+  void StandDown();
+
+  // Gives CUPTI up: nothing is asked of it any more, nor subscribed to, until TakeAgain, which fails as Start does
+  // while another client has it. Drain thread.
+  void LetGo();
+  Error TakeAgain();
+
+  // Gives buffers back that came here and are another client's. Before Start.
+  void SetForeign(CUpti_BuffersCallbackCompleteFunc foreign) { foreign_ = foreign; }
+
   // From now on one record per graph launch instead of one per node. Drain thread; never back.
   void RecordGraphsAsAWhole();
 
   // Activity records that CUPTI dropped since the last call, in the whole process.
   uint64_t TakeDroppedRecords();
+
+  // CUPTI has done with a buffer. Any thread.
+  static void CUPTIAPI OnBufferCompleted(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes,
+                                         size_t valid);
 
   const char* holder() const { return holder_; }
   // The error after which CUPTI gave up recording for good; 0 while it has not.
@@ -65,6 +85,8 @@ class GpuTracer {
   uint64_t late_calls(uint32_t device_ordinal) const {
     return late_calls_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
   }
+  // Buffers that CUPTI gave back here and were another client's.
+  uint64_t foreign_buffers() const { return foreign_buffers_.load(std::memory_order_relaxed); }
   // Contexts that found the table full.
   uint64_t unknown_contexts() const { return unknown_contexts_.load(std::memory_order_relaxed); }
 
@@ -84,16 +106,24 @@ class GpuTracer {
 
   static void CUPTIAPI OnCallback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data);
   static void CUPTIAPI OnBufferRequested(uint8_t** buffer, size_t* bytes, size_t* most_records);
-  static void CUPTIAPI OnBufferCompleted(CUcontext context, uint32_t stream, uint8_t* buffer, size_t bytes,
-                                         size_t valid);
 
   Parts parts_{};
   CUpti_SubscriberHandle subscriber_ = nullptr;
+  // CUPTI has been finalized, or is another's.
+  bool has_no_cupti() const { return stood_down_ || let_go_ || fatal_error() != 0; }
+  void DisableActivities();
+  void PromiseZeroedBuffers(bool promise);
+
   bool with_nodes_ = false;
+  bool stood_down_ = false;  // the drain thread's own, as the next
+  bool let_go_ = false;
   char holder_[96] = {};
   std::atomic<uint64_t> unknown_contexts_{0};
   std::atomic<int> fatal_error_{0};
   std::atomic<bool> counting_{false};
+  // CUPTI's buffer callbacks carry no user data.
+  static std::atomic<uint64_t> foreign_buffers_;
+  static CUpti_BuffersCallbackCompleteFunc foreign_;
   std::array<std::atomic<uint64_t>, kCountedDevices> late_calls_{};
 };
 

@@ -19,6 +19,8 @@ constexpr PythonLayout kLayouts[] = {
      .code_name = 112,
      .code_lines = 120,
      .code_first_line = 40,
+     .instance_dict = InstanceDict::kPointer,
+     .frame_locals = 360,
      .text_ascii = 48,
      .text_compact = 72},
     {.version = 0x309,
@@ -32,6 +34,8 @@ constexpr PythonLayout kLayouts[] = {
      .code_name = 112,
      .code_lines = 120,
      .code_first_line = 40,
+     .instance_dict = InstanceDict::kPointer,
+     .frame_locals = 360,
      .text_ascii = 48,
      .text_compact = 72},
     {.version = 0x30a,
@@ -46,6 +50,8 @@ constexpr PythonLayout kLayouts[] = {
      .code_name = 112,
      .code_lines = 120,
      .code_first_line = 40,
+     .instance_dict = InstanceDict::kPointer,
+     .frame_locals = 352,
      .text_ascii = 48,
      .text_compact = 72},
     {.version = 0x30b,
@@ -61,6 +67,9 @@ constexpr PythonLayout kLayouts[] = {
      .code_name = 128,
      .code_lines = 136,
      .code_first_line = 72,
+     .instance_dict = InstanceDict::kValuesBefore,
+     .frame_locals = 72,
+     .type_cached_keys = 872,
      .text_ascii = 48,
      .text_compact = 72},
     {.version = 0x30c,
@@ -76,15 +85,18 @@ constexpr PythonLayout kLayouts[] = {
      .code_lines = 136,
      .code_first_line = 68,
      .code_version = 92,
+     .instance_dict = InstanceDict::kTagged,
+     .frame_locals = 72,
+     .type_cached_keys = 880,
      .text_ascii = 40,
      .text_compact = 56},
 };
 
 // Position of each field of _Py_DebugOffsets, counted in its 8-byte words from the first, the cookie.
 struct Words {
-  uint32_t thread_frame, frame_previous, frame_executable, frame_instruction, frame_owner, frame_tlbc_index, code_file,
-      code_name, code_lines, code_first_line, code_locals, code_bytes, code_tlbc, object_type, bytes_size, bytes_data,
-      text_state, text_length, text_ascii_size;
+  uint32_t thread_frame, frame_previous, frame_executable, frame_instruction, frame_locals, frame_owner,
+      frame_tlbc_index, code_file, code_name, code_lines, code_first_line, code_locals, code_bytes, code_tlbc,
+      object_type, type_flags, dict_keys, dict_values, bytes_size, bytes_data, text_state, text_length, text_ascii_size;
 };
 
 // A run of words for each struct inside: 3 before, runtime 3, interpreter 13, thread 9, frame 6, code 10, object 2,
@@ -93,6 +105,7 @@ constexpr Words kWords313 = {.thread_frame = 19 + 4,
                              .frame_previous = 28 + 1,
                              .frame_executable = 28 + 2,
                              .frame_instruction = 28 + 3,
+                             .frame_locals = 28 + 4,
                              .frame_owner = 28 + 5,
                              .frame_tlbc_index = 0,
                              .code_file = 34 + 1,
@@ -103,6 +116,9 @@ constexpr Words kWords313 = {.thread_frame = 19 + 4,
                              .code_bytes = 34 + 9,
                              .code_tlbc = 0,
                              .object_type = 44 + 1,
+                             .type_flags = 46 + 3,
+                             .dict_keys = 56 + 1,
+                             .dict_values = 56 + 2,
                              .bytes_size = 64 + 1,
                              .bytes_data = 64 + 2,
                              .text_state = 67 + 1,
@@ -114,6 +130,7 @@ constexpr Words kWords314 = {.thread_frame = 22 + 4,
                              .frame_previous = 31 + 1,
                              .frame_executable = 31 + 2,
                              .frame_instruction = 31 + 3,
+                             .frame_locals = 31 + 4,
                              .frame_owner = 31 + 5,
                              .frame_tlbc_index = 31 + 7,
                              .code_file = 39 + 1,
@@ -124,6 +141,9 @@ constexpr Words kWords314 = {.thread_frame = 22 + 4,
                              .code_bytes = 39 + 9,
                              .code_tlbc = 39 + 10,
                              .object_type = 50 + 1,
+                             .type_flags = 52 + 3,
+                             .dict_keys = 66 + 1,
+                             .dict_values = 66 + 2,
                              .bytes_size = 74 + 1,
                              .bytes_data = 74 + 2,
                              .text_state = 77 + 1,
@@ -152,6 +172,13 @@ class Reader {
   const uint8_t* words_;
   bool ok_ = true;
 };
+
+// Of objects, types and dicts not everything that python_thread_name.cc reads is stated. What is must be as it is
+// known.
+bool HasKnownObjects(const Reader& reader, const Words& words) {
+  return reader.Word(words.object_type) == 8 && reader.Word(words.type_flags) == 168 &&
+         reader.Word(words.dict_keys) == 32 && reader.Word(words.dict_values) == 40;
+}
 
 }  // namespace
 
@@ -188,6 +215,11 @@ bool ReadPythonLayout(const void* runtime, uint64_t hex_version, PythonLayout* l
   if (reader.Offset(words.code_locals, 8) == read.code_first_line + 28) read.code_version = read.code_first_line + 24;
   read.code_bytes = reader.Offset(words.code_bytes, 2);
   read.object_type = reader.Offset(words.object_type, 8);
+  if (version == 0x30d && !free_threaded && HasKnownObjects(reader, words)) {
+    read.instance_dict = InstanceDict::kInline;
+    read.frame_locals = reader.Offset(words.frame_locals, 8);
+    read.type_cached_keys = 880;
+  }
   read.bytes_size = reader.Offset(words.bytes_size, 8);
   read.bytes_data = reader.Offset(words.bytes_data, 1);
   read.text_state = reader.Offset(words.text_state, 4);

@@ -20,6 +20,15 @@ enum class EntryMark : uint8_t {
   kShimFrame,   // 3.12 and later: a frame owned by the interpreter or the C stack lies between two runs
 };
 
+// Where an instance of a class made by Python code keeps its attributes.
+enum class InstanceDict : uint8_t {
+  kUnknown,       // not understood: free-threaded builds, and 3.14 and later
+  kPointer,       // 3.8 to 3.10: a dict at tp_dictoffset
+  kValuesBefore,  // 3.11: values 32 bytes before the object, or else a dict 24 bytes before it
+  kTagged,  // 3.12: one pointer 24 bytes before the object, with the lowest bit set to values less 1, else to a dict
+  kInline,  // 3.13: values behind the object while they are valid, else a dict 24 bytes before it
+};
+
 inline constexpr uint32_t kNoOffset = UINT32_MAX;
 
 // Offsets in bytes. All structures belong to the thread that reads them or never change.
@@ -45,6 +54,11 @@ struct PythonLayout {
   uint32_t code_first_line = 0;
   uint32_t code_version = kNoOffset;  // uint32: a number that no other code object ever gets, or 0; 3.12 and later
   uint32_t code_tlbc = kNoOffset;
+
+  // Of the outermost frame and what its first local variable is, for the names of threads.
+  InstanceDict instance_dict = InstanceDict::kUnknown;
+  uint32_t frame_locals = kNoOffset;      // localsplus
+  uint32_t type_cached_keys = kNoOffset;  // PyHeapTypeObject.ht_cached_keys; 3.11 and later
 
   uint32_t object_type = 8;
   uint32_t text_length = 16;

@@ -50,6 +50,7 @@ int64_t LocationTable(std::span<const uint8_t> table, int64_t line, int64_t last
     } else if (kind >= 10 && kind <= 12) {
       line += kind - 10;
     }
+    if (line < INT32_MIN || line > INT32_MAX) return 0;  // not written by CPython, whose lines are of type int
     if (end > lasti) return kind == kNone ? 0 : line;
     for (++i; i < table.size() && (table[i] & 0x80) == 0;) ++i;
   }

@@ -76,10 +76,14 @@ bool FindPythonText(const PythonLayout& layout, uint64_t text, PythonText* found
 size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept {
   PythonText found;
   if (!FindPythonText(layout, text, &found)) return kUnreadable;
+  return EncodePythonText(found, out, capacity);
+}
+
+size_t EncodePythonText(const PythonText& text, char* out, size_t capacity) noexcept {
   size_t written = 0;
-  for (uint64_t i = 0; i < found.length; ++i) {
+  for (uint64_t i = 0; i < text.length; ++i) {
     char encoded[4];
-    const size_t bytes = Encode(Character(found.data, found.kind, i), encoded);
+    const size_t bytes = Encode(Character(text.data, text.kind, i), encoded);
     if (bytes > capacity - written) break;
     std::memcpy(out + written, encoded, bytes);
     written += bytes;

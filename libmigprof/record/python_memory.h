@@ -39,6 +39,9 @@ struct PythonText {
 // False when the object at `text` is no str that is understood.
 bool FindPythonText(const PythonLayout& layout, uint64_t text, PythonText* found) noexcept;
 
+// Writes characters that were found, and can be read, as UTF-8, as CopyPythonText does.
+size_t EncodePythonText(const PythonText& text, char* out, size_t capacity) noexcept;
+
 // Copies a str as UTF-8 into `out`, at most `capacity` bytes and no part of a character. Returns the bytes written.
 // Lone surrogates become "?".
 size_t CopyPythonText(const PythonLayout& layout, uint64_t text, char* out, size_t capacity) noexcept;

@@ -11,9 +11,6 @@
 namespace migprof::record {
 namespace {
 
-// Frames owned by this or more are the interpreter's own and lie between two runs of the evaluation loop.
-constexpr uint8_t kOwnedByInterpreter = 3;
-constexpr uint64_t kStackRefTag = 3;
 constexpr uint32_t kPieceBytes = 4096;
 // Ends of longer ones do not tell them apart: if the length is broken, they are not there.
 constexpr uint64_t kMostTextWithEnd = 4096;
@@ -179,7 +176,9 @@ inline int32_t Lasti(const PythonLayout& layout, uint64_t frame, uint64_t code) 
   return distance >= 0 && distance < INT32_MAX ? static_cast<int32_t>(distance) : -1;
 }
 
-uint64_t InnermostFrame(const PythonReader& reader) noexcept {
+}  // namespace
+
+uint64_t InnermostPythonFrame(const PythonReader& reader) noexcept {
   if (reader.is_finalizing != nullptr && reader.is_finalizing() != 0) return 0;
   const auto thread = reinterpret_cast<uint64_t>(reader.this_thread());
   if (thread == 0) return 0;
@@ -188,14 +187,12 @@ uint64_t InnermostFrame(const PythonReader& reader) noexcept {
   return IsPlausibleAddress(frame) ? LoadFrom<uint64_t>(frame + reader.layout.cframe_frame) : frame;
 }
 
-}  // namespace
-
 PythonStack CapturePythonStack(const PythonReader& reader, PythonStackState* state, SpscRing* ring,
                                bool lines) noexcept {
   const PythonLayout& layout = reader.layout;
   PythonStack stack;
   LastFile last_file;
-  uint64_t frame = InnermostFrame(reader);
+  uint64_t frame = InnermostPythonFrame(reader);
   // Shim frames count as steps too, so that no circle can hold the thread.
   for (uint32_t step = 0; frame != 0; ++step) {
     if (!IsPlausibleAddress(frame)) return {.lost = true, .nonsense = true};

@@ -2,6 +2,8 @@
 // Capturing the Python frames of the calling thread.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -61,6 +63,15 @@ class KnownCode {
   Entry entries_[kSize];
 };
 
+// Where a thread's name is read into and compared; see python_thread_name.h.
+struct PythonNameScratch {
+  static constexpr size_t kMostRanges = 80;
+  static constexpr size_t kMostBytes = 4096;
+
+  iovec ranges[kMostRanges];
+  uint8_t bytes[kMostBytes];
+};
+
 // What a thread keeps between captures; all zeros at first.
 struct PythonStackState {
   static constexpr size_t kMostFileBytes = 4096;
@@ -70,7 +81,16 @@ struct PythonStackState {
   KnownCode known_code;
   char file[kMostFileBytes];
   char name[kMostNameBytes];
+  PythonNameScratch name_scratch;
 };
+
+// Frames owned by this or more are the interpreter's own and lie between two runs of the evaluation loop.
+inline constexpr uint8_t kOwnedByInterpreter = 3;
+inline constexpr uint64_t kStackRefTag =
+    3;  // bits of the pointer to a frame's code object that are none of the address
+
+// Where the calling thread's innermost frame is, or 0 when it is not inside Python.
+uint64_t InnermostPythonFrame(const PythonReader& reader) noexcept;
 
 // The Python frames of the calling thread, of which there are none when it is not inside Python. Sends code objects
 // that the thread has not seen through `ring`, its own. No GIL, no API, no reference counts: while a thread is in here

@@ -116,4 +116,13 @@ struct RangeRecord {
 };
 static_assert(sizeof(RangeRecord) == 32);
 
+// What the thread is called; sent before its first call. `header.correlation` holds the number of bytes, which follow;
+// `header.flags` is 1 if it is Python's name for it, 0 if the system's at that time.
+struct ThreadNameRecord {
+  RingRecordHeader header;
+
+  const char* text() const { return reinterpret_cast<const char*>(this + 1); }
+};
+static_assert(sizeof(ThreadNameRecord) == 8);
+
 }  // namespace migprof::record

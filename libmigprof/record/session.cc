@@ -25,6 +25,7 @@
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
 #include "libmigprof/record/session_facts.h"
+#include "libmigprof/record/shared_records.h"
 
 extern char** environ;
 
@@ -53,6 +54,9 @@ constexpr Error kOutOfMemory = {"out of memory", 0};
 
 uint64_t CuptiNow();
 
+// The last correlation id that was recorded before CUPTI was given up.
+std::atomic<uint32_t> g_last_own{0};
+
 // Everything a recording consists of. Made once, never destroyed: callbacks may come until the very end of the process.
 struct Session final : DrainWork {
   Options options;
@@ -74,10 +78,14 @@ struct Session final : DrainWork {
   std::optional<ControlFiles> control;
   ControlState control_state;
   uint64_t control_looked_ns = 0;
-  uint64_t stopped_ns = 0;  // CLOCK_MONOTONIC
-  bool quiet = false;       // CUPTI was told that nothing is to be recorded
-  pid_t process = 0;        // that records; a child made behind pthread_atfork's back is another
-  bool finished = false;    // the drain thread has ended
+  uint64_t stopped_ns = 0;          // CLOCK_MONOTONIC
+  bool quiet = false;               // CUPTI was told that nothing is to be recorded
+  const YieldDoor* door = nullptr;  // null: nobody tells that somebody else wants CUPTI
+  bool yielded = false;             // CUPTI was given up
+  bool to_resume = false;           // … and recording begins again when it is to be had
+  pid_t process = 0;                // that records; a child made behind pthread_atfork's back is another
+  bool finished = false;            // the drain thread has ended
+  bool taken_over = false;          // another client has CUPTI; nothing more is recorded
   // Of the drain thread: a file could not be written, or there was no memory. Calls are counted from then on, nothing
   // else is done, and in the end it is tried once more to say in the files how much is missing.
   bool failed = false;
@@ -98,6 +106,7 @@ struct Session final : DrainWork {
   void Write() override {
     Attempt([this] {
       if (!Check(drain->Write(/*forced=*/false))) return false;
+      if (drain->takeover() != Drain::Takeover::kNone && !taken_over) return EndForTakeover();
       const Error left = files->WriteWaiting();
       if (!left.ok() && was_waiting)
         Say("nothing can be written for now, and waits in memory as far as there is room", left);
@@ -110,6 +119,10 @@ struct Session final : DrainWork {
       if (!std::exchange(ended, true)) tracer.EndActivities();
       drain->Discard();
       return true;
+    }
+    if (taken_over) return true;
+    if (yielded && to_resume && door != nullptr) {
+      door->take_back([](void* self) { return static_cast<Session*>(self)->TakeAgain().ok(); }, this);
     }
     const uint64_t now_ns = MonotonicNs();
     if (g_paused.load(std::memory_order_relaxed) && !quiet && now_ns - stopped_ns >= kAfterStopNs) BeQuiet();
@@ -128,6 +141,8 @@ struct Session final : DrainWork {
           return Stop();
         case ControlVerb::kFlush:
           return Check(drain->Write(/*forced=*/false));
+        case ControlVerb::kGiveWay:
+          return GiveWay();
       }
       return false;
     });
@@ -163,8 +178,53 @@ struct Session final : DrainWork {
   }
 
  private:
+  // Another client has CUPTI. What is called from now on is counted, where the callbacks still come.
+  bool EndForTakeover() {
+    taken_over = true;
+    tracer.StandDown();
+    g_recording.store(false, std::memory_order_release);
+    g_paused.store(false, std::memory_order_release);
+    counters->Stop();
+    static LogOnce log;
+    log.Print("recording stops: another CUPTI client %s; what comes from now on is not recorded",
+              drain->takeover() == Drain::Takeover::kActivity ? "gets the GPU's activity" : "has finalized CUPTI");
+    control_state.recording = false;
+    if (control) static_cast<void>(control->WriteState(control_state));
+    return Check(drain->EndForTakeover(CuptiNow()));
+  }
+  // Nobody is to wait for long: what the GPU still does will be in the buffers that CUPTI has.
+  bool GiveWay() {
+    if (yielded || taken_over) return yielded;
+    const bool was_recording = !g_paused.load(std::memory_order_relaxed);
+    if (was_recording && !StopRecording()) return false;
+    g_last_own.store(pauses.pauses().back().last_before, std::memory_order_release);
+    tracer.LetGo();
+    calls->StartEpoch();
+    counters->Rest();
+    quiet = yielded = true;
+    to_resume = was_recording;
+    return true;
+  }
+  Error TakeAgain() {
+    if (Error error = tracer.TakeAgain(); !error.ok()) return error;
+    yielded = quiet = false;
+    StartRecording();
+    return Error::None();
+  }
   bool Start() {
+    if (taken_over) return false;
     if (!g_paused.load(std::memory_order_relaxed)) return true;
+    if (!yielded) return StartRecording();
+    to_resume = true;
+    if (door != nullptr) {
+      door->take_back([](void* self) { return static_cast<Session*>(self)->TakeAgain().ok(); }, this);
+      return !yielded;  // else when the other client has ended
+    }
+    const Error error = TakeAgain();
+    if (!error.ok()) LogDebug("recording does not start: %s (%d)", error.what, error.code);
+    return error.ok();
+  }
+  bool StartRecording() {
     if (quiet) tracer.Rouse();
     quiet = false;
     drain->Start(CuptiNow());
@@ -175,7 +235,14 @@ struct Session final : DrainWork {
     return true;
   }
   bool Stop() {
+    if (taken_over) return true;
+    to_resume = false;
     if (g_paused.load(std::memory_order_relaxed)) return true;
+    // What is not recorded is left to others.
+    if (options.yield) return GiveWay() && !(to_resume = false);
+    return StopRecording();
+  }
+  bool StopRecording() {
     g_paused.store(true, std::memory_order_release);
     g_recording.store(false, std::memory_order_release);
     stopped_ns = MonotonicNs();
@@ -233,6 +300,20 @@ Error FindObstacle(const Options& options) {
   return Error::None();
 }
 
+// From now on the other library tells when somebody wants CUPTI.
+void AttachTo(const YieldDoor& door) {
+  static constexpr YieldRecorder kRecorder = {
+      .give_way = [] { return AskSession(ControlVerb::kGiveWay); },
+      .owns = [](const uint8_t* buffer) { return g_session->buffers.Owns(buffer); },
+      .complete = &GpuTracer::OnBufferCompleted,
+      .copy_newer =
+          [](const uint8_t* records, size_t bytes, uint8_t* to, size_t room) {
+            return CopyNewer(g_session->cupti, records, bytes, g_last_own.load(std::memory_order_acquire), to, room);
+          },
+  };
+  door.attach(&kRecorder);
+}
+
 Error Build(Session* session) {
   mig::DriverApi driver;
   int driver_version = 0;
@@ -271,6 +352,10 @@ Error Build(Session* session) {
       new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
                  session->calls, &session->tracer, session->files, &session->definitions, python,
                  session->options.budget_ppm, session->counters, &session->pauses});
+  if (session->door != nullptr) {
+    if (!session->door->is_free()) return {"CUPTI is held by another client in the process", 0};
+    session->tracer.SetForeign(session->door->foreign);
+  }
   if (Error error = session->tracer.Start({&session->cupti, session->calls, session->graphs, session->options.graphs,
                                            &session->contexts, &session->buffers, &g_recording, &g_paused});
       !error.ok()) {
@@ -279,7 +364,12 @@ Error Build(Session* session) {
   if (!session->options.start) {
     g_paused.store(true, std::memory_order_release);
     session->pauses.Stop(CuptiNow());
-    session->BeQuiet();
+    if (session->options.yield) {
+      session->tracer.LetGo();
+      session->quiet = session->yielded = true;
+    } else {
+      session->BeQuiet();
+    }
   }
   // After CUPTI was loaded, so that it is still there when this runs.
   const auto at_exit = [] {
@@ -289,7 +379,9 @@ Error Build(Session* session) {
   if (std::atexit(at_exit) != 0) return {"nothing can be registered for the end of the process", 0};
   std::at_quick_exit(at_exit);
   session->Announce();
-  return session->thread.Start(session, session->options.flush_ms);
+  const Error error = session->thread.Start(session, session->options.flush_ms);
+  if (error.ok() && session->door != nullptr) AttachTo(*session->door);
+  return error;
 }
 
 // Builds `session` up, or leaves CUPTI as it was.
@@ -324,7 +416,7 @@ void Report(const Session& session, const Error& error) {
 
 }  // namespace
 
-void StartSession() {
+void StartSession(const YieldDoor* door) {
   SessionState expected = SessionState::kOff;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStarting, std::memory_order_acq_rel)) return;
   auto* const session = new Session;
@@ -342,6 +434,7 @@ void StartSession() {
     session->options.start = wish == Wish::kStart;
   }
   SetLogLevel(session->options.log);
+  session->door = door;
   Error error = FindObstacle(session->options);
   if (error.ok()) error = TryToBuild(session);
   if (!error.ok()) {
@@ -370,7 +463,8 @@ void StopSession() {
 }
 
 bool AskSession(ControlVerb verb) {
-  if (g_state.load(std::memory_order_acquire) == SessionState::kOff && verb != ControlVerb::kFlush) {
+  if (g_state.load(std::memory_order_acquire) == SessionState::kOff && verb != ControlVerb::kFlush &&
+      verb != ControlVerb::kGiveWay) {
     g_wish.store(verb == ControlVerb::kStart ? Wish::kStart : Wish::kStop, std::memory_order_relaxed);
     return true;  // for when there is something to record
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "libmigprof/base/control_file.h"
+#include "libmigprof/record/yield_door.h"
 
 namespace migprof::record {
 
@@ -11,8 +12,9 @@ namespace migprof::record {
 enum class SessionState { kOff, kStarting, kOn, kStopping, kDisabled };
 
 // Starts recording, if nothing speaks against it; says why on stderr, in one line, if something does. Later calls do
-// nothing. On the thread that called cuInit. May throw std::bad_alloc; call it through the boundary guard.
-void StartSession();
+// nothing. On the thread that called cuInit. May throw std::bad_alloc; call it through the boundary guard. `door` tells
+// when somebody else wants CUPTI; null: nobody does.
+void StartSession(const YieldDoor* door = nullptr);
 
 // Stops, writes what is left, and returns after MIGPROF_EXIT_TIMEOUT_MS at the latest. Any thread but the drain thread.
 void StopSession();

@@ -18,6 +18,7 @@ enum class RingRecordKind : uint8_t {
   kPythonStack = 6,
   kGraphNodes = 8,
   kRange = 9,
+  kThreadName = 10,
 };
 
 // The first bytes of every record. `bytes` is a multiple of 8.

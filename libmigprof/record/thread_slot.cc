@@ -75,6 +75,10 @@ __attribute__((cold)) ThreadSlot* ThreadSlots::Acquire() noexcept {
   // the key's destructor runs once more; past the last round the slot stays active and its records are still drained.
   pthread_setspecific(g_thread_end_key, mine);
   t_slot = mine;
+  if (first_event_hook_ != nullptr) {
+    const SlotUse use(mine);
+    first_event_hook_(first_event_context_, mine);
+  }
   return mine;
 }
 

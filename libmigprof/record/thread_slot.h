@@ -146,6 +146,13 @@ class ThreadSlots {
   // `ring_bytes`: a power of two. Before any Mine(). Claims the pthread key that tells of thread ends.
   Error Init(uint64_t ring_bytes);
 
+  // Calls `hook` on each thread as it gets its slot, which is the place for what only a thread's first event may do.
+  // Before any Mine().
+  void SetFirstEventHook(void (*hook)(void* context, ThreadSlot* slot) noexcept, void* context) {
+    first_event_hook_ = hook;
+    first_event_context_ = context;
+  }
+
   // The calling thread's slot. The first call of a thread takes a free slot or maps a new one; null when neither can be
   // had. noexcept, no lock, and no allocation beyond that first call.
   ThreadSlot* Mine() noexcept;
@@ -165,6 +172,8 @@ class ThreadSlots {
   static void Retire(void* slot);
 
   uint64_t ring_bytes_ = 0;
+  void (*first_event_hook_)(void* context, ThreadSlot* slot) noexcept = nullptr;
+  void* first_event_context_ = nullptr;
   std::atomic<size_t> count_{0};
   std::atomic<uint32_t> next_serial_{1};
   std::array<std::atomic<ThreadSlot*>, kMaxSlots> slots_{};

@@ -192,7 +192,13 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   if (health.ranges_lost != 0) AppendPart(CountOf(health.ranges_lost, "range", "ranges") + " lost", &text);
   append_if_any(health.unspliced, "with Python frames in a block");
   append_if_any(health.missing_chunks, "chunks missing");
-  if (health.stopped) AppendPart("recording stopped early", &text);
+  if (health.taken_over_ns != 0) {
+    AppendPart(
+        "another CUPTI client took over at " + ClockTimeUtc(health.taken_over_ns) + ": what came after is not recorded",
+        &text);
+  } else if (health.stopped) {
+    AppendPart("recording stopped early", &text);
+  }
   if (health.killed && killed == 0) killed = 1;
   if (killed != 0) AppendPart(CountOf(killed, "process", "processes") + " killed", &text);
   return text;

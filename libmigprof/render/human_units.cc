@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <iterator>
 
 namespace migprof::render {
@@ -85,6 +86,14 @@ std::string Percent(uint64_t part, uint64_t whole, bool ascii) {
 
 std::string CountOf(uint64_t count, const std::string& singular, const std::string& plural) {
   return HumanCount(count) + ' ' + (count == 1 ? singular : plural);
+}
+
+std::string ClockTimeUtc(uint64_t ns) {
+  const uint64_t second = ns / 1'000'000'000 % 86'400;
+  char text[32];
+  std::snprintf(text, sizeof(text), "%02u:%02u:%02u UTC", static_cast<unsigned>(second / 3600),
+                static_cast<unsigned>(second / 60 % 60), static_cast<unsigned>(second % 60));
+  return text;
 }
 
 }  // namespace migprof::render

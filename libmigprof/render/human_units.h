@@ -27,4 +27,7 @@ std::string Percent(uint64_t part, uint64_t whole, bool ascii = false);
 // HumanCount and the noun, in the plural unless it is 1: "1 process", "3 kernels".
 std::string CountOf(uint64_t count, const std::string& singular, const std::string& plural);
 
+// The time of day of a time in ns since 1970: "14:03:05 UTC".
+std::string ClockTimeUtc(uint64_t ns);
+
 }  // namespace migprof::render

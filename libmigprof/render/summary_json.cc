@@ -29,6 +29,7 @@ Json ToJson(const analyze::Health& health) {
   Json json = Json::object();
   for (const analyze::HealthField& field : analyze::kHealthFields) json[field.key] = health.*field.count;
   json["stopped"] = health.stopped;
+  json["taken_over_ns"] = health.taken_over_ns == 0 ? Json(nullptr) : Json(health.taken_over_ns);
   json["killed"] = health.killed;
   return json;
 }

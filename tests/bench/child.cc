@@ -34,6 +34,7 @@ ChildResult RunChild(const std::vector<std::string>& command,
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   result.seconds = elapsed.count();
+  result.faults = usage.ru_minflt;
   result.peak_mb = static_cast<double>(usage.ru_maxrss) / 1024;
   return result;
 }

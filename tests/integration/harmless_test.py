@@ -54,10 +54,11 @@ class WithoutCuda(unittest.TestCase):
         print(f"one throw: preloaded {statistics.median(times[harness.PRELOAD]):.0f} ns, {ratio:.2f} x plain")
         self.assertLess(ratio, 5)
 
-    def test_a_foreign_injection_library_is_left_alone(self):
+    def test_a_foreign_injection_library_is_chained(self):
         run = harness.Run(self)
-        result = run.run("/bin/sh", "-c", "echo $CUDA_INJECTION64_PATH", way=harness.PRELOAD, CUDA_INJECTION64_PATH="/opt/other/tool.so")
-        self.assertEqual(result.stdout.strip(), "/opt/other/tool.so")
+        result = run.run("/bin/sh", "-c", "echo $CUDA_INJECTION64_PATH $MIGPROF_CHAIN", way=harness.PRELOAD,
+                         CUDA_INJECTION64_PATH="/opt/other/tool.so")
+        self.assertEqual(result.stdout.split(), [str(harness.LIBRARY.resolve()), "/opt/other/tool.so"])
 
     def test_the_constructor_names_the_library_by_its_real_path(self):
         run = harness.Run(self)

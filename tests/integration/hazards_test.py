@@ -21,7 +21,7 @@ QUIET = "detect_leaks=0"  # LeakSanitizer has its own opinion on programs that e
 # They have their own opinion on stacks, signals, descriptors and forks.
 NOT_FOR_SANITIZERS = {"exit_in_handler_under_load", "interrupted", "crash_handler", "deep_recursion", "fibers", "alternate_stack",
                       "jump_out_of_handler", "closes_everything", "data_as_stderr", "closed_stderr", "no_descriptors_left", "small_files",
-                      "cancelled", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
+                      "cancelled", "filtered_calls", "filtered_files", "signal_storm", "fixed_addresses", "small_stacks", "made_by_hand", "closes_range", "raw_fork", "spawn", "threads_at_once", "exec_from_thread", "fork_storm"}
 if "thread" in harness.SANITIZED:  # and this one on exits in handlers, and it is gone when a key's destructors run, also in plain programs
     NOT_FOR_SANITIZERS |= {"handled", "key_destructors"}
 SLOWER_S = 4  # what a loaded machine may make of a run that takes no longer than without migprof
@@ -118,6 +118,44 @@ class Endings(Hazards):
                 self.assertEqual(recorded, executed)
 
 
+class Kernel(Hazards):
+    """Doors to the kernel that few programs use."""
+
+    def test_kernel(self):
+        self.check_all({
+            "filtered_calls": {},
+            "filtered_files": {},
+            "signal_storm": {},
+            "small_stacks": {},
+            "undumpable": {},
+            "fixed_addresses": {},
+            "made_by_hand": {},
+            "closes_range": {"trace": KILLED, "own_lines": range(2)},
+        })
+
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer needs more address space than there is")
+    def test_little_memory(self):
+        """Eight threads for which there is no room: their kernels are there, without the calls, which are counted."""
+        _, numbers = self.check("little_memory", trace=COUNTED, MIGPROF_RING_KB="65536")
+        for executed, kernels, health in numbers.values():
+            self.assertEqual((executed, kernels, health["launches"]), (80, 80, 40), health)
+            self.assertEqual((health["dropped"], health["orphaned"]), (40, 40), health)
+
+    @unittest.skipIf(harness.SANITIZED, "a tracer makes a sanitized program slower than its deadlines")
+    def test_stopped_by_a_tracer_again_and_again(self):
+        run, _ = self.check("traced")
+        plain = run.run("hazards", "traced", way=harness.PLAIN)
+        if "traced: 0" not in plain.stdout:
+            self.skipTest("no process may be traced here")
+
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer needs more room")
+    def test_little_room_for_stacks(self):
+        """Threads get as much by default, the recorder's among them."""
+        for kilobytes in (64, 256):
+            shell = f"ulimit -S -s {kilobytes} && exec {harness.BIN}/hazards thousand_threads"
+            self.check("-c", shell, program="/bin/sh")
+
+
 class Threads(Hazards):
     def test_threads(self):
         self.check_all({
@@ -186,6 +224,30 @@ class Surroundings(Hazards):
         recorded = run.run(program, 5, way=harness.BOTH, expect=5)
         self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
 
+    @unittest.skipIf(harness.SANITIZED, "a sanitized library cannot be loaded into an ordinary program")
+    @unittest.skipIf(os.geteuid() != 0, "only root can give a program to another user")
+    def test_a_setuid_program_that_works_with_a_gpu(self):
+        """The driver loads what its environment names; the library stands down, whoever the program belongs to."""
+        control = harness.Run(self)
+        control.run("setuid_gpu", way=harness.BOTH)
+        self.assertEqual(len(control.trace_files()), 1, "it is recorded when it is not setuid")
+        for owner in (0, 65534):
+            with self.subTest(owner=owner):
+                run = harness.Run(self)
+                run.folder.chmod(0o777)
+                program = run.folder / "setuid_gpu"
+                shutil.copy(harness.BIN / "setuid_gpu", program)
+                os.chown(program, owner, owner)
+                program.chmod(0o6755)
+                user = {"user": 65534 if owner == 0 else 0, "group": 65534 if owner == 0 else 0}
+                plain, recorded = (subprocess.run([program], env=run.environment(way), capture_output=True, text=True, cwd=run.folder,
+                                                  timeout=60, **user) for way in (harness.PLAIN, harness.BOTH))
+                if "secure 1" not in plain.stdout:
+                    self.skipTest(f"programs cannot be setuid here: {plain.stdout}{plain.stderr}")
+                # The loader says that it ignores LD_PRELOAD, where its path has slashes, to nobody.
+                self.assertEqual((recorded.returncode, recorded.stdout, recorded.stderr), (0, plain.stdout, plain.stderr))
+                self.assertEqual(run.trace_files(), [])
+
 
 def library(name):
     """A system's library by its name, if it is installed."""
@@ -197,6 +259,7 @@ def library(name):
 class ForeignCode(Hazards):
     def test_a_program_with_other_versions_of_what_the_library_is_built_from(self):
         self.check(program="hazard_conflicts")
+        self.check(program="hazard_conflicts_static")
 
     def test_other_preloaded_tools(self):
         for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4"):
@@ -208,14 +271,34 @@ class ForeignCode(Hazards):
                     for hazard in ("thousand_threads", "fork_storm"):
                         self.check_with(order, other, hazard)
 
-    def check_with(self, order, other, *command):
+    def check_with(self, order, other, *command, **extra):
         run = harness.Run(self)
-        plain = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=other)
+        plain = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=other, **extra)
         run.ledger_path.unlink()
-        recorded = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=order)
+        recorded = run.run("hazards", *command, way=harness.PLAIN, LD_PRELOAD=order, **extra)
         self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
         for executed, found, _ in accounting.check(self, run).values():
             self.assertEqual(found, executed)
+
+    TOOL = harness.BUILD / "lib" / "libhazard_preloaded_tool.so"
+
+    def test_a_tool_that_takes_signals_and_has_the_same_names_inside(self):
+        for order in (f"{harness.LIBRARY}:{self.TOOL}", f"{self.TOOL}:{harness.LIBRARY}"):
+            for hazard in ("thousand_threads", "fork_storm"):
+                self.check_with(order, self.TOOL, hazard, PRELOADED_TOOL="1")
+            for how, status in (("segfault", -11), ("abort", -6), ("throw", -6), ("return", 0)):
+                run = harness.Run(self)
+                plain = run.run("ending", how, way=harness.PLAIN, expect=status, LD_PRELOAD=self.TOOL, PRELOADED_TOOL="1")
+                recorded = run.run("ending", how, way=harness.PLAIN, expect=status, LD_PRELOAD=order, PRELOADED_TOOL="1")
+                self.assertEqual((recorded.stdout, recorded.stderr), (plain.stdout, plain.stderr))
+                self.assertEqual(recorded.stderr.count("preloaded tool: caught"), int(status != 0))
+
+    def test_the_loader_told_to_bind_audit_and_explain(self):
+        for variables in ({"LD_BIND_NOW": "1"}, {"LD_AUDIT": self.TOOL}, {"LD_BIND_NOT": "1"},
+                          {"LD_DEBUG": "all", "LD_DEBUG_OUTPUT": "/dev/null"}):
+            with self.subTest(variables=variables):
+                self.check("many_contexts", files=3, **variables)
+                self.check("plugins", PLUGIN, **variables)
 
     def test_heaptrack(self):
         if shutil.which("heaptrack") is None:

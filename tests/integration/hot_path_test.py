@@ -21,7 +21,7 @@ import pythons
 COUNTER = harness.BUILD / "lib" / "libhot_path_counter.so"
 WORKLOADS = harness.SOURCE / "examples" / "workloads"
 PYTHON_WORKLOADS = ("python_launches.py", "python_threads.py")
-SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 14: "rt_sigprocmask", 27: "mincore", 28: "madvise", 39: "getpid", 131: "sigaltstack", 186: "gettid",
+SYSTEM_CALLS = {0: "read", 1: "write", 3: "close", 9: "mmap", 11: "munmap", 12: "brk", 14: "rt_sigprocmask", 27: "mincore", 28: "madvise", 39: "getpid", 131: "sigaltstack", 157: "prctl", 186: "gettid",
                 202: "futex", 204: "sched_getaffinity", 228: "clock_gettime", 257: "openat", 302: "prlimit64", 310: "process_vm_readv"}
 
 # libunwind's own, where it has to be asked: its tables are mapped, and its locks and the loader's are taken. Nothing is allocated.
@@ -35,12 +35,12 @@ LOADER = {("call", "dl_iterate_phdr")} if not hasattr(ctypes.CDLL(None), "_dl_fi
 # function that is interposed, or is a system call.
 UNCOUNTED = set("""
     __cxa_at_quick_exit chmod fchmod fcntl ZSTD_trace_compress_begin ZSTD_trace_compress_end _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __environ
-    __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
+    dlerror __errno_location __gmon_start__ __libc_single_threaded __pthread_key_create __stack_chk_fail __tls_get_addr _dl_find_object abort
     environ getauxval getpagesize memchr memcmp memcpy memmove memset pthread_attr_destroy pthread_attr_init
     pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_init pthread_condattr_destroy pthread_condattr_init
     pthread_condattr_setclock pthread_key_create pthread_mutex_init pthread_setspecific sigfillset snprintf sprintf stderr stpcpy
     strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr strstr strtoul
-    __isoc99_sscanf strcspn strtoull access clock_gettime close fchown fstat lstat rename unlink getcwd geteuid gethostname getpid mincore mkdir msync open pread pthread_getattr_np pthread_self
+    __isoc99_sscanf strcspn strtoull access clock_gettime close fchown fstat lstat rename unlink getcwd geteuid gethostname getpid mincore mkdir msync open prctl pread pthread_getattr_np pthread_self
     pthread_attr_getstack pthread_setname_np pthread_setcancelstate pthread_sigmask process_vm_readv read readlink realpath sigaltstack stat
     syscall sysconf write""".split())
 

@@ -222,6 +222,67 @@ TEST(CuptiFlush, FinalizeDetachesAndDeliversTheRest) {
   });
 }
 
+// Another client, which has no subscription and needs none.
+struct Newcomer {
+  static inline std::vector<uint8_t*> asked, got;
+  static inline size_t bytes = 0;
+
+  static void Request(uint8_t** buffer, size_t* size, size_t* most_records) {
+    static uint8_t memory[4][8192];
+    *buffer = memory[asked.size() % 4];
+    *size = sizeof(memory[0]);
+    *most_records = 0;
+    asked.push_back(*buffer);
+  }
+  static void Complete(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t valid) {
+    got.push_back(buffer);
+    bytes += valid;
+  }
+};
+
+TEST(CuptiFlush, WhoRegistersLastGetsEverything) {
+  InChild([] {
+    const ActivityRecorder recorder;
+    EnableKernels();
+    const GpuProgram gpu;
+    EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
+    EXPECT_CUPTI(cuptiActivityRegisterCallbacks(&Newcomer::Request, &Newcomer::Complete));
+    EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
+    EXPECT_CUDA(cuCtxSynchronize());
+    EXPECT_CUPTI(cuptiActivityFlushAll(0));
+    EXPECT_TRUE(recorder.Buffers().empty());
+    ASSERT_EQ(Newcomer::got.size(), 1u);
+    EXPECT_TRUE(Newcomer::asked.empty()) << "it is the other's buffer, and has the records of both";
+    EXPECT_EQ(Newcomer::bytes, 2 * kKernelBytes);
+    EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
+    EXPECT_CUDA(cuCtxSynchronize());
+    EXPECT_CUPTI(cuptiActivityFlushAll(0));
+    EXPECT_EQ(Newcomer::asked.size(), 1u);
+    EXPECT_EQ(Newcomer::bytes, 3 * kKernelBytes);
+  });
+}
+
+TEST(CuptiFlush, AKindIsSwitchedOffForEverybody) {
+  InChild([] {
+    const ActivityRecorder recorder;
+    EnableKernels();
+    CUpti_SubscriberHandle subscriber = nullptr;
+    EXPECT_CUPTI(cuptiSubscribe(
+        &subscriber, [](void*, CUpti_CallbackDomain, CUpti_CallbackId, const void*) {}, nullptr));
+    const GpuProgram gpu;
+    EXPECT_CUPTI(cuptiActivityDisable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL));  // no handle says who does it
+    EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
+    EXPECT_CUDA(cuCtxSynchronize());
+    EXPECT_CUPTI(cuptiActivityFlushAll(0));
+    EXPECT_TRUE(recorder.Buffers().empty());
+    uint32_t enabled = 1;
+    EXPECT_CUPTI(cuptiGetCallbackState(&enabled, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, 307));
+    EXPECT_CUPTI(cuptiFinalize());
+    EXPECT_EQ(cuptiGetCallbackState(&enabled, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, 307),
+              CUPTI_ERROR_INVALID_PARAMETER);
+  });
+}
+
 TEST(CuptiFlush, ManyThreadsLoseNothing) {
   const std::string ledger = TemporaryFile(".jsonl");
   InChild({{"SIMGPU_LEDGER", ledger}}, [] {

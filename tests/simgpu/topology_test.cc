@@ -79,6 +79,13 @@ TEST(TopologyFile, ProblemsAreNamed) {
           "{\"driver\": {\"version\": \"580\", \"cuda\": 13000}, \"gpus\": [{\"name\": \"x\", \"uuid\": \"GPU-1\"}]}")
           .find("must be \"GPU-\" and a UUID"),
       std::string::npos);
+  // A number that would become another one on its way into 32 bits.
+  for (const std::string number : {"-1", "1.5", "4294967296", "1e300", "\"13000\""}) {
+    EXPECT_NE(Problem("{\"driver\": {\"version\": \"580\", \"cuda\": " + number + "}, \"gpus\": []}")
+                  .find("\"cuda\" must be a whole number"),
+              std::string::npos)
+        << number;
+  }
 }
 
 TEST(VisibleDevices, UnsetShowsOneComputeInstancePerGpuInstanceAndWholeGpus) {

@@ -2,9 +2,11 @@
 // The JSON side of topology.h.
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
+#include <type_traits>
 
 #include "base/topology.h"
 
@@ -17,10 +19,28 @@ constexpr uint64_t kMebibyte = 1024 * 1024;
 
 [[noreturn]] void Fail(const std::string& what) { throw std::runtime_error(what); }
 
+// Refuses numbers that would become others on the way: negative ones, fractions and those that are too large.
+template <class T>
+T Value(const json& object, const char* key) {
+  const json& value = object.at(key);
+  if constexpr (std::is_unsigned_v<T> && !std::is_same_v<T, bool>) {
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > std::numeric_limits<T>::max()) {
+      Fail(std::string("\"") + key + "\" must be a whole number from 0 to " +
+           std::to_string(std::numeric_limits<T>::max()) + ", not " + value.dump().substr(0, 80));
+    }
+  }
+  return value.get<T>();
+}
+
 template <class T>
 T Required(const json& object, const char* key) {
   if (!object.contains(key)) Fail(std::string("\"") + key + "\" is missing in " + object.dump().substr(0, 80));
-  return object.at(key).get<T>();
+  return Value<T>(object, key);
+}
+
+template <class T>
+T Optional(const json& object, const char* key, T otherwise) {
+  return object.contains(key) ? Value<T>(object, key) : otherwise;
 }
 
 // Refuses keys that nobody reads: a misspelt one would otherwise be a silent default.
@@ -58,8 +78,8 @@ ComputeInstance ReadComputeInstance(const json& object) {
   instance.id = Required<uint32_t>(object, "id");
   instance.slices = Required<uint32_t>(object, "slices");
   instance.sm_count = Required<uint32_t>(object, "sm_count");
-  instance.placement_start = object.value("placement_start", 0u);
-  instance.profile_id = object.value("profile_id", 0u);
+  instance.placement_start = Optional(object, "placement_start", 0u);
+  instance.profile_id = Optional(object, "profile_id", 0u);
   instance.uuid = RequiredUuid(object, "MIG-");
   if (instance.sm_count == 0) Fail("a compute instance needs at least one SM");
   return instance;
@@ -75,9 +95,9 @@ GpuInstance ReadGpuInstance(const json& object) {
   instance.slices = Required<uint32_t>(object, "slices");
   instance.placement_start = Required<uint32_t>(object, "placement_start");
   instance.placement_size = Required<uint32_t>(object, "placement_size");
-  instance.memory_bytes = Required<uint64_t>(object, "memory_mib") * kMebibyte;
-  instance.copy_engines = object.value("copy_engines", 1u);
-  instance.decoders = object.value("decoders", 0u);
+  instance.memory_bytes = Required<uint32_t>(object, "memory_mib") * kMebibyte;
+  instance.copy_engines = Optional(object, "copy_engines", 1u);
+  instance.decoders = Optional(object, "decoders", 0u);
   for (const json& compute : Required<json>(object, "compute_instances")) {
     instance.compute_instances.push_back(ReadComputeInstance(compute));
   }
@@ -114,20 +134,20 @@ Gpu ReadGpu(const json& object) {
     Fail("\"compute_capability\" must look like 9.0");
   }
   gpu.sm_count = Required<uint32_t>(object, "sm_count");
-  gpu.copy_engines = object.value("copy_engines", 3u);
-  gpu.memory_bytes = Required<uint64_t>(object, "memory_mib") * kMebibyte;
-  gpu.memory_slices = object.value("memory_slices", 8u);
-  gpu.memory_bytes_per_us = Required<uint64_t>(object, "memory_gb_per_s") * 1000;
-  gpu.pcie_bytes_per_us = Required<uint64_t>(object, "pcie_gb_per_s") * 1000;
-  gpu.memory_bus_bits = object.value("memory_bus_bits", 5120u);
-  gpu.l2_bytes = static_cast<uint32_t>(object.value("l2_mib", 50u) * kMebibyte);
-  gpu.clock_khz = object.value("clock_mhz", 1980u) * 1000;
-  gpu.memory_clock_khz = object.value("memory_clock_mhz", 2619u) * 1000;
-  gpu.mig = object.value("mig", false);
-  gpu.mig_pending = object.value("mig_pending", gpu.mig);
-  gpu.mig_capable = object.value("mig_capable", true);
-  gpu.mig_slices = object.value("mig_slices", 7u);
-  gpu.mig_sm_count = object.value("mig_sm_count", gpu.sm_count);
+  gpu.copy_engines = Optional(object, "copy_engines", 3u);
+  gpu.memory_bytes = Required<uint32_t>(object, "memory_mib") * kMebibyte;
+  gpu.memory_slices = Optional(object, "memory_slices", 8u);
+  gpu.memory_bytes_per_us = uint64_t{Required<uint32_t>(object, "memory_gb_per_s")} * 1000;
+  gpu.pcie_bytes_per_us = uint64_t{Required<uint32_t>(object, "pcie_gb_per_s")} * 1000;
+  gpu.memory_bus_bits = Optional(object, "memory_bus_bits", 5120u);
+  gpu.l2_bytes = static_cast<uint32_t>(Optional(object, "l2_mib", 50u) * kMebibyte);
+  gpu.clock_khz = Optional(object, "clock_mhz", 1980u) * 1000;
+  gpu.memory_clock_khz = Optional(object, "memory_clock_mhz", 2619u) * 1000;
+  gpu.mig = Optional(object, "mig", false);
+  gpu.mig_pending = Optional(object, "mig_pending", gpu.mig);
+  gpu.mig_capable = Optional(object, "mig_capable", true);
+  gpu.mig_slices = Optional(object, "mig_slices", 7u);
+  gpu.mig_sm_count = Optional(object, "mig_sm_count", gpu.sm_count);
   if (!gpu.mig_capable && (gpu.mig || gpu.mig_pending)) Fail("\"mig\" needs \"mig_capable\": true");
   if (gpu.memory_bytes_per_us == 0 || gpu.pcie_bytes_per_us == 0) Fail("a bandwidth of 0");
   for (const json& instance : object.value("gpu_instances", json::array())) {
@@ -156,8 +176,8 @@ KernelRule ReadKernelRule(const json& object) {
   KernelRule rule;
   rule.pattern = Required<std::string>(object, "match");
   rule.compiled = Compile(rule.pattern);
-  if (object.contains("base_ns")) rule.base_ns = object.at("base_ns").get<uint64_t>();
-  if (object.contains("wave_ns")) rule.wave_ns = object.at("wave_ns").get<uint64_t>();
+  if (object.contains("base_ns")) rule.base_ns = Value<uint64_t>(object, "base_ns");
+  if (object.contains("wave_ns")) rule.wave_ns = Value<uint64_t>(object, "wave_ns");
   return rule;
 }
 
@@ -165,14 +185,14 @@ TimeModel ReadModel(const json& object) {
   CheckKeys(object, {"driver_call_ns", "runtime_call_ns", "launch_latency_ns", "gap_ns", "kernel_base_ns", "wave_ns",
                      "copy_latency_ns", "host_function_ns"});
   TimeModel model;
-  model.driver_call_ns = object.value("driver_call_ns", model.driver_call_ns);
-  model.runtime_call_ns = object.value("runtime_call_ns", model.runtime_call_ns);
-  model.launch_latency_ns = object.value("launch_latency_ns", model.launch_latency_ns);
-  model.gap_ns = object.value("gap_ns", model.gap_ns);
-  model.kernel_base_ns = object.value("kernel_base_ns", model.kernel_base_ns);
-  model.wave_ns = object.value("wave_ns", model.wave_ns);
-  model.copy_latency_ns = object.value("copy_latency_ns", model.copy_latency_ns);
-  model.host_function_ns = object.value("host_function_ns", model.host_function_ns);
+  model.driver_call_ns = Optional(object, "driver_call_ns", model.driver_call_ns);
+  model.runtime_call_ns = Optional(object, "runtime_call_ns", model.runtime_call_ns);
+  model.launch_latency_ns = Optional(object, "launch_latency_ns", model.launch_latency_ns);
+  model.gap_ns = Optional(object, "gap_ns", model.gap_ns);
+  model.kernel_base_ns = Optional(object, "kernel_base_ns", model.kernel_base_ns);
+  model.wave_ns = Optional(object, "wave_ns", model.wave_ns);
+  model.copy_latency_ns = Optional(object, "copy_latency_ns", model.copy_latency_ns);
+  model.host_function_ns = Optional(object, "host_function_ns", model.host_function_ns);
   return model;
 }
 

@@ -21,6 +21,7 @@ struct Hazard {
 
 std::span<const Hazard> Devices();
 std::span<const Hazard> Endings();
+std::span<const Hazard> Kernel();
 std::span<const Hazard> Processes();
 std::span<const Hazard> Stacks();
 std::span<const Hazard> Surroundings();

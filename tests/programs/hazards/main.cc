@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   using namespace hazards;
-  for (const auto& family : {Devices(), Endings(), Processes(), Stacks(), Surroundings(), Threads()}) {
+  for (const auto& family : {Devices(), Endings(), Kernel(), Processes(), Stacks(), Surroundings(), Threads()}) {
     for (const Hazard& hazard : family) {
       if (argc > 1 && std::strcmp(argv[1], hazard.name) == 0) return hazard.run(argc > 2 ? argv[2] : "");
     }

@@ -30,11 +30,26 @@ TEST(Options, EmptyEnvironment_GivesDefaults) {
   EXPECT_TRUE(g_complaints.empty());
 }
 
+TEST(Options, OtherUsersOfCupti) {
+  EXPECT_FALSE(Read({}).yield);
+  EXPECT_STREQ(Read({}).chain.data(), "");
+  EXPECT_TRUE(Read({"MIGPROF_YIELD=1"}).yield);
+  EXPECT_STREQ(Read({"MIGPROF_CHAIN=tool.so"}).chain.data(), "tool.so");
+  EXPECT_FALSE(Read({"MIGPROF_YIELD=maybe"}).yield);
+  EXPECT_EQ(g_complaints.size(), 1u);
+}
+
 TEST(Options, EverySpec_HasADefaultItAccepts) {
   for (const OptionSpec& spec : kOptionSpecs) {
     Options options;
     EXPECT_TRUE(spec.parse(spec.default_text, &options)) << spec.name;
   }
+}
+
+TEST(Options, RefusedFolder_DoesNotSwitchControlOnAgain) {
+  const Options options = Read({"MIGPROF_CONTROL=off", "MIGPROF_CONTROL=not/absolute"});
+  EXPECT_FALSE(options.controlled);
+  EXPECT_EQ(g_complaints.size(), 1u);
 }
 
 TEST(Options, ValuesInRange_AreTaken) {

@@ -69,6 +69,8 @@ TEST(UncoveredComputeSlices, IsWhatNoInstanceCovers) {
   EXPECT_EQ(UncoveredComputeSlices(gpu), std::nullopt);
   gpu.gpu_instances[0].slices = 6;
   EXPECT_EQ(UncoveredComputeSlices(gpu), std::nullopt) << "more than there are";
+  gpu.gpu_instances[0].slices = UINT32_MAX;
+  EXPECT_EQ(UncoveredComputeSlices(gpu), std::nullopt) << "in 32 bits the sum would be 1";
   gpu.gpu_instances.clear();
   gpu.mode = MigMode::kOff;
   EXPECT_EQ(UncoveredComputeSlices(gpu), std::nullopt);

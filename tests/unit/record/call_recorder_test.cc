@@ -2,9 +2,11 @@
 #include "libmigprof/record/call_recorder.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,6 +26,7 @@ struct Recorded {
   std::vector<OutcomeRecord> outcomes;
   std::vector<std::vector<uint64_t>> stacks;
   std::vector<uint64_t> hashes;
+  std::vector<std::string> names;
 };
 
 class CallRecorderTest : public testing::Test {
@@ -48,11 +51,16 @@ class CallRecorderTest : public testing::Test {
   Recorded Drain() {
     Recorded recorded;
     slots_->ForEach([&](ThreadSlot* slot) {
+      const size_t calls_before = recorded.calls.size();
       slot->ring.Drain([&](const RingRecordHeader* header) {
         if (header->kind == RingRecordKind::kCall) {
           recorded.calls.push_back(*reinterpret_cast<const CallRecord*>(header));
         } else if (header->kind == RingRecordKind::kOutcome) {
           recorded.outcomes.push_back(*reinterpret_cast<const OutcomeRecord*>(header));
+        } else if (header->kind == RingRecordKind::kThreadName) {
+          EXPECT_EQ(recorded.calls.size(), calls_before) << "not the slot's first";
+          EXPECT_EQ(header->flags, 0) << "the system's";
+          recorded.names.emplace_back(reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation);
         } else {
           const auto* stack = reinterpret_cast<const StackRecord*>(header);
           recorded.stacks.emplace_back(stack->frames(), stack->frames() + stack->depth());
@@ -103,6 +111,17 @@ TEST_F(CallRecorderTest, CallOfAHandlerThatInterruptsRecordingIsDroppedAndCounte
   EXPECT_EQ(recorded.outcomes[0].header.correlation, 2u);
   EXPECT_EQ(recorded.outcomes[0].detail, 7u);
   EXPECT_EQ(Dropped(), 1u);
+}
+
+TEST_F(CallRecorderTest, NameOfAThread_IsSentOnceBeforeItsFirstCall) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    pthread_setname_np(pthread_self(), "early bird");
+    for (uint32_t correlation = 1; correlation <= 3; ++correlation) recorder_->Enter(kLaunch, correlation, kContext);
+    pthread_setname_np(pthread_self(), "late");
+    recorder_->Enter(kLaunch, 4, kContext);
+  });
+  EXPECT_EQ(Drain().names, std::vector<std::string>{"early bird"});
 }
 
 TEST_F(CallRecorderTest, Call_IsRecordedWithStackAndTime) {

@@ -89,6 +89,27 @@ TEST(StackIndex, StacksThatShareFrames_ShareNodes) {
   EXPECT_EQ(stacks.Find(3), 0u);
 }
 
+TEST(ThreadIndex, PythonsNameStays_TheSystemsIsAskedAgain) {
+  StringIndex strings;
+  ThreadIndex threads(&strings);
+  const auto name_of = [&](uint32_t serial) {
+    return threads[serial].name != 0 ? strings[threads[serial].name] : std::string();
+  };
+  const auto here = static_cast<uint32_t>(gettid());
+  constexpr uint32_t kGone = 0x7fff'fff0;  // no thread's id
+  threads.Name(3, "Thread-1 (work)", /*for_good=*/true);
+  threads.Note(3, here);
+  EXPECT_EQ(name_of(3), "Thread-1 (work)");
+  threads.Name(4, "then", /*for_good=*/false);
+  threads.Note(4, here);
+  EXPECT_NE(name_of(4), "then") << "the system knows one now";
+  threads.Name(5, "then", /*for_good=*/false);
+  threads.Note(5, kGone);
+  EXPECT_EQ(name_of(5), "then");
+  threads.Note(6, kGone);
+  EXPECT_EQ(name_of(6), "");
+}
+
 TEST(ShapeIndex, NameAndShape_MakeTheIdentity) {
   StringIndex strings;
   ShapeIndex shapes(&strings);

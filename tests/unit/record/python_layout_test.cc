@@ -100,6 +100,22 @@ TEST(ReadPythonLayout, TakesEachOffsetFromItsField) {
   EXPECT_EQ(layout.text_compact, 56u);
   EXPECT_EQ(layout.bytes_size, 16u);
   EXPECT_EQ(layout.bytes_data, 32u);
+  EXPECT_EQ(layout.instance_dict, InstanceDict::kInline);
+  EXPECT_EQ(layout.frame_locals, 72u);
+}
+
+TEST(ReadPythonLayout, NamesOfThreads_AreReadOnlyFromKnownObjects) {
+  PythonLayout layout;
+  for (const size_t word : {45u, 49u, 57u, 58u}) {  // ob_type, tp_flags, ma_keys, ma_values
+    std::vector<uint64_t> words = Words313();
+    words[word] += 8;
+    ASSERT_TRUE(ReadPythonLayout(words.data(), kHex313, &layout));
+    EXPECT_EQ(layout.instance_dict, InstanceDict::kUnknown);
+  }
+  std::vector<uint64_t> words = Words313();
+  words[2] = 1;  // free-threaded
+  ASSERT_TRUE(ReadPythonLayout(words.data(), kHex313, &layout));
+  EXPECT_EQ(layout.instance_dict, InstanceDict::kUnknown);
 }
 
 TEST(ReadPythonLayout, FreeThreaded314_HasBytecodePerThread) {
@@ -118,6 +134,7 @@ TEST(ReadPythonLayout, FreeThreaded314_HasBytecodePerThread) {
   EXPECT_EQ(layout.text_state, 48u);
   EXPECT_EQ(layout.text_length, 32u);
   EXPECT_EQ(layout.text_ascii, 56u);
+  EXPECT_EQ(layout.instance_dict, InstanceDict::kUnknown);
 }
 
 TEST(ReadPythonLayout, RefusesWhatItDoesNotUnderstand) {

@@ -121,6 +121,19 @@ TEST(PythonLine, CutTable_LeavesLaterLinesUnknown) {
   EXPECT_EQ(PythonLine({LineTableFormat::kLocationTable, 10, true, location}, 100), 0u);
 }
 
+TEST(PythonLine, LinesBeyondAnyProgram_AreUnknown) {
+  std::vector<uint8_t> table;
+  for (int i = 0; i < 64; ++i) {  // each goes on by 2 to the power of 58; in 64 bits the sum would be 0
+    table.push_back(0x80 | 13 << 3);
+    table.insert(table.end(), 9, 0x40);
+    table.push_back(0x20);
+  }
+  table.insert(table.end(), {0x80, 0});
+  for (const int32_t lasti : {0, 2, 126, 128}) {
+    EXPECT_EQ(PythonLine({LineTableFormat::kLocationTable, 10, false, table}, lasti), 0u) << lasti;
+  }
+}
+
 TEST(PythonLine, RandomBytes_DoNoHarm) {
   std::mt19937 random(7);
   for (int round = 0; round < 20000; ++round) {

@@ -2,10 +2,12 @@
 #include "libmigprof/record/symbol_scan.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
+#include <string>
 
 #include "libmigprof/record/module_map.h"
 
@@ -26,6 +28,17 @@ class SymbolScanTest : public testing::Test {
   const Module* module_ = nullptr;
   uint64_t address_ = 0;
 };
+
+TEST_F(SymbolScanTest, PipeWhereTheLibraryWas_IsNotWaitedFor) {
+  const std::string path = testing::TempDir() + "/pipe." + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  alarm(20);
+  SymbolQuery query;
+  query.address = address_;
+  EXPECT_FALSE(ScanSymbols(path, module_->build_id, {&query, 1}));
+  alarm(0);
+  unlink(path.c_str());
+}
 
 TEST_F(SymbolScanTest, Addresses_GetTheirFunctionAndOffset) {
   SymbolQuery queries[2];
@@ -63,6 +76,15 @@ TEST_F(SymbolScanTest, FilesThatAreNoElf_AreRefused) {
     std::ofstream(path) << content;
     EXPECT_FALSE(ScanSymbols(path, "", {&query, 1}));
   }
+  std::remove(path.c_str());
+}
+
+TEST_F(SymbolScanTest, PipeInPlaceOfTheBinary_KeepsNobodyWaiting) {
+  const std::string path = testing::TempDir() + "/symbol_scan_pipe_" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  SymbolQuery query;
+  query.address = address_;
+  EXPECT_FALSE(ScanSymbols(path, "", {&query, 1}));
   std::remove(path.c_str());
 }
 

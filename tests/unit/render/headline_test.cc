@@ -73,6 +73,22 @@ TEST(DescribeHealth, TheRest_IsNamedWhereItHappened) {
                         "2 processes killed"));
 }
 
+TEST(DescribeHealth, ATakeover_SaysSinceWhen) {
+  const analyze::Health health = {.stopped = true, .taken_over_ns = 1'700'000'000'000'000'000};
+  const std::string text = DescribeHealth(health, 0);
+  EXPECT_THAT(text, HasSubstr("another CUPTI client took over at 22:13:20 UTC: what came after is not recorded"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("stopped early")));
+}
+
+TEST(AddHealth, TheFirstTakeover_IsThatOfTheSum) {
+  analyze::Health sum;
+  analyze::AddHealth({.taken_over_ns = 5}, &sum);
+  analyze::AddHealth({}, &sum);
+  analyze::AddHealth({.taken_over_ns = 3}, &sum);
+  analyze::AddHealth({.taken_over_ns = 4}, &sum);
+  EXPECT_EQ(sum.taken_over_ns, 3u);
+}
+
 TEST(HasLoss, EveryLoss_Counts) {
   using analyze::Health;
   EXPECT_FALSE(analyze::HasLoss({.launches = 9, .matched = 5, .captured = 3, .failed = 1, .unspliced = 2}));

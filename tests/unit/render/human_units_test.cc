@@ -66,5 +66,10 @@ TEST(CountOf, One_IsSingular) {
   EXPECT_EQ(CountOf(2000, "process", "processes"), "2,000 processes");
 }
 
+TEST(ClockTimeUtc, IsTheTimeOfDay) {
+  EXPECT_EQ(ClockTimeUtc(0), "00:00:00 UTC");
+  EXPECT_EQ(ClockTimeUtc(1'700'000'000'999'999'999), "22:13:20 UTC");
+}
+
 }  // namespace
 }  // namespace migprof::render
