@@ -186,7 +186,7 @@ class Mounted(Disks):
         return own_lines(result.stderr)
 
     def test_a_disk_that_is_full(self):
-        lines = self.run_on("size=12k", *PROGRAM)
+        lines = self.run_on("size=8k", *PROGRAM)
         self.assertEqual(len(lines), 1)
         self.assertIn("No space left on device", lines[0])
         for executed, recorded, health in accounting.check(self, self.run_, traces=[accounting.TraceCounts(path) for path in
