@@ -3,6 +3,7 @@
 // CUDA. CUDA_INJECTION64_PATH: the driver loads the library itself. Either way the driver calls InitializeInjection
 // inside the first cuInit, and that is where recording starts.
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,14 +77,17 @@ __attribute__((constructor)) void OnLoad() {
   if (chosen != nullptr && getenv("LD_PRELOAD") == nullptr) return;
   Dl_info self;
   char path[PATH_MAX];
+  static migprof::LogOnce log;
   if (dladdr(reinterpret_cast<void*>(&InitializeInjection), &self) == 0 || realpath(self.dli_fname, path) == nullptr) {
-    return;
+    return log.Print("not recording: nobody knows where this library lies: %s", strerror(errno));
   }
   // Before the libraries that are linked to libcupti, as far as they are loaded later.
   static_cast<void>(migprof::injection::LoadYieldLibrary());
   char chosen_path[PATH_MAX];
   if (chosen == nullptr || *chosen == '\0') {
-    setenv("CUDA_INJECTION64_PATH", path, 1);
+    if (setenv("CUDA_INJECTION64_PATH", path, 1) != 0) {
+      return log.Print("not recording: the environment cannot be changed: %s", strerror(errno));
+    }
   } else if (realpath(chosen, chosen_path) == nullptr || strcmp(chosen_path, path) != 0) {
     // Somebody else's injection library: the driver takes one only. Not where this one is to do nothing, nor where
     // LD_PRELOAD is about others and this one was loaded in the middle of the program.
@@ -94,7 +98,9 @@ __attribute__((constructor)) void OnLoad() {
     migprof::injection::TakePlaceOf(chosen, path);
   }
   // There each binary's NVTX fills one table of functions: it is whose it is.
-  setenv("NVTX_INJECTION64_PATH", path, 0);
+  if (setenv("NVTX_INJECTION64_PATH", path, 0) != 0) {
+    log.Print("ranges are not recorded: the environment cannot be changed: %s", strerror(errno));
+  }
 }
 
 __attribute__((destructor)) void OnUnload() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/profile.h"
 
+#include <algorithm>
+
 #include <map>
 #include <set>
 
@@ -44,23 +46,7 @@ Frame MakeFrame(std::string name, FrameKind kind) {
 }  // namespace
 
 void AddHealth(const Health& health, Health* sum) {
-  sum->launches += health.launches;
-  sum->matched += health.matched;
-  sum->unmatched += health.unmatched;
-  sum->captured += health.captured;
-  sum->failed += health.failed;
-  sum->dropped += health.dropped;
-  sum->untimed += health.untimed;
-  sum->orphaned += health.orphaned;
-  sum->stackless += health.stackless;
-  sum->truncated += health.truncated;
-  sum->graph_unattributed += health.graph_unattributed;
-  sum->sampled_out += health.sampled_out;
-  sum->python_lost += health.python_lost;
-  sum->ranges_lost += health.ranges_lost;
-  sum->unspliced += health.unspliced;
-  sum->damaged_bytes += health.damaged_bytes;
-  sum->missing_chunks += health.missing_chunks;
+  for (const HealthField& field : kHealthFields) sum->*field.count += health.*field.count;
   sum->stopped |= health.stopped;
   if (health.taken_over_ns != 0 && (sum->taken_over_ns == 0 || health.taken_over_ns < sum->taken_over_ns)) {
     sum->taken_over_ns = health.taken_over_ns;
@@ -69,11 +55,10 @@ void AddHealth(const Health& health, Health* sum) {
 }
 
 bool HasLoss(const Health& health) {
-  return health.unmatched + health.dropped + health.untimed + health.orphaned + health.stackless + health.truncated +
-                 health.graph_unattributed + health.python_lost + health.ranges_lost + health.damaged_bytes +
-                 health.missing_chunks !=
-             0 ||
-         health.stopped || health.killed;
+  return health.stopped || health.killed ||
+         std::any_of(kHealthFields.begin(), kHealthFields.end(), [&](const HealthField& field) {
+           return field.meaning == HealthField::kLoss && health.*field.count != 0;
+         });
 }
 
 std::vector<Frame> SlicePath(const SliceProfile& slice) {

@@ -6,44 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "libmigprof/analyze/health.h"
 #include "libmigprof/analyze/slice_metrics.h"
 #include "libmigprof/analyze/stack_tree.h"
 #include "libmigprof/mig/slice_identity.h"
 
 namespace migprof::analyze {
-
-// What was recorded, what was understood, and what was lost. Calls are CUDA API calls that give the GPU work.
-struct Health {
-  uint64_t launches = 0;   // calls recorded = matched + unmatched + captured + failed
-  uint64_t matched = 0;    // … for which GPU activity was found
-  uint64_t unmatched = 0;  // … for which none was, though some was to be expected
-  uint64_t captured = 0;   // … that put a node into a CUDA graph instead of running
-  uint64_t failed = 0;     // … that returned an error
-  uint64_t dropped = 0;    // events lost before they reached a file
-  uint64_t untimed = 0;    // activities without usable times: counted, but of width 0
-  uint64_t orphaned = 0;   // activities whose call is not in the trace; shown under "[unknown launch]"
-  uint64_t stackless = 0;  // calls whose stack was lost
-  uint64_t truncated = 0;  // calls whose stack lacks its outermost frames
-  // Activities of graph nodes of which it is not known what captured or added them.
-  uint64_t graph_unattributed = 0;
-  uint64_t sampled_out = 0;     // calls whose stack was left out to save time; others stand for it: no loss
-  uint64_t ranges_lost = 0;     // ranges of the processes, on whatever slice, that were not kept
-  uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
-  uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
-  uint64_t damaged_bytes = 0;   // of trace files that could not be read
-  uint64_t missing_chunks = 0;  // of trace files: not damaged but gone
-  bool stopped = false;         // recording ended before the process did, so that an unknown amount is missing
-  // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
-  // did.
-  uint64_t taken_over_ns = 0;
-  bool killed = false;  // a process ended without closing its file
-};
-
-// The health of several slices or processes as one.
-void AddHealth(const Health& health, Health* sum);
-
-// Whether anything is missing from the picture. Calls that failed or were captured into a graph are not losses.
-bool HasLoss(const Health& health);
 
 // What recording took from a process, as the recorder measured it.
 struct RecorderUse {

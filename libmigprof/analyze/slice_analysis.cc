@@ -307,6 +307,7 @@ void SliceReader::FinishFile(OpenFile* file) {
   process.stops = scan.pauses.size();
   process.health.dropped = scan.lost;
   process.health.ranges_lost = counter("process.ranges_lost");
+  process.health.other_calls_dropped = counter("process.dropped_other_calls");
   process.health.killed = !scan.closed;
   process.health.damaged_bytes = scan.damaged_bytes;
   process.health.missing_chunks = scan.missing_chunks;

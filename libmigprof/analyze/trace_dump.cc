@@ -209,7 +209,18 @@ class Dumper : public format::DamageReporter {
   bool is_budget_spent() const { return budget_.is_spent(); }
 
   void OnDamage(uint64_t offset, uint64_t bytes, const char* reason) override {
+    was_damaged_ = true;
     out_ << "damage offset=" << offset << " bytes=" << bytes << " reason=" << Quoted(reason) << "\n";
+  }
+
+  // Says if chunks are missing before this one where nothing is damaged.
+  void NoteSequence(const format::ChunkRef& ref) {
+    const uint32_t sequence = ref.header.sequence;
+    if (sequence > next_sequence_ && !was_damaged_) {
+      out_ << "missing offset=" << ref.offset << " chunks=" << sequence - next_sequence_ << "\n";
+    }
+    next_sequence_ = sequence + 1;
+    was_damaged_ = false;
   }
 
   void DumpChunkLine(const format::ChunkRef& ref) {
@@ -301,6 +312,8 @@ class Dumper : public format::DamageReporter {
   std::ostream& out_;
   FileBudget budget_;
   TraceDefinitions definitions_{&budget_};
+  uint32_t next_sequence_ = 0;
+  bool was_damaged_ = false;
 };
 
 }  // namespace
@@ -319,6 +332,7 @@ absl::Status DumpTrace(const std::string& path, const DumpOptions& options, std:
   format::ChunkReader::Status status;
   while ((status = reader.Next(&ref)) == format::ChunkReader::Status::kChunk) {
     any = true;
+    dumper.NoteSequence(ref);
     if (!options.chunks_only && !rows.Take(ref.header)) {
       dumper.OnDamage(ref.offset, size - ref.offset, kTooManyRows);
       break;

@@ -220,8 +220,10 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   if (scan.last_ns != 0) scan.last_ns = std::max(scan.last_ns, last_sign_ns);
   const auto late = scan.counters.find("device.late_calls");
   if (late != scan.counters.end()) scan.lost += late->second;
-  const auto fatal = scan.counters.find("process.cupti_fatal_error");
-  scan.stopped = fatal != scan.counters.end() && fatal->second != 0;
+  for (const char* reason : {"process.cupti_fatal_error", "process.stopped_by_error"}) {
+    const auto counter = scan.counters.find(reason);
+    scan.stopped |= counter != scan.counters.end() && counter->second != 0;
+  }
   const auto taken_over = scan.counters.find("process.taken_over_ns");
   if (taken_over != scan.counters.end() && taken_over->second != 0) {
     scan.stopped = true;

@@ -7,7 +7,7 @@
 namespace migprof {
 
 inline uint64_t ClockNs(clockid_t clock) {
-  timespec now;
+  timespec now{};
   clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }

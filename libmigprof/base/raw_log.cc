@@ -9,6 +9,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "libmigprof/base/write_signals.h"
+
 namespace migprof {
 namespace {
 
@@ -45,12 +47,11 @@ void WriteLine(const char* format, va_list arguments) {
   if (length < 0) length = 0;
   if (length > room - 1) length = room - 1;
   line[kPrefixLength + length] = '\n';
-  if (!MayWrite()) {
-    errno = saved_errno;
-    return;
+  if (MayWrite()) {
+    const WriteSignalsOff off;
+    // A failed or partial write has nowhere to be reported.
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, kPrefixLength + length + 1);
   }
-  // A failed or partial write has nowhere to be reported.
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, kPrefixLength + length + 1);
   errno = saved_errno;
 }
 

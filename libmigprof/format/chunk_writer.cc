@@ -63,7 +63,7 @@ Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   header.major = kMajorVersion;
   header.minor = kMinorVersion;
   header.column_count = static_cast<uint16_t>(chunk.directory_.size());
-  header.sequence = sequence_++;
+  header.sequence = sequence_;
   header.row_count = chunk.rows_;
   header.raw_bytes = static_cast<uint32_t>(chunk.payload_.size());
   header.stored_bytes = static_cast<uint32_t>(stored);
@@ -75,7 +75,9 @@ Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   if (directory_bytes != 0) std::memcpy(bytes_.data() + sizeof(header), chunk.directory_.data(), directory_bytes);
   header.checksum = HashBytes(bytes_.data(), header_bytes);
   std::memcpy(bytes_.data(), &header, sizeof(header));
-  return sink_->Append({bytes_.data(), header_bytes + stored});
+  if (Error error = sink_->Append({bytes_.data(), header_bytes + stored}); !error.ok()) return error;
+  ++sequence_;
+  return Error::None();
 }
 
 }  // namespace migprof::format

@@ -45,8 +45,8 @@ class ChunkWriter {
   ChunkWriter(const ChunkWriter&) = delete;
   ChunkWriter& operator=(const ChunkWriter&) = delete;
 
-  // One Append to the sink. After an error the file ends at the last complete chunk as far as readers are concerned;
-  // writing on is allowed, and a reader resynchronises.
+  // One Append to the sink. After an error the chunk is not part of the file, and has no number in it; writing on is
+  // allowed.
   Error Write(const ChunkBuilder& chunk);
 
  private:

@@ -25,7 +25,7 @@ Error FindLoadedDriver(DriverApi* api) {
   Resolve(library, "cuDeviceTotalMem_v2", &api->device_total_memory);
   Resolve(library, "cuDeviceGetPCIBusId", &api->device_get_pci_bus_id);
   Resolve(library, "simgpu_version", &api->simulator_version);
-  if (api->device_get == nullptr || api->device_get_name == nullptr || api->device_get_uuid == nullptr) {
+  if (!api->can_identify()) {
     return {"libcuda.so.1 has no cuDeviceGetUuid_v2: the driver is older than CUDA 11.4", 0};
   }
   return Error::None();

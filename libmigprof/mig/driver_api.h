@@ -29,6 +29,11 @@ struct DriverApi {
   int (*device_get_pci_bus_id)(char* id, int length, CuDevice device) = nullptr;
   // Set when the driver is the simulated one of this project: its version.
   const char* (*simulator_version)() = nullptr;
+
+  // Whether it has what is needed to tell devices apart.
+  bool can_identify() const {
+    return device_get != nullptr && device_get_name != nullptr && device_get_uuid != nullptr;
+  }
 };
 
 // Fills the table from the libcuda.so.1 that is loaded already; never loads one. Fails when there is none, or it lacks

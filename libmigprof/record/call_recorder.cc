@@ -56,13 +56,12 @@ void NoteOwnTime(ThreadSlot* slot, uint64_t ns) {
 void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {
   ThreadSlot* const slot = slots_->Mine();
   if (slot == nullptr) [[unlikely]] {
-    untracked_[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1, std::memory_order_relaxed);
+    CounterOf(&untracked_, callback_id, context)->fetch_add(1, std::memory_order_relaxed);
     return;
   }
   const SlotUse use(slot);
   if (!use.granted()) [[unlikely]] {
-    slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))].fetch_add(1,
-                                                                                           std::memory_order_relaxed);
+    CounterOf(&slot->dropped_calls, callback_id, context)->fetch_add(1, std::memory_order_relaxed);
     return;
   }
   // A driver call inside a recorded driver call carries the same correlation id and is part of it.
@@ -80,6 +79,11 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
   if (start == 0) [[likely]]
     return;
   NoteOwnTime(slot, MonotonicNs() - start);
+}
+
+std::atomic<uint64_t>* CallRecorder::CounterOf(LostCalls* lost, uint32_t callback_id, uint32_t context) const noexcept {
+  if (!format::GivesWork(CallClassOf(callback_id))) return &lost->others;
+  return &lost->of_device[CountedDevice(contexts_->DeviceOf(context).value_or(0))];
 }
 
 void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {
@@ -103,7 +107,7 @@ void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t corre
   uint8_t* const room = slot->ring.Reserve(sizeof(record));
   if (room == nullptr) [[unlikely]] {
     slot->open_correlation = 0;  // nobody will ask for the outcome of a call that is not in the trace
-    CountUp(&slot->dropped_calls[CountedDevice(contexts_->DeviceOf(context).value_or(0))]);
+    CountUp(CounterOf(&slot->dropped_calls, callback_id, context));
     return;
   }
   std::memcpy(room, &record, sizeof(record));

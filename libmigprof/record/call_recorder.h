@@ -54,12 +54,11 @@ class CallRecorder {
     if (slot->open_epoch != epoch_.load(std::memory_order_relaxed)) slot->open_correlation = 0;
   }
 
-  // Calls of threads for which there was no slot, per device; never reset.
-  uint64_t untracked(uint32_t device_ordinal) const {
-    return untracked_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
-  }
+  // Calls of threads for which there was no slot; never reset.
+  const LostCalls& untracked() const { return untracked_; }
 
  private:
+  std::atomic<uint64_t>* CounterOf(LostCalls* lost, uint32_t callback_id, uint32_t context) const noexcept;
   // Returns the hash of the innermost range that the drain thread knows now.
   uint64_t SendRanges(ThreadSlot* slot, RangeStack* ranges) noexcept;
   bool SendRange(ThreadSlot* slot, const RangeStack::Range& range, uint64_t parent) noexcept;
@@ -81,7 +80,7 @@ class CallRecorder {
   std::atomic<uint32_t> generation_{0};
   std::atomic<uint32_t> epoch_{0};
   std::atomic<uint32_t> detail_{0};
-  std::array<std::atomic<uint64_t>, kCountedDevices> untracked_{};
+  LostCalls untracked_;
 };
 
 }  // namespace migprof::record

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libmigprof/base/clock.h"
 #include "libmigprof/base/raw_log.h"
 
 namespace migprof::record {
@@ -113,6 +114,13 @@ void* OpenCupti(const char* preferred_path, int driver_version, std::string* pat
 
 }  // namespace
 
+uint64_t CuptiApi::Now() const {
+  uint64_t now_ns = 0;
+  if (get_timestamp(&now_ns) == CUPTI_SUCCESS && now_ns != 0) [[likely]]
+    return now_ns;
+  return RealtimeNs() + ahead_of_realtime_ns;
+}
+
 Error LoadCupti(const char* preferred_path, int driver_version, CuptiApi* api) {
   void* const library = OpenCupti(preferred_path, driver_version, &api->path);
   if (library == nullptr) {
@@ -121,6 +129,7 @@ Error LoadCupti(const char* preferred_path, int driver_version, CuptiApi* api) {
   }
   if (!ResolveAll(library, api)) return {"libcupti lacks functions that CUPTI 11.8 has", 0};
   api->get_version(&api->version);
+  api->ahead_of_realtime_ns = api->Now() - RealtimeNs();
   // The name as loaded may be a bare soname; the loader knows the file.
   link_map* map = nullptr;
   if (dlinfo(library, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr && map->l_name != nullptr && *map->l_name != '\0') {

@@ -52,8 +52,13 @@ struct CuptiApi {
   CUptiResult (*activity_get_num_dropped_records)(CUcontext, uint32_t, size_t*) = nullptr;
   CUptiResult (*activity_set_attribute)(CUpti_ActivityAttribute, size_t*, void*) = nullptr;
 
-  uint32_t version = 0;  // as cuptiGetVersion returns it: 18 is 11.8, 22 is 12.4, 130001 is 13.0 update 1
-  std::string path;      // of the library, for humans
+  uint32_t version = 0;               // as cuptiGetVersion returns it: 18 is 11.8, 22 is 12.4, 130001 is 13.0 update 1
+  std::string path;                   // of the library, for humans
+  uint64_t ahead_of_realtime_ns = 0;  // of CUPTI's clock, modulo 2^64
+
+  // CUPTI's time. Where it does not tell, what its clock should show: times that are none would stretch what is
+  // recorded over half a century. Any thread.
+  uint64_t Now() const;
 };
 
 // Takes the libcupti this process has loaded already; else `preferred_path` if it is not empty; else looks where

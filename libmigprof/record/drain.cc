@@ -127,8 +127,6 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
 
 void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   ++calls_;
-  parts_.pauses->NoteCall(call.header.correlation);
-  parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
   if (format::GivesWork(api->second.call_class)) {
@@ -137,6 +135,11 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   } else if (SynchronizesContext(call.callback_id)) {
     watch_.NoteSynchronizing(slot.serial, call.header.correlation, call.time_ns);
   }
+  // Until it is in the file it is a call that may get lost: there may be no memory for what it needs.
+  uint64_t& unread = unread_calls_[CountedDeviceOf(call.context)];
+  unread += format::GivesWork(api->second.call_class);
+  parts_.pauses->NoteCall(call.header.correlation);
+  parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
   CallEvent event{.correlation = call.header.correlation,
                   .time_ns = call.time_ns,
                   .thread = slot.serial,
@@ -158,7 +161,9 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   } else if (event.call_class != format::CallClass::kGraphConstruction &&
              event.call_class != format::CallClass::kLoad) {
     ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
+    new_unrouted_calls_ += format::GivesWork(event.call_class);
   }
+  if (parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
 }
 
 void Drain::TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& record) {
@@ -249,9 +254,9 @@ bool Drain::is_full() {
 // Adds what was lost since the last time to the files of the devices it belongs to.
 void Drain::NoteLosses() {
   for (size_t device = 0; device < kCountedDevices; ++device) {
-    uint64_t dropped = parts_.calls->untracked(static_cast<uint32_t>(device));
+    uint64_t dropped = parts_.calls->untracked().of_device[device].load(std::memory_order_relaxed);
     parts_.slots->ForEach(
-        [&](ThreadSlot* slot) { dropped += slot->dropped_calls[device].load(std::memory_order_relaxed); });
+        [&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[device].load(std::memory_order_relaxed); });
     new_dropped_calls_[device] += dropped - dropped_calls_[device];
     dropped_calls_[device] = dropped;
   }
@@ -261,27 +266,31 @@ void Drain::NoteLosses() {
   new_dropped_graph_nodes_ += dropped_graph_nodes - std::exchange(dropped_graph_nodes_, dropped_graph_nodes);
   const uint64_t dropped_activities = parts_.tracer->TakeDroppedRecords();
   dropped_activities_ += dropped_activities;
-  new_dropped_activities_ += dropped_activities;
+  new_dropped_activities_ += dropped_activities + unrouted_activities_ - noted_unrouted_activities_;
+  noted_unrouted_activities_ = unrouted_activities_;
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     file->AddLostCalls(std::exchange(new_dropped_calls_[CountedDevice(ordinal)], 0));
+    file->AddLostCalls(std::exchange(new_unrouted_calls_, 0));  // whose they are is not known: the first device's
     // Graphs are the process's, and CUPTI does not say whose records it dropped: the first device's file carries them.
     file->AddLostGraphNodes(std::exchange(new_dropped_graph_nodes_, 0));
     file->AddLostActivities(std::exchange(new_dropped_activities_, 0));
   });
 }
 
-Counters Drain::CountersOf(uint32_t ordinal) {
+Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
   uint64_t dropped_outcomes = 0;
   uint64_t by_libunwind = 0;
   uint64_t checked = 0;
   uint64_t different = 0;
   uint64_t lost_ranges = RangeStack::overflowed();
+  uint64_t dropped_other_calls = parts_.calls->untracked().others.load(std::memory_order_relaxed);
   parts_.slots->ForEach([&](ThreadSlot* slot) {
     dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
     by_libunwind += slot->native_stack.by_libunwind.load(std::memory_order_relaxed);
     checked += slot->native_stack.checked.load(std::memory_order_relaxed);
     different += slot->native_stack.different.load(std::memory_order_relaxed);
     lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
+    dropped_other_calls += slot->dropped_calls.others.load(std::memory_order_relaxed);
   });
   uint64_t sampled_ms = 0;
   for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
@@ -295,9 +304,10 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.ms_of_sampled_stacks", sampled_ms},
           {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
           {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
-          {"device.late_calls", LateCalls(ordinal)},
+          {"device.late_calls", LateCalls(ordinal) + unwritten_calls},
           {"process.calls", calls_},
           {"process.activities", activities_},
+          {"process.dropped_other_calls", dropped_other_calls},
           {"process.dropped_activities", dropped_activities_},
           {"process.dropped_outcomes", dropped_outcomes},
           {"process.dropped_graph_nodes", dropped_graph_nodes_},
@@ -318,6 +328,7 @@ Counters Drain::CountersOf(uint32_t ordinal) {
           {"process.takeover", static_cast<uint64_t>(takeover_)},
           {"process.taken_over_ns", taken_over_ns_},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
+          {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
           {"process.refused_buffers", parts_.buffers->refused()},
           {"process.counter_samples", parts_.counters->samples()},
           {"process.slow_counter_samples", parts_.counters->slow_samples()},
@@ -361,60 +372,25 @@ Error Drain::Write(bool forced) {
   NotePauses();
   if (takeover_ == Takeover::kNone && !forced) JudgeTakeover(was_idle);
   governor_.Measure(parts_.slots, MonotonicNs());
-  uint64_t cupti_ns = 0;
-  parts_.cupti->get_timestamp(&cupti_ns);
-  const ClockSample clocks{cupti_ns, RealtimeNs(), MonotonicNs()};
+  const ClockSample clocks{parts_.cupti->Now(), RealtimeNs(), MonotonicNs()};
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     if (file->is_empty()) return;  // an idle process writes nothing
     file->AddClockSample(clocks);
     Error written = file->Flush();
-    if (written.ok()) written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal));
+    if (written.ok()) {
+      written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal, file->unwritten_calls()));
+    }
     if (error.ok()) error = written;
   });
   return error;
 }
 
 Error Drain::Finish() {
-  parts_.cupti->get_timestamp(&end_ns_);
+  end_ns_ = parts_.cupti->Now();
   parts_.pauses->Start(end_ns_);  // what comes later is nobody's
   const Error error = Write(/*forced=*/true);
   const Error trailers = WriteTrailers();
   return error.ok() ? trailers : error;
-}
-
-Error Drain::AddLateCalls() {
-  CountUnreadCalls();
-  bool any = false;
-  for (uint32_t device = 0; device < kCountedDevices; ++device) any |= LateCalls(device) != 0;
-  return any ? WriteTrailers() : Error::None();
-}
-
-// A thread that was stopped by the scheduler in the middle of recording a call comes too late for the last round.
-void Drain::CountUnreadCalls() {
-  parts_.slots->ForEach([&](ThreadSlot* slot) {
-    slot->ring.Drain([&](const RingRecordHeader* header) {
-      if (header->kind != RingRecordKind::kCall) return;
-      const auto& call = *reinterpret_cast<const CallRecord*>(header);
-      const auto api = apis_.find(call.callback_id);
-      if (api == apis_.end() || !format::GivesWork(api->second.call_class)) return;
-      ++unread_calls_[CountedDevice(parts_.contexts->DeviceOf(call.context).value_or(0))];
-    });
-  });
-}
-
-uint64_t Drain::LateCalls(uint32_t device) const {
-  return parts_.tracer->late_calls(device) + unread_calls_[CountedDevice(device)];
-}
-
-Error Drain::WriteTrailers() {
-  Error error;
-  parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
-    Counters counters = CountersOf(ordinal);
-    counters.emplace_back("process.end_ns", end_ns_);
-    const Error written = file->WriteCounters(format::ChunkKind::kTrailer, counters);
-    if (error.ok()) error = written;
-  });
-  return error;
 }
 
 }  // namespace migprof::record

@@ -71,6 +71,13 @@ class Drain : private ActivitySink {
   // After Finish, when the program launched more: amends what the files say was lost. Any one thread.
   Error AddLateCalls();
 
+  // Instead of all of the above, after one of them has failed or thrown: takes what threads and CUPTI hand over, counts
+  // it, and keeps nothing.
+  void Discard() noexcept;
+
+  // The last call after that: tries to say in the files how much is missing, with `error`, the reason as an errno.
+  Error FinishFailed(int error);
+
  private:
   void OnKernel(const KernelActivity& kernel) override;
   void OnTransfer(const TransferActivity& transfer) override;
@@ -98,10 +105,11 @@ class Drain : private ActivitySink {
   bool WatchedFlush(bool forced);
   void JudgeTakeover(bool was_idle);
   uint64_t Losses() const;
-  void CountUnreadCalls();
+  void CountUnreadCalls(ThreadSlot* slot);
+  size_t CountedDeviceOf(uint32_t context) const;
   uint64_t LateCalls(uint32_t device) const;
   Error WriteTrailers();
-  Counters CountersOf(uint32_t ordinal);
+  Counters CountersOf(uint32_t ordinal, uint64_t unwritten_calls);
 
   struct Api {
     uint32_t name;  // in StringIndex
@@ -124,13 +132,16 @@ class Drain : private ActivitySink {
   uint64_t stacks_lost_ = 0;
   uint64_t python_stacks_lost_ = 0;
   uint64_t unrouted_calls_ = 0;
+  uint64_t new_unrouted_calls_ = 0;  // that give work, and were not yet told to a file
   uint64_t unrouted_activities_ = 0;
+  uint64_t noted_unrouted_activities_ = 0;  // of them, told to a file
   uint64_t unknown_records_ = 0;
   uint64_t unrecorded_activities_ = 0;
   uint64_t dropped_activities_ = 0;
   std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
   std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file
-  std::array<uint64_t, kCountedDevices> unread_calls_{};       // that came too late for the last round
+  std::array<uint64_t, kCountedDevices> unread_calls_{};  // that came too late for the last round, or got lost in it
+  int stopped_by_ = 0;                                    // see FinishFailed
   uint64_t new_dropped_activities_ = 0;
   uint64_t dropped_graph_nodes_ = 0;
   uint64_t new_dropped_graph_nodes_ = 0;

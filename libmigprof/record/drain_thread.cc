@@ -29,15 +29,16 @@ timespec DeadlineAfter(uint32_t milliseconds) {
 Error DrainThread::Start(DrainWork* work, uint32_t flush_ms) {
   work_ = work;
   flush_ms_ = flush_ms;
-  pthread_mutex_init(&mutex_, nullptr);
+  constexpr char kNoThread[] = "no thread can be created";
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&changed_, &monotonic);
+  int error = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  if (error == 0) error = pthread_cond_init(&changed_, &monotonic);
+  if (error == 0) error = pthread_mutex_init(&mutex_, nullptr);
   pthread_condattr_destroy(&monotonic);
-
   pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
+  if (error == 0) error = pthread_attr_init(&attributes);
+  if (error != 0) return {kNoThread, error};
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kStackBytes);
   // The application's signal handlers must never run on this thread.
@@ -46,10 +47,10 @@ Error DrainThread::Start(DrainWork* work, uint32_t flush_ms) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, &DrainThread::Run, this);
+  error = pthread_create(&thread, &attributes, &DrainThread::Run, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (error != 0) return {"no thread can be created", error};
+  if (error != 0) return {kNoThread, error};
   pthread_setname_np(thread, "migprof");
   return Error::None();
 }

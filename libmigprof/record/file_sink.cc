@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "libmigprof/base/foreign_link.h"
 
@@ -13,6 +15,16 @@ namespace migprof::record {
 namespace {
 
 constexpr Error kForeignLink = {"the output folder is behind a link of another user", 0};
+constexpr char kNotCreated[] = "a trace file cannot be created";
+constexpr char kNotWritten[] = "a trace file cannot be written";
+
+// Whether what failed with `error` may work a moment later. Of a limit on the size of files (EFBIG) too, since a
+// program may raise it.
+bool MayPass(int error) {
+  constexpr int kPassing[] = {EAGAIN, EINTR,  EIO,   ENOMEM, ENOSPC,    EDQUOT,
+                              EMFILE, ENFILE, EFBIG, EBUSY,  ETIMEDOUT, ESTALE};
+  return std::find(std::begin(kPassing), std::end(kPassing), error) != std::end(kPassing);
+}
 
 }  // namespace
 
@@ -42,36 +54,76 @@ FileSink::~FileSink() {
 }
 
 Error FileSink::Create(const std::string& path) {
-  descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
-  if (descriptor_ < 0) return {"a trace file cannot be created", errno};
-  if (descriptor_ <= STDERR_FILENO) {
+  path_ = path;
+  const int error = OpenNew();
+  return error == 0 || MayPass(error) ? Error::None() : Error{kNotCreated, error};
+}
+
+// Returns 0 or an errno; then there is no such file.
+int FileSink::OpenNew() {
+  int descriptor = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
+  if (descriptor < 0) return errno;
+  int error = 0;
+  if (descriptor <= STDERR_FILENO) {
     // The application has closed it, and what it still writes there must not end up in a trace.
-    const int low = descriptor_;
-    descriptor_ = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    const int error = errno;
+    const int low = descriptor;
+    descriptor = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (descriptor < 0) error = errno;
     close(low);
-    if (descriptor_ < 0) return {"a trace file cannot be created", error};
   }
   // The application's umask may say that not even its owner reads it.
-  if (fchmod(descriptor_, 0600) != 0) return {"a trace file cannot be made private", errno};
-  if (fstat(descriptor_, &identity_) != 0) return {"a trace file cannot be examined", errno};
+  if (error == 0 && (fchmod(descriptor, 0600) != 0 || fstat(descriptor, &identity_) != 0)) error = errno;
+  if (error == 0) {
+    descriptor_ = descriptor;
+    return 0;
+  }
+  if (descriptor >= 0) close(descriptor);
+  unlink(path_.c_str());
+  return error;
+}
+
+// Takes what could be written off the front of `*bytes`.
+Error FileSink::WriteSome(std::span<const uint8_t>* bytes) {
+  if (descriptor_ < 0) {
+    if (const int error = OpenNew(); error != 0) return {kNotCreated, error};
+  }
+  struct stat now;
+  if (fstat(descriptor_, &now) != 0)
+    return {errno == EBADF ? "the application closed the trace file" : kNotWritten, errno};
+  if (now.st_ino != identity_.st_ino || now.st_dev != identity_.st_dev) {
+    return {"the application closed the trace file", EBADF};
+  }
+  while (!bytes->empty()) {
+    const ssize_t written = write(descriptor_, bytes->data(), bytes->size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return {kNotWritten, errno};
+    }
+    if (written == 0) return {kNotWritten, EIO};
+    *bytes = bytes->subspan(written);
+    bytes_written_ += written;
+  }
   return Error::None();
 }
 
+Error FileSink::WriteWaiting() {
+  if (waiting_.empty()) return Error::None();
+  std::span<const uint8_t> left = waiting_;
+  const Error error = WriteSome(&left);
+  waiting_.erase(waiting_.begin(), waiting_.end() - static_cast<ptrdiff_t>(left.size()));
+  if (waiting_.empty()) waiting_.shrink_to_fit();
+  return error;
+}
+
 Error FileSink::Append(std::span<const uint8_t> bytes) {
-  struct stat now;
-  if (fstat(descriptor_, &now) != 0 || now.st_ino != identity_.st_ino || now.st_dev != identity_.st_dev) {
-    return {"the application closed the trace file", errno};
-  }
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return {"a trace file cannot be written", errno};
-    }
-    bytes = bytes.subspan(written);
-    bytes_written_ += written;
-  }
+  std::span<const uint8_t> left = bytes;
+  Error error = WriteWaiting();
+  if (error.ok()) error = WriteSome(&left);
+  if (error.ok() || !MayPass(error.code)) return error;
+  // What has been begun must be finished.
+  const bool has_begun = left.size() < bytes.size();
+  if (!has_begun && waiting_.size() + left.size() > kMostWaitingBytes) return error;
+  waiting_.insert(waiting_.end(), left.begin(), left.end());
   return Error::None();
 }
 

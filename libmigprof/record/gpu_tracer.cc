@@ -50,6 +50,7 @@ Error GpuTracer::Start(const Parts& parts) {
 }
 
 void GpuTracer::Abandon() {
+  if (subscriber_ == nullptr) return;
   DisableActivities();
   parts_.cupti->unsubscribe(subscriber_);
 }
@@ -174,6 +175,11 @@ void GpuTracer::Rouse() {
   if (has_no_cupti()) return;
   SwitchActivities(true);
   SwitchCalls(true);
+}
+
+void GpuTracer::EndActivities() {
+  if (has_no_cupti()) return;
+  SwitchActivities(false);
 }
 
 void GpuTracer::OnState(CUpti_CallbackId callback_id, const StateNotification& notification) noexcept {

@@ -36,7 +36,7 @@ class GpuTracer {
   // CUPTI, if that is why and CUPTI knows. Called once.
   Error Start(const Parts& parts);
 
-  // Takes everything back that a successful Start enabled. For when the rest of the recording cannot start.
+  // Takes everything back that Start enabled, if anything. For when the rest of the recording cannot start.
   void Abandon();
 
   // Makes CUPTI hand over buffers: those whose work is complete, or, `forced`, all. Returns whether it did. May block;
@@ -47,6 +47,9 @@ class GpuTracer {
   // nodes: what is recorded later relies on them. Drain thread.
   void Quiet();
   void Rouse();
+
+  // Has CUPTI record no activity any more. Calls still come. Drain thread; never back.
+  void EndActivities();
 
   // Whether CUPTI still knows this subscription: another client may have finalized CUPTI. Drain thread.
   bool IsSubscribed() const;

@@ -7,20 +7,24 @@
 
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "libmigprof/base/cancellation.h"
 #include "libmigprof/base/clock.h"
 #include "libmigprof/base/options.h"
 #include "libmigprof/base/raw_log.h"
+#include "libmigprof/base/write_signals.h"
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
+#include "libmigprof/record/session_facts.h"
 #include "libmigprof/record/shared_records.h"
 
 extern char** environ;
@@ -45,6 +49,8 @@ constexpr uint64_t kControlNs = 20'000'000;
 // After a stop, work that was given to the GPU before may still run, and calls that were entered before may return.
 constexpr uint64_t kAfterStopNs = 1'000'000'000;
 constexpr uint32_t kAskTimeoutMs = 1000;
+
+constexpr Error kOutOfMemory = {"out of memory", 0};
 
 uint64_t CuptiNow();
 
@@ -80,7 +86,12 @@ struct Session final : DrainWork {
   pid_t process = 0;                // that records; a child made behind pthread_atfork's back is another
   bool finished = false;            // the drain thread has ended
   bool taken_over = false;          // another client has CUPTI; nothing more is recorded
-  bool failed = false;              // of the drain thread: a file could not be written; nothing more is tried
+  // Of the drain thread: a file could not be written, or there was no memory. Calls are counted from then on, nothing
+  // else is done, and in the end it is tried once more to say in the files how much is missing.
+  bool failed = false;
+  int failed_by = 0;         // errno
+  bool ended = false;        // after a failure: CUPTI was told that nothing is to be recorded
+  bool was_waiting = false;  // something could not be written when it should have been
 
   bool Collect() override {
     return Attempt([this] {
@@ -94,13 +105,22 @@ struct Session final : DrainWork {
   bool is_full() override { return !failed && drain->is_full(); }
   void Write() override {
     Attempt([this] {
-      const bool written = Check(drain->Write(/*forced=*/false));
-      if (written && drain->takeover() != Drain::Takeover::kNone && !taken_over) return EndForTakeover();
-      return written;
+      if (!Check(drain->Write(/*forced=*/false))) return false;
+      if (drain->takeover() != Drain::Takeover::kNone && !taken_over) return EndForTakeover();
+      const Error left = files->WriteWaiting();
+      if (!left.ok() && was_waiting)
+        Say("nothing can be written for now, and waits in memory as far as there is room", left);
+      was_waiting = !left.ok();
+      return true;
     });
   }
   bool Attend() override {
-    if (failed || taken_over) return true;
+    if (failed) {
+      if (!std::exchange(ended, true)) tracer.EndActivities();
+      drain->Discard();
+      return true;
+    }
+    if (taken_over) return true;
     if (yielded && to_resume && door != nullptr) {
       door->take_back([](void* self) { return static_cast<Session*>(self)->TakeAgain().ok(); }, this);
     }
@@ -128,8 +148,16 @@ struct Session final : DrainWork {
     });
   }
   void Finish() override {
-    Attempt([this] { return Check(drain->Finish()); });
-    if (control) control->Retire();
+    if (!failed) Attempt([this] { return Check(drain->Finish()); });
+    try {
+      Error error;
+      if (failed) error = drain->FinishFailed(failed_by);
+      if (error.ok()) error = files->WriteWaiting();
+      if (!error.ok()) Say("the trace ends early", error);
+      if (control) control->Retire();
+    } catch (...) {
+      Say("the trace ends early", kOutOfMemory);
+    }
   }
 
   void BeQuiet() {
@@ -237,70 +265,33 @@ struct Session final : DrainWork {
     try {
       return body();
     } catch (...) {
-      return Check({"out of memory", 0});
+      return Check(kOutOfMemory);
     }
   }
 
   bool Check(const Error& error) {
     if (error.ok()) return true;
     failed = true;
+    failed_by = error.code != 0 ? error.code : ENOMEM;
+    // In this order no call is missed, nor counted that was made while recording was stopped.
+    if (!g_paused.exchange(false, std::memory_order_acq_rel)) tracer.CountOnly();
     g_recording.store(false, std::memory_order_release);
-    g_paused.store(false, std::memory_order_release);
     counters->Stop();
-    static LogOnce log;
-    log.Print("recording stops: %s%s%s", error.what, error.code != 0 ? ": " : "",
-              error.code != 0 ? std::strerror(error.code) : "");
+    Say("recording stops", error);
     return false;
+  }
+
+  // Of all that can go wrong with files and memory, the first: the others usually follow from it.
+  static void Say(const char* consequence, const Error& error) {
+    static LogOnce log;
+    log.Print("%s: %s%s%s", consequence, error.what, error.code != 0 ? ": " : "",
+              error.code != 0 ? std::strerror(error.code) : "");
   }
 };
 
 Session* g_session = nullptr;
 
-uint64_t CuptiNow() {
-  uint64_t now = 0;
-  g_session->cupti.get_timestamp(&now);
-  return now;
-}
-
-std::string AbsolutePath(const char* path) {
-  if (path[0] == '/') return path;
-  std::string folder(4096, '\0');
-  if (getcwd(folder.data(), folder.size()) == nullptr) return path;
-  folder.resize(std::strlen(folder.c_str()));
-  return folder + "/" + path;
-}
-
-const char* GraphsFact(GraphDetail detail) {
-  switch (detail) {
-    case GraphDetail::kNode:
-      return "node";
-    case GraphDetail::kGraph:
-      return "graph";
-    case GraphDetail::kOff:
-      break;
-  }
-  return "off";
-}
-
-Facts ProcessFacts(const Options& options, const ProcessInfo& process, const CuptiApi& cupti,
-                   const mig::DriverApi& driver, int driver_version, uint64_t cupti_start_ns) {
-  const bool simulated = driver.simulator_version != nullptr;
-  Facts facts = {{"host", process.host},
-                 {"boot_id", process.boot_id},
-                 {"pid", std::to_string(process.pid)},
-                 {"process_name", process.name},
-                 {"start_ns", std::to_string(process.start_ns)},
-                 {"cupti_start_ns", std::to_string(cupti_start_ns)},
-                 {"migprof_version", MIGPROF_VERSION},
-                 {"cupti_version", std::to_string(cupti.version)},
-                 {"driver_version", std::to_string(driver_version)},
-                 {"stacks", options.stacks ? "1" : "0"},
-                 {"graphs", GraphsFact(options.graphs)},
-                 {"simulated", simulated ? "1" : "0"},
-                 {"simulator_version", simulated ? driver.simulator_version() : ""}};
-  if (!process.command_line.empty()) facts.emplace_back("command_line", process.command_line);
-  return facts;
-}
+uint64_t CuptiNow() { return g_session->cupti.Now(); }
 
 // Why not, in words for a user; nothing when recording can start.
 Error FindObstacle(const Options& options) {
@@ -324,7 +315,6 @@ void AttachTo(const YieldDoor& door) {
   door.attach(&kRecorder);
 }
 
-// Builds `session` up; on an error it is left unused.
 Error Build(Session* session) {
   mig::DriverApi driver;
   int driver_version = 0;
@@ -382,10 +372,29 @@ Error Build(Session* session) {
       session->BeQuiet();
     }
   }
+  // After CUPTI was loaded, so that it is still there when this runs.
+  const auto at_exit = [] {
+    const CancellationOff off;
+    StopSession();
+  };
+  if (std::atexit(at_exit) != 0) return {"nothing can be registered for the end of the process", 0};
+  std::at_quick_exit(at_exit);
   session->Announce();
   const Error error = session->thread.Start(session, session->options.flush_ms);
-  if (!error.ok()) session->tracer.Abandon();
   if (error.ok() && session->door != nullptr) AttachTo(*session->door);
+  return error;
+}
+
+// Builds `session` up, or leaves CUPTI as it was.
+Error TryToBuild(Session* session) noexcept {
+  Error error = kOutOfMemory;
+  try {
+    error = Build(session);
+  } catch (...) {
+  }
+  if (error.ok()) return error;
+  session->tracer.Abandon();
+  if (session->control) session->control->Retire();
   return error;
 }
 
@@ -428,19 +437,13 @@ void StartSession(const YieldDoor* door) {
   SetLogLevel(session->options.log);
   session->door = door;
   Error error = FindObstacle(session->options);
-  if (error.ok()) error = Build(session);
+  if (error.ok()) error = TryToBuild(session);
   if (!error.ok()) {
     if (*error.what != '\0') Report(*session, error);
     g_state.store(SessionState::kDisabled, std::memory_order_release);
     return;
   }
   pthread_atfork(nullptr, nullptr, [] { DisableSession(); });
-  const auto at_exit = [] {
-    const CancellationOff off;
-    StopSession();
-  };
-  std::atexit(at_exit);
-  std::at_quick_exit(at_exit);
   g_state.store(SessionState::kOn, std::memory_order_release);
   if (session->options.start) g_recording.store(true, std::memory_order_release);
 }
@@ -449,8 +452,8 @@ void StopSession() {
   if (g_session == nullptr || getpid() != g_session->process) return;
   SessionState expected = SessionState::kOn;
   if (!g_state.compare_exchange_strong(expected, SessionState::kStopping)) return;
-  g_recording.store(false);
   if (!g_paused.exchange(false, std::memory_order_acq_rel)) g_session->tracer.CountOnly();
+  g_recording.store(false);  // in one order with Start
   g_session->finished = g_session->thread.Stop(g_session->options.exit_timeout_ms);
   if (!g_session->finished) {
     static LogOnce log;
@@ -472,8 +475,12 @@ bool AskSession(ControlVerb verb) {
 }
 
 void EndSession() {
-  if (g_session == nullptr || !g_session->finished || g_session->failed || getpid() != g_session->process) return;
-  static_cast<void>(g_session->drain->AddLateCalls());  // there is nobody left to tell
+  if (g_session == nullptr || !g_session->finished || getpid() != g_session->process) return;
+  const WriteSignalsOff off;
+  try {
+    static_cast<void>(g_session->drain->AddLateCalls());
+  } catch (...) {  // there is nobody left to tell
+  }
 }
 
 void DisableSession() noexcept {

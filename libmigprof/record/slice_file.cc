@@ -150,6 +150,7 @@ void SliceFile::AddCall(const CallEvent& call) {
                  static_cast<uint64_t>(call.call_class), call.flags, call.python_node, call.range_node,
                  call.stands_for > 1 ? call.stands_for : 0});
   calls_.NoteTime(call.time_ns, call.time_ns);
+  unwritten_calls_ += format::GivesWork(call.call_class);
 }
 
 void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail) {
@@ -253,13 +254,14 @@ Error SliceFile::WriteStrings() {
 
 Error SliceFile::Flush() {
   CollectFrameNames();
-  Error first_error = WriteStrings();
+  Error error = WriteStrings();
   const auto write = [&](auto& table, uint64_t* lost) {
-    if (table.rows() == 0 && (lost == nullptr || *lost == 0)) return;
+    // What comes after a chunk that is missing may rely on it.
+    if (!error.ok() || (table.rows() == 0 && (lost == nullptr || *lost == 0))) return;
     ChunkBuilder chunk = table.Take();
-    if (lost != nullptr) chunk.SetLost(std::exchange(*lost, 0));
-    const Error error = writer_.Write(chunk);
-    if (first_error.ok()) first_error = error;
+    if (lost != nullptr) chunk.SetLost(*lost);
+    error = writer_.Write(chunk);
+    if (error.ok() && lost != nullptr) *lost = 0;
   };
   write(modules_, nullptr);
   write(frames_, nullptr);
@@ -272,6 +274,7 @@ Error SliceFile::Flush() {
   write(threads_, nullptr);
   write(range_nodes_, nullptr);
   write(calls_, &lost_calls_);
+  if (error.ok()) unwritten_calls_ = 0;
   write(outcomes_, nullptr);
   write(graph_nodes_, &lost_graph_nodes_);  // before the work of the nodes, so that this is not work of nodes unknown
   write(kernels_, &lost_activities_);
@@ -282,7 +285,7 @@ Error SliceFile::Flush() {
   write(counters_, nullptr);
   write(pauses_, nullptr);
   write(clock_samples_, nullptr);
-  return first_error;
+  return error;
 }
 
 Error SliceFile::WriteCounters(ChunkKind kind, const Counters& counters) {

@@ -92,9 +92,14 @@ class SliceFile {
   void SetGraphEventsSeen(uint64_t events) { graph_events_seen_ = events; }
   bool has_graph_nodes() const { return has_graph_nodes_; }
 
-  // Writes everything collected so far.
+  // Writes everything collected so far. After an error, or when something was thrown, nothing more may be added.
   Error Flush();
   Error WriteCounters(format::ChunkKind kind, const Counters& counters);
+  // Tries once more what could not be written when it should have been. No error while there is nothing left.
+  Error WriteWaiting() { return sink_.WriteWaiting(); }
+
+  // Calls that give the GPU work and were added or stated as lost, but are not said in any chunk yet.
+  uint64_t unwritten_calls() const { return lost_calls_ + unwritten_calls_; }
 
   // Whether enough has been collected that a Flush is due whatever the time.
   bool is_full() const;
@@ -156,6 +161,7 @@ class SliceFile {
   RowTable<4> pauses_;
   RowTable<3> clock_samples_;
   CounterRows counters_;
+  uint64_t unwritten_calls_ = 0;
   uint64_t lost_calls_ = 0;
   uint64_t lost_activities_ = 0;
   uint64_t lost_graph_nodes_ = 0;

@@ -65,9 +65,8 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
 
 mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
   mig::SliceIdentity identity;
-  const Error error = driver_.device_get != nullptr
-                          ? mig::IdentifyFromDriver(driver_, static_cast<int>(ordinal), &identity)
-                          : Error{"the driver could not be asked", 0};
+  const Error error = driver_.can_identify() ? mig::IdentifyFromDriver(driver_, static_cast<int>(ordinal), &identity)
+                                             : Error{"the driver could not be asked", 0};
   if (!error.ok()) {
     static LogOnce log;
     log.Print("device %u is recorded without its UUID: %s (%d)", ordinal, error.what, error.code);
@@ -118,6 +117,15 @@ void SliceFiles::NoteMigDevice(const DeviceActivity& device) {
 
 void SliceFiles::ForEach(const std::function<void(uint32_t ordinal, SliceFile*)>& visit) {
   for (auto& [ordinal, entry] : files_) visit(ordinal, entry.file.get());
+}
+
+Error SliceFiles::WriteWaiting() {
+  Error first_error;
+  for (auto& [ordinal, entry] : files_) {
+    const Error error = entry.file->WriteWaiting();
+    if (first_error.ok()) first_error = error;
+  }
+  return first_error;
 }
 
 void SliceFiles::SampleCounters(CounterSampler* sampler) {

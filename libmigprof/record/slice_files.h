@@ -40,6 +40,9 @@ class SliceFiles {
   // Has `sampler` sample the devices that NVML has identified. Without one, NVML is left alone.
   void SampleCounters(CounterSampler* sampler);
 
+  // Tries once more what could not be written when it should have been; the first reason why something is left.
+  Error WriteWaiting();
+
   bool empty() const { return files_.empty(); }
   const Error& error() const { return error_; }
 

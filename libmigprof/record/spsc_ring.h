@@ -68,19 +68,22 @@ class SpscRing {
   void Commit() { head_.store(reserved_, std::memory_order_release); }
 
   // Consumer: calls `visit(const RingRecordHeader*)` for every record that was committed when it started. Returns the
-  // number of bytes freed.
+  // number of bytes freed. What `visit` throws passes through; the record it was about counts as visited.
   template <typename Visitor>
   uint64_t Drain(Visitor&& visit) {
     const uint64_t head = head_.load(std::memory_order_acquire);  // pairs with Commit: the records are complete
     const uint64_t start = tail_.load(std::memory_order_relaxed);
-    uint64_t tail = start;
-    while (tail != head) {
-      const auto* record = reinterpret_cast<const RingRecordHeader*>(memory_ + (tail & (size_ - 1)));
+    struct Freed {
+      std::atomic<uint64_t>* published;
+      uint64_t tail;
+      ~Freed() { published->store(tail, std::memory_order_release); }
+    } freed{&tail_, start};
+    while (freed.tail != head) {
+      const auto* record = reinterpret_cast<const RingRecordHeader*>(memory_ + (freed.tail & (size_ - 1)));
+      freed.tail += record->bytes;
       if (record->kind != RingRecordKind::kPadding) visit(record);
-      tail += record->bytes;
     }
-    tail_.store(tail, std::memory_order_release);
-    return tail - start;
+    return freed.tail - start;
   }
 
   // Either side: bytes committed and not yet drained.

@@ -20,6 +20,12 @@ inline constexpr size_t CountedDevice(uint32_t ordinal) {
   return ordinal < kCountedDevices ? ordinal : kCountedDevices - 1;
 }
 
+// Calls that are not recorded and count for that.
+struct LostCalls {
+  std::array<std::atomic<uint64_t>, kCountedDevices> of_device{};  // those that give it work
+  std::atomic<uint64_t> others{0};                                 // allocations, synchronization, loading, …
+};
+
 // Remembers the stacks a thread has sent lately. Forgetting one costs a few hundred bytes of ring and nothing else, so
 // a direct-mapped table without any upkeep is enough.
 class SentStacks {
@@ -100,7 +106,7 @@ struct ThreadSlot {
   PythonStackState python_stack;  // what it knows of code stays true for the next owner
 
   // Written by the owner, read by the drain thread, never reset: what found the ring full.
-  std::array<std::atomic<uint64_t>, kCountedDevices> dropped_calls{};  // per device
+  LostCalls dropped_calls;
   // Time of its owners that recording took: each one's first calls, and then estimated from one call in a few.
   std::atomic<uint64_t> own_ns{0};
   SlotLife life;

@@ -182,6 +182,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   };
   append_if_any(health.captured, "captured into graphs");
   append_if_any(health.failed, "failed");
+  append_if_any(health.other_calls_dropped, "other calls dropped");
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");
   append_if_any(health.graph_unattributed, "of graphs without the code that captured them");

@@ -163,6 +163,24 @@ class Families {
     AddPerSlice("migprof_slice_damaged_bytes_total", MetricType::kCounter, "bytes",
                 "Bytes of trace files that could not be read",
                 [](const SliceProfile& slice) { return slice.health.damaged_bytes; });
+    MetricFamily& losses = Add("migprof_slice_losses_total", MetricType::kCounter, "",
+                               "What is missing or not shown as it was, by the names of health in summary.json; of "
+                               "stopped and killed, processes");
+    for (size_t i = 0; i < labels_.size(); ++i) {
+      const SliceProfile& slice = profile_.slices[i];
+      const auto add = [&](const char* kind, uint64_t count) {
+        losses.metrics.push_back({With(labels_[i], {{"kind", kind}}), static_cast<double>(count), EndOf(slice)});
+      };
+      for (const analyze::HealthField& field : analyze::kHealthFields) {
+        if (field.meaning != analyze::HealthField::kUnderstood) add(field.key, slice.health.*field.count);
+      }
+      const auto count_if = [&](bool analyze::Health::*is) {
+        const auto is_so = [is](const analyze::ProcessInfo& process) { return process.health.*is; };
+        return static_cast<uint64_t>(std::count_if(slice.processes.begin(), slice.processes.end(), is_so));
+      };
+      add("stopped", count_if(&analyze::Health::stopped));
+      add("killed", count_if(&analyze::Health::killed));
+    }
     AddPerSlice("migprof_slice_has_losses", MetricType::kGauge, "",
                 "1 when anything is missing from the picture of this slice",
                 [](const SliceProfile& slice) { return analyze::HasLoss(slice.health) ? 1 : 0; });

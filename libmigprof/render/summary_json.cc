@@ -26,26 +26,12 @@ Json ToJson(const analyze::Totals& totals, bool with_bytes) {
 }
 
 Json ToJson(const analyze::Health& health) {
-  return {{"launches", health.launches},
-          {"matched", health.matched},
-          {"unmatched", health.unmatched},
-          {"captured", health.captured},
-          {"failed", health.failed},
-          {"dropped", health.dropped},
-          {"untimed", health.untimed},
-          {"orphaned", health.orphaned},
-          {"stackless", health.stackless},
-          {"graph_unattributed", health.graph_unattributed},
-          {"truncated", health.truncated},
-          {"sampled_out", health.sampled_out},
-          {"python_lost", health.python_lost},
-          {"ranges_lost", health.ranges_lost},
-          {"unspliced", health.unspliced},
-          {"damaged_bytes", health.damaged_bytes},
-          {"missing_chunks", health.missing_chunks},
-          {"stopped", health.stopped},
-          {"taken_over_ns", health.taken_over_ns == 0 ? Json(nullptr) : Json(health.taken_over_ns)},
-          {"killed", health.killed}};
+  Json json = Json::object();
+  for (const analyze::HealthField& field : analyze::kHealthFields) json[field.key] = health.*field.count;
+  json["stopped"] = health.stopped;
+  json["taken_over_ns"] = health.taken_over_ns == 0 ? Json(nullptr) : Json(health.taken_over_ns);
+  json["killed"] = health.killed;
+  return json;
 }
 
 Json ToJson(const analyze::ProcessInfo& process) {

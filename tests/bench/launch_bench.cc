@@ -84,7 +84,7 @@ void LaunchRecorded(benchmark::State& state) {
       state.SetIterationTime(elapsed.count() / kBatch);
       slots->ForEach([&](record::ThreadSlot* slot) {
         slot->ring.Drain([](const record::RingRecordHeader*) {});
-        dropped += slot->dropped_calls[0].exchange(0);
+        dropped += slot->dropped_calls.of_device[0].exchange(0);
       });
     }
   });

@@ -8,6 +8,7 @@ import subprocess
 import time
 import unittest
 
+import accounting
 import harness
 
 PROGRAM = ("copies", "--rounds", "2")
@@ -120,6 +121,76 @@ class RecordingSuffers(unittest.TestCase):
                 self.assertEqual(entry["kernels"]["count"], kernels)
                 self.assertEqual(entry["health"]["untimed"], kernels // 7)
                 self.assertEqual(entry["health"]["unmatched"], 0)
+
+    def check_records(self, faults, **extra):
+        """Runs with records spoilt; the program's own numbers must fit the ledger's. Returns (executed, recorded, health)."""
+        run = harness.Run(self)
+        result = run.run("training_loop", "--steps", "3", SIMGPU_FAULTS=faults, **extra)
+        self.assertEqual(own_lines(result.stderr), [])
+        return run, *next(iter(accounting.check(self, run).values()))
+
+    def test_correlation_ids_that_wrap(self):
+        run, executed, recorded, health = self.check_records("high-correlation-ids")
+        ids = {row["correlation_id"] for row in run.ledger()}
+        self.assertTrue(max(ids) > 2**32 - 200 and min(ids) < 1000)
+        self.assertEqual((recorded, health["matched"], health["unmatched"]), (executed, executed, 0))
+
+    def test_records_in_any_order_and_one_to_a_buffer(self):
+        for faults in ("shuffle=7,late-worker", "tiny-buffers=1,shuffle", "high-correlation-ids,shuffle=3,unknown-kind=2,tiny-buffers"):
+            with self.subTest(faults=faults):
+                run, executed, recorded, health = self.check_records(faults)
+                self.assertEqual((recorded, health["matched"], health["unmatched"]), (executed, executed, 0))
+
+    def test_records_of_contexts_that_nobody_was_told_of(self):
+        """The device says where they belong."""
+        run, executed, recorded, health = self.check_records("foreign-contexts=3")
+        self.assertEqual((recorded, health["matched"], health["unmatched"]), (executed, executed, 0))
+
+    def test_records_without_a_correlation(self):
+        """The work is there, without its launch; and the launch, without its work."""
+        run = harness.Run(self)
+        run.run("training_loop", "--steps", "3", SIMGPU_FAULTS="zero-correlations=5")
+        run.merge("--format", "json")
+        kernels = sum(row["kind"] == "kernel" for row in run.ledger())
+        entry = run.summary()["slices"][0]
+        self.assertEqual(entry["kernels"]["count"], kernels)
+        health = entry["health"]
+        self.assertEqual((health["orphaned"], health["unmatched"]), (kernels // 5, kernels // 5))
+        self.assertEqual(health["launches"], health["matched"] + health["unmatched"])
+
+    def test_records_that_come_twice(self):
+        """Nobody can tell a launch that ran twice from a record that came twice: both are shown, and one call stays one."""
+        run = harness.Run(self)
+        run.run("training_loop", "--steps", "3", SIMGPU_FAULTS="duplicate-records=4")
+        run.merge("--format", "json")
+        rows = run.ledger()
+        entry = run.summary()["slices"][0]
+        kernels = sum(row["kind"] == "kernel" for row in rows)
+        self.assertEqual(entry["kernels"]["count"], kernels + kernels // 4)
+        health = entry["health"]
+        self.assertEqual((health["launches"], health["unmatched"]), (len(rows), 0))
+        self.assertEqual(health["launches"], health["matched"])
+
+    def test_ids_of_graphs_that_are_used_again(self):
+        for mode in ("node", "graph"):
+            with self.subTest(graphs=mode):
+                run = harness.Run(self)
+                result = run.run("graph_replay", SIMGPU_FAULTS="graph-id-reuse", MIGPROF_GRAPHS=mode)
+                self.assertEqual(own_lines(result.stderr), [])
+                run.merge("--format", "json")
+                health = run.summary()["slices"][0]["health"]
+                self.assertEqual((health["unmatched"], health["orphaned"], health["dropped"], health["graph_unattributed"]), (0, 0, 0, 0))
+
+    def test_a_flush_that_hangs_in_the_middle(self):
+        """CUPTI keeps the thread that empties the rings for ever: launches go on, and the process ends when it may."""
+        run = harness.Run(self)
+        result = run.run("storm", 30_000, run.folder / "launched", 200, SIMGPU_FAULTS="flush-hang=600000", MIGPROF_EXIT_TIMEOUT_MS="300",
+                         MIGPROF_FLUSH_MS="50", timeout=60)
+        self.assertEqual(result.stdout, "30000 launches\n")
+        self.assertEqual(len(own_lines(result.stderr)), 1)
+        self.assertIn("MIGPROF_EXIT_TIMEOUT_MS", result.stderr)
+        for executed, recorded, health in accounting.check(self, run).values():
+            self.assertTrue(health["killed"])
 
     def test_a_fatal_error_of_cupti_is_reported(self):
         run = harness.Run(self)

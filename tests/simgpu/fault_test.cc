@@ -4,10 +4,13 @@
 #include <cuda_runtime_api.h>
 #include <cupti.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -77,6 +80,35 @@ TEST(FunctionFault, AnyFunctionAlwaysOnceOrFromSomeCallOn) {
   EXPECT_EQ(ReadLedger(ledger).size(), 1u);
 }
 
+TEST(FunctionFault, OfOneThread) {
+  WithFaults("cuMemGetInfo_v2@worker-1:2=999", [] {
+    const GpuProgram gpu;
+    size_t left = 0, total = 0;
+    const auto ask_twice = [&](CUresult second) {
+      EXPECT_CUDA(cuCtxSetCurrent(gpu.context));
+      EXPECT_CUDA(cuMemGetInfo(&left, &total));
+      EXPECT_EQ(cuMemGetInfo(&left, &total), second);
+    };
+    ask_twice(CUDA_SUCCESS);
+    std::thread([&] {
+      pthread_setname_np(pthread_self(), "worker-1");
+      ask_twice(CUDA_ERROR_UNKNOWN);
+    }).join();
+  });
+}
+
+TEST(FunctionFault, CallsAreCounted) {
+  const std::string counts = TemporaryFile(".jsonl");
+  InChild({{"SIMGPU_CALL_COUNTS", counts}}, [] {
+    pthread_setname_np(pthread_self(), "counted");
+    const GpuProgram gpu;
+    for (int i = 0; i < 3; ++i) EXPECT_CUDA(gpu.Launch(gpu.alpha, gpu.stream));
+  });
+  std::ifstream file(counts);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(text.find(R"({"function":"cuLaunchKernel","thread":"counted","calls":3})"), std::string::npos) << text;
+}
+
 TEST(FunctionFault, MistakesAreNamed) {
   const ChildResult result = RunInChild({{"SIMGPU_FAULTS", "shufle,cuInit=never,cuMemAlloc_v2:0=2,,tiny-buffers"}},
                                         [] { EXPECT_CUDA(cuInit(0)); });
@@ -122,6 +154,30 @@ TEST(Fault, ZeroStamps) {
     }
   });
   for (const LedgerLine& line : ReadLedger(ledger)) EXPECT_GT(line.start_ns, 0u) << "the truth is not touched";
+}
+
+TEST(Fault, IdsOfNobody) {
+  WithFaults("zero-correlations=3,foreign-contexts=2", [] {
+    const ActivityRecorder recorder;
+    RecordKernels(6);
+    const auto kernels = Kernels(recorder);
+    ASSERT_EQ(kernels.size(), 6u);
+    for (size_t i = 0; i < kernels.size(); ++i) {
+      EXPECT_EQ(kernels[i].correlationId == 0, i % 3 == 2) << i;
+      EXPECT_EQ(kernels[i].contextId != kernels[0].contextId, i % 2 == 1) << i;
+    }
+  });
+}
+
+TEST(Fault, DuplicateRecords) {
+  WithFaults("duplicate-records=4", [] {
+    const ActivityRecorder recorder;
+    RecordKernels(8);
+    const auto kernels = Kernels(recorder);
+    ASSERT_EQ(kernels.size(), 10u);
+    EXPECT_EQ(kernels[3].correlationId, kernels[4].correlationId);
+    EXPECT_NE(kernels[4].correlationId, kernels[5].correlationId);
+  });
 }
 
 TEST(Fault, SwapStamps) {

@@ -297,6 +297,23 @@ void TraceBuilder::Flush() {
   transfers_.clear();
 }
 
+void TraceBuilder::Counters(const std::map<std::string, uint64_t>& counters) {
+  Flush();
+  std::vector<uint64_t> keys;
+  std::vector<uint64_t> numbers;
+  std::string bytes;
+  for (const auto& [key, number] : counters) {
+    keys.push_back(key.size());
+    numbers.push_back(number);
+    bytes += key;
+  }
+  ChunkBuilder chunk(ChunkKind::kCounters, static_cast<uint32_t>(keys.size()));
+  chunk.AddColumn(column::key_value::kKeyLength, ColumnEncoding::kPlain, keys);
+  chunk.AddColumn(column::key_value::kNumber, ColumnEncoding::kPlain, numbers);
+  chunk.AddBytes(column::key_value::kBytes, AsBytes(bytes));
+  Must(writer_.Write(chunk));
+}
+
 void TraceBuilder::Close(uint64_t end_ns) {
   Flush();
   const std::string key = "process.end_ns";

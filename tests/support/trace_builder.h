@@ -132,6 +132,8 @@ class TraceBuilder {
   void Lost(uint64_t calls) { lost_ += calls; }
 
   void Flush();
+  // Flushes, and writes counters as they are written while a process runs.
+  void Counters(const std::map<std::string, uint64_t>& counters);
   // Flushes, and ends the file as a process that ends well does; `end_ns`: when, 0 as old recorders, which did not say.
   void Close(uint64_t end_ns = 0);
   // A sample of the clocks, at once.

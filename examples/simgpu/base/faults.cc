@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/faults.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -8,28 +10,31 @@
 #include <cstring>
 #include <deque>
 
+#include "base/call_counts.h"
 #include "base/complain.h"
 
 namespace simgpu {
 namespace {
 
 // README.md says what each of them does.
-constexpr std::array kSwitches = {"second-client",  "steal-buffers",
-                                  "zero-stamps",    "swap-stamps",
-                                  "shuffle",        "tiny-buffers",
-                                  "drop-records",   "null-symbol",
-                                  "unknown-kind",   "late-worker",
-                                  "flush-hang",     "late-callbacks",
-                                  "graph-id-reuse", "high-correlation-ids",
-                                  "old-driver",     "wrong-invisible-uuids",
-                                  "fatal-error",    "nvml-no-permission",
-                                  "nvml-gpu-lost",  "gpm-nan",
-                                  "gpm-above-100",  "gpm-stale",
-                                  "gpm-says",       "gpm-slow",
-                                  "stuck-timestamp"};
+constexpr std::array kSwitches = {"second-client",    "steal-buffers",
+                                  "zero-stamps",      "swap-stamps",
+                                  "shuffle",          "tiny-buffers",
+                                  "drop-records",     "null-symbol",
+                                  "unknown-kind",     "late-worker",
+                                  "flush-hang",       "late-callbacks",
+                                  "graph-id-reuse",   "high-correlation-ids",
+                                  "old-driver",       "wrong-invisible-uuids",
+                                  "fatal-error",      "nvml-no-permission",
+                                  "nvml-gpu-lost",    "gpm-nan",
+                                  "gpm-above-100",    "gpm-stale",
+                                  "gpm-says",         "gpm-slow",
+                                  "stuck-timestamp",  "zero-correlations",
+                                  "foreign-contexts", "duplicate-records"};
 
 struct FunctionFault {
   std::string function;
+  std::string thread;  // only calls of threads with this name; empty: of all
   uint64_t first = 1;
   uint64_t last = UINT64_MAX;
   int code = 0;
@@ -59,7 +64,7 @@ bool AddSwitch(const std::string& name, const std::string& value, FaultList* lis
   return true;
 }
 
-// `name` is FUNCTION, FUNCTION:K or FUNCTION:K+.
+// `name` is FUNCTION, FUNCTION:K or FUNCTION:K+, and FUNCTION may be NAME@THREAD.
 bool AddFunction(std::string name, const std::string& value, FaultList* list) {
   uint64_t code = 0;
   if (!ParseNumber(value, &code)) return false;
@@ -73,8 +78,10 @@ bool AddFunction(std::string name, const std::string& value, FaultList* list) {
     if (!onwards) last = first;
     name.resize(colon);
   }
+  const size_t at = std::min(name.find('@'), name.size());
   FunctionFault& fault = list->functions.emplace_back();
-  fault.function = name;
+  fault.function = name.substr(0, at);
+  if (at < name.size()) fault.thread = name.substr(at + 1);
   fault.first = first;
   fault.last = last;
   fault.code = static_cast<int>(code);
@@ -83,7 +90,7 @@ bool AddFunction(std::string name, const std::string& value, FaultList* list) {
 
 // Switches have a hyphen in their name, or another beginning.
 bool LooksLikeFunction(const std::string& name) {
-  if (name.find('-') != std::string::npos) return false;
+  if (name.substr(0, name.find('@')).find('-') != std::string::npos) return false;
   for (const char* prefix : {"cu", "nvml", "__cuda"}) {
     if (name.compare(0, std::strlen(prefix), prefix) == 0) return true;
   }
@@ -117,15 +124,20 @@ FaultList& List() {
 }  // namespace
 
 std::optional<int> InjectedFailure(const char* function) {
+  const bool counting = CountsCalls();
+  if (!counting && List().functions.empty()) return std::nullopt;
+  char thread[16] = {};
+  prctl(PR_GET_NAME, thread);
+  if (counting) CountCall(function, thread);
   for (FunctionFault& fault : List().functions) {
-    if (fault.function != function) continue;
+    if (fault.function != function || (!fault.thread.empty() && fault.thread != thread)) continue;
     const uint64_t call = fault.calls.fetch_add(1, std::memory_order_relaxed) + 1;
     if (call >= fault.first && call <= fault.last) return fault.code;
   }
   return std::nullopt;
 }
 
-bool HasInjectedFailures() { return !List().functions.empty(); }
+bool HasInjectedFailures() { return !List().functions.empty() || CountsCalls(); }
 
 std::optional<std::string> FaultSwitch(const char* name) {
   for (const SwitchFault& fault : List().switches) {

@@ -3,6 +3,7 @@
 //   FUNCTION=CODE        every call of that exported function fails with CODE
 //   FUNCTION:K=CODE      only its K-th call does
 //   FUNCTION:K+=CODE     its K-th call and all later ones do
+//   FUNCTION@THREAD…     the same, of calls that threads of that name make
 //   SWITCH or SWITCH=VALUE, from the table in README.md
 // Each library reads it for itself, on first use.
 #pragma once
@@ -16,7 +17,7 @@ namespace simgpu {
 // The code with which this call of `function` has to fail; nothing when it is to go ahead. Counts the call.
 std::optional<int> InjectedFailure(const char* function);
 
-// False when no FUNCTION=CODE entry exists at all: lets hot paths skip the question.
+// False when no FUNCTION=CODE entry exists at all and no calls are counted: lets hot paths skip the question.
 bool HasInjectedFailures();
 
 // The value of a switch; nothing when it is off, empty when it was given without a value.

@@ -23,6 +23,9 @@ void ClearIncomplete(uint8_t* buffer, size_t used, uint64_t now_ns);
 // Puts the records of a buffer into another order while "shuffle" is on.
 void ShuffleIfAsked(uint8_t* buffer, size_t used);
 
+// zero-correlations and foreign-contexts.
+void SpoilIds(CUpti_ActivityKernel10* record);
+
 // Changes the stamps of every n-th kernel record while "zero-stamps" or "swap-stamps" is on.
 void SpoilStamps(CUpti_ActivityKernel10* record);
 

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kContext = 1;
 constexpr uint32_t kDevice = 2;
 constexpr uint32_t kLaunch = 307;
+constexpr uint32_t kSynchronize = 17;
 
 uint64_t g_now = 1000;
 
@@ -72,7 +73,7 @@ class CallRecorderTest : public testing::Test {
 
   uint64_t Dropped() {
     uint64_t dropped = 0;
-    slots_->ForEach([&](ThreadSlot* slot) { dropped += slot->dropped_calls[kDevice].load(); });
+    slots_->ForEach([&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[kDevice].load(); });
     return dropped;
   }
 
@@ -321,10 +322,13 @@ TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
       recorder_->Enter(kLaunch, 5, kContext);
       recorder_->Exit(5, 0);
       recorder_->Enter(kLaunch, 6, kContext);
+      recorder_->Exit(6, 0);
+      recorder_->Enter(kSynchronize, 7, kContext);
     });  // nobody drains, so no slot is free again
   }
-  EXPECT_EQ(recorder_->untracked(kDevice), 2u * 5u);
-  EXPECT_EQ(Drain().calls.size(), 2 * ThreadSlots::kMaxSlots);
+  EXPECT_EQ(recorder_->untracked().of_device[kDevice].load(), 2u * 5u);
+  EXPECT_EQ(recorder_->untracked().others.load(), 5u);
+  EXPECT_EQ(Drain().calls.size(), 3 * ThreadSlots::kMaxSlots);
 }
 
 }  // namespace

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that are full, read-only, slow, limited or gone; memory, descriptors and threads that are not to be had; clocks that step. The
+program runs as without migprof, at most one line says what is wrong, and what is missing is counted."""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import unittest
+
+import accounting
+import harness
+
+LIBC_FAULTS = harness.BUILD / "lib" / "libc_faults.so"
+PROGRAM = ("training_loop", "--steps", "3")
+MAYBE = range(2)  # whether something waits so long that migprof says so depends on the machine
+
+
+def own_lines(text):
+    return [line for line in text.splitlines() if line.startswith("migprof:")]
+
+
+def can_mount():
+    return os.geteuid() == 0 and shutil.which("unshare") and subprocess.run(
+        ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True).returncode == 0
+
+
+class Disks(unittest.TestCase):
+    def setUp(self):
+        self.run_ = harness.Run(self)
+        self.release = self.run_.folder / "release"
+
+    def run_faulty(self, faults, *program, lines, **extra):
+        """Runs with `faults` of the C library; says what the ledger and the trace say: (executed, recorded, health)."""
+        run = self.run_
+        environment = {"LD_PRELOAD": f"{LIBC_FAULTS}:{harness.LIBRARY}", "LIBC_FAULTS": faults, "LIBC_FAULTS_REPORT": run.folder / "faults.txt",
+                       **extra}
+        result = run.run(*(program or PROGRAM), way=harness.PLAIN, timeout=100, **environment)
+        said = own_lines(result.stderr)
+        self.assertIn(len(said), lines if isinstance(lines, range) else [lines], result.stderr)
+        self.said = said[0] if said else ""
+        if lines == MAYBE and said:
+            self.assertIn("nothing can be written for now", self.said)
+        self.failed = {name: int(failed) for name, _, failed in map(str.split, (run.folder / "faults.txt").read_text().splitlines())}
+        return next(iter(accounting.check(self, run).values()), None)
+
+
+@unittest.skipIf(harness.SANITIZED, "a sanitizer has its own allocator")
+class WithFaults(Disks):
+    def test_a_disk_that_stalls_stalls_no_launch(self):
+        """Each write waits for a file that the program makes when it has launched all: if one launch waited for the disk, it never would.
+        The rings are small, so that they overflow meanwhile."""
+        launches, report = 30_000, self.run_.folder / "longest_ns"
+        executed, recorded, health = self.run_faulty(f"write:3+=until{self.release}", "storm", launches, self.release, lines=0,
+                                                     MIGPROF_RING_KB="64", STORM_REPORT=report)
+        self.assertEqual(executed, launches)
+        self.assertGreater(self.failed["write"], 2)
+        self.assertGreater(health["dropped"], 0)
+        self.assertFalse(health["killed"] or health["stopped"])
+        print(f"longest launch while the disk stalled: {int(report.read_text()) / 1e6:.3f} ms, {health['dropped']} dropped of {launches}")
+
+    def test_a_disk_that_is_full_for_a_while_costs_nothing(self):
+        for code in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            with self.subTest(error=errno.errorcode[code]):
+                self.setUp()
+                executed, recorded, health = self.run_faulty(f"write:5-30={code}", lines=MAYBE)
+                self.assertEqual(self.failed["write"], 26)
+                self.assertEqual((recorded, health["unmatched"], health["dropped"]), (executed, 0, 0))
+
+    def test_no_descriptor_for_a_while(self):
+        """The file is made when there is one."""
+        executed, recorded, health = self.run_faulty(f"open:3-9={errno.EMFILE}", lines=MAYBE)
+        self.assertGreater(self.failed["open"], 5)
+        self.assertEqual((recorded, health["dropped"]), (executed, 0))
+
+    def test_a_disk_that_is_full_for_good(self):
+        self.run_faulty(f"write:10+={errno.ENOSPC}", lines=1)
+        self.assertIn("a trace file cannot be written: No space left on device", self.said)
+
+    def test_a_disk_that_is_full_as_long_as_the_program_launches(self):
+        """What waits is written when there is room again."""
+        launches = 50_000
+        executed, recorded, health = self.run_faulty(f"write:5+=fullUntil{self.release}", "storm", launches, self.release, 300,
+                                                     lines=MAYBE, MIGPROF_RING_KB="65536", MIGPROF_FLUSH_MS="50")
+        self.assertGreater(self.failed["write"], 0)
+        self.assertEqual((executed, recorded, health["unmatched"], health["dropped"]), (launches, launches, 0, 0))
+
+    def test_memory_that_is_gone_for_good(self):
+        """From some moment on there is none at all, for whatever is done."""
+        for faults in ("malloc:400+", "malloc:1500+", "malloc:2000+,realloc:1+,calloc:1+", "mmap:2+", "mmap:15+"):
+            with self.subTest(faults=faults):
+                self.setUp()
+                faults = ",".join(f"{entry}={errno.ENOMEM}" for entry in faults.split(","))
+                run = self.run_
+                result = run.run(*PROGRAM, way=harness.PLAIN, LD_PRELOAD=f"{LIBC_FAULTS}:{harness.LIBRARY}", LIBC_FAULTS=faults)
+                self.assertLessEqual(len(own_lines(result.stderr)), 1, result.stderr)
+                for path in run.trace_files():
+                    if path.stat().st_size != 0:
+                        harness.Dump(path)
+                accounting.check(self, run, traces=[accounting.TraceCounts(path) for path in run.trace_files() if path.stat().st_size])
+
+    def test_buffers_that_cannot_be_mapped_cost_activities_and_no_launch(self):
+        """CUPTI gets none, drops its records, and says how many."""
+        executed, recorded, health = self.run_faulty(f"mmap:9+={errno.ENOMEM}", "storm", 20_000, self.release, lines=0)
+        self.assertGreater(self.failed["mmap"], 0)
+        counters = accounting.TraceCounts(self.run_.trace_files()[0]).counters
+        self.assertGreater(counters["process.refused_buffers"], 0)
+        self.assertGreater(counters["process.dropped_activities"], 0)
+
+    def test_a_clock_that_steps(self):
+        """The time of day jumps by a day, forth or back, for the recorder: nothing that was measured changes."""
+        plain = harness.Run(self)
+        plain.run(*PROGRAM)
+        plain.merge("--format", "json")
+        expected = plain.summary()["slices"][0]
+        for step in (86_400, -86_400):
+            with self.subTest(step=step):
+                self.setUp()
+                executed, recorded, health = self.run_faulty(f"clock_gettime:20+=step{step}", lines=0)
+                self.assertGreater(self.failed["clock_gettime"], 10)
+                self.assertEqual((recorded, health["unmatched"], health["dropped"]), (executed, 0, 0))
+                entry = self.run_.summary()["slices"][0]
+                for name in ("window_ns", "busy_ns", "kernels"):
+                    self.assertEqual(entry[name], expected[name])
+
+
+@unittest.skipIf(harness.SANITIZED, "migprof is preloaded")
+class Limits(Disks):
+    def start(self, *program, stderr, limit=None, way=harness.DEFAULT_WAY, **extra):
+        run = self.run_
+        command = [str(harness.BIN / program[0]), *map(str, program[1:])]
+        before = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit is not None else None
+        return subprocess.Popen(command, env=run.environment(way, SIMGPU_LEDGER=None, WORKLOAD_CALLS=None, **extra), cwd=run.folder, stdout=subprocess.PIPE,
+                                stderr=stderr, text=True, preexec_fn=before)
+
+    def check_that_plain_programs_survive(self, **how):
+        process = self.start(*PROGRAM, way=harness.PLAIN, **how)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+
+    def test_a_limit_on_the_size_of_files_does_not_kill_the_program(self):
+        """Writing beyond it raises SIGXFSZ, which ends a program."""
+        self.check_that_plain_programs_survive(stderr=subprocess.PIPE, limit=4096)
+        process = self.start(*PROGRAM, stderr=subprocess.PIPE, limit=4096)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(len(own_lines(err)), 1, err)
+        self.assertIn("File too large", own_lines(err)[0])
+        for path in self.run_.trace_files():
+            harness.Dump(path)
+
+    def test_standard_error_at_the_limit(self):
+        log = self.run_.folder / "log"
+        log.write_text("x" * 4096)
+        with log.open("a") as file:
+            self.check_that_plain_programs_survive(stderr=file, limit=4096)
+            process = self.start(*PROGRAM, stderr=file, limit=4096, MIGPROF_OUTPUT="/proc/nowhere")
+            process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(log.stat().st_size, 4096)
+
+    def test_standard_error_that_nobody_reads(self):
+        """Writing to it raises SIGPIPE, which ends a program that itself writes nothing there."""
+        reader, writer = os.pipe()
+        process = self.start(*PROGRAM, stderr=writer, MIGPROF_OUTPUT="/proc/nowhere")
+        os.close(writer)
+        os.close(reader)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+
+
+@unittest.skipUnless(can_mount(), "only root may mount")
+@unittest.skipIf(harness.SANITIZED, "migprof is preloaded")
+class Mounted(Disks):
+    def run_on(self, options, *program):
+        """Runs with a disk of its own for the traces, which are copied from it afterwards."""
+        run, disk = self.run_, self.run_.folder / "disk"
+        disk.mkdir()
+        script = f'mount -t tmpfs -o {options} none "$1" && shift && "$@"; rc=$?; cp -r "{disk}/traces" "{run.folder}/"; exit $rc'
+        command = ["unshare", "--mount", "sh", "-c", script, "sh", disk, harness.BIN / program[0], *program[1:]]
+        environment = run.environment(harness.INJECT, MIGPROF_OUTPUT=disk / "traces")
+        result = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=60, cwd=run.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return own_lines(result.stderr)
+
+    def test_a_disk_that_is_full(self):
+        lines = self.run_on("size=8k", *PROGRAM)
+        self.assertEqual(len(lines), 1)
+        self.assertIn("No space left on device", lines[0])
+        for executed, recorded, health in accounting.check(self, self.run_, traces=[accounting.TraceCounts(path) for path in
+                                                           self.run_.trace_files() if path.stat().st_size], cut=True).values():
+            self.assertTrue(health["killed"])
+
+    def test_a_disk_that_is_read_only(self):
+        lines = self.run_on("ro", *PROGRAM)
+        self.assertEqual(len(lines), 1)
+        self.assertRegex(lines[0], "not recording: the output folder.*Read-only file system")
+
+
+if __name__ == "__main__":
+    harness.main()
