@@ -9,6 +9,7 @@
 
 #include "libmigprof/base/error.h"
 #include "libmigprof/format/byte_stream.h"
+#include "libmigprof/record/disk_room.h"
 
 namespace migprof::record {
 
@@ -16,10 +17,24 @@ namespace migprof::record {
 // written to.
 Error MakeTraceFolder(const std::string& folder);
 
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  bool IsOf(const struct stat& file) const { return file.st_dev == device && file.st_ino == inode; }
+};
+
+// Removes the file `identity`, which has `bytes`, by its name; nothing when that is another file by now, or none.
+// The number of an inode soon comes again; with the same size, hardly.
+Error RemoveFile(const std::string& path, const FileIdentity& identity, uint64_t bytes);
+
 // A new trace file. Drain thread only.
 class FileSink : public format::ByteSink {
  public:
   ~FileSink() override;
+
+  // Whom to ask before anything is written, and to tell of what was. Before Create; null: nobody.
+  void SetRoom(DiskRoom* room) { room_ = room; }
 
   // Creates `path`, which must not exist and is not followed if it is a link; private to the user.
   Error Create(const std::string& path);
@@ -28,12 +43,17 @@ class FileSink : public format::ByteSink {
   // application that closes all descriptors and opens its own must not find trace bytes in them.
   Error Append(std::span<const uint8_t> bytes) override;
 
+  Error MakeRoom(uint64_t bytes) override { return room_ != nullptr ? room_->MakeRoom(bytes) : Error::None(); }
+
   uint64_t bytes_written() const { return bytes_written_; }
+  // What tells the file from another one of its name.
+  FileIdentity identity() const { return {identity_.st_dev, identity_.st_ino}; }
 
  private:
   int descriptor_ = -1;
   struct stat identity_ {};
   uint64_t bytes_written_ = 0;
+  DiskRoom* room_ = nullptr;
 };
 
 }  // namespace migprof::record
