@@ -61,6 +61,12 @@ void AddHealth(const Health& health, Health* sum) {
   sum->unspliced += health.unspliced;
   sum->damaged_bytes += health.damaged_bytes;
   sum->missing_chunks += health.missing_chunks;
+  sum->rotated_files += health.rotated_files;
+  sum->rotated_bytes += health.rotated_bytes;
+  sum->rotated_launches += health.rotated_launches;
+  sum->rotated_activities += health.rotated_activities;
+  sum->cut_off_launches += health.cut_off_launches;
+  sum->cut_off_activities += health.cut_off_activities;
   sum->stopped |= health.stopped;
   if (health.taken_over_ns != 0 && (sum->taken_over_ns == 0 || health.taken_over_ns < sum->taken_over_ns)) {
     sum->taken_over_ns = health.taken_over_ns;

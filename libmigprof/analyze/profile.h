@@ -14,7 +14,7 @@ namespace migprof::analyze {
 
 // What was recorded, what was understood, and what was lost. Calls are CUDA API calls that give the GPU work.
 struct Health {
-  uint64_t launches = 0;   // calls recorded = matched + unmatched + captured + failed
+  uint64_t launches = 0;   // calls recorded, and still there = matched + unmatched + captured + failed + cut off
   uint64_t matched = 0;    // … for which GPU activity was found
   uint64_t unmatched = 0;  // … for which none was, though some was to be expected
   uint64_t captured = 0;   // … that put a node into a CUDA graph instead of running
@@ -31,8 +31,16 @@ struct Health {
   uint64_t python_lost = 0;     // calls from Python whose Python frames were lost
   uint64_t unspliced = 0;       // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;   // of trace files that could not be read
-  uint64_t missing_chunks = 0;  // of trace files: not damaged but gone
-  bool stopped = false;         // recording ended before the process did, so that an unknown amount is missing
+  uint64_t missing_chunks = 0;  // of trace files, and such files: not damaged but gone
+  // Deleted to stay within MIGPROF_MAX_BYTES or MIGPROF_WINDOW, as was asked for: no loss.
+  uint64_t rotated_files = 0;
+  uint64_t rotated_bytes = 0;
+  uint64_t rotated_launches = 0;
+  uint64_t rotated_activities = 0;  // kernels, copies, memsets and runs of whole graphs
+  // At the borders of what was deleted: launches whose activity was, and activities whose launch was.
+  uint64_t cut_off_launches = 0;
+  uint64_t cut_off_activities = 0;
+  bool stopped = false;  // recording ended before the process did, so that an unknown amount is missing
   // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
   // did.
   uint64_t taken_over_ns = 0;
