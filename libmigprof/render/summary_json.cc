@@ -43,6 +43,12 @@ Json ToJson(const analyze::Health& health) {
           {"unspliced", health.unspliced},
           {"damaged_bytes", health.damaged_bytes},
           {"missing_chunks", health.missing_chunks},
+          {"rotated_files", health.rotated_files},
+          {"rotated_bytes", health.rotated_bytes},
+          {"rotated_launches", health.rotated_launches},
+          {"rotated_activities", health.rotated_activities},
+          {"cut_off_launches", health.cut_off_launches},
+          {"cut_off_activities", health.cut_off_activities},
           {"stopped", health.stopped},
           {"taken_over_ns", health.taken_over_ns == 0 ? Json(nullptr) : Json(health.taken_over_ns)},
           {"killed", health.killed}};
