@@ -235,8 +235,9 @@ class Bounded(unittest.TestCase):
         run.traces.mkdir()
         kept = run.folder / "kept"
         script = (f"mount -t tmpfs -o size=1200k none {run.traces} || exit 77; ( "
-                  # Once old files have been deleted there is suddenly no room left.
-                  f"until ls {run.traces}/*.000004.migtrace; do sleep 0.01; done; cat /dev/zero >{run.traces}/filler ) >/dev/null 2>&1 & "
+                  # Once old files have been deleted there is suddenly no room left, and what is freed goes to somebody else.
+                  f"cd {run.traces}; until ls *.000003.migtrace && [ $(ls *.000000.migtrace | wc -l) -lt 7 ]; do sleep 0.01; done; while :; do cat /dev/zero >>filler; done ) "
+                  f">/dev/null 2>&1 & "
                   f"filler=$!; {harness.BIN}/bounded_load --rounds 4500; status=$?; kill $filler 2>/dev/null; unset LD_PRELOAD CUDA_INJECTION64_PATH; cp -r {run.traces} {kept}; exit $status")
         probe = subprocess.run(["unshare", "-Urm", "mount", "-t", "tmpfs", "none", str(run.traces)], capture_output=True)
         if probe.returncode != 0:
