@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "libmigprof/analyze/recordings.h"
 #include "libmigprof/analyze/slice_analysis.h"
 #include "libmigprof/analyze/slice_groups.h"
 #include "libmigprof/format/trace_format.h"
@@ -191,16 +192,21 @@ Analysis AnalyzeTraces(const std::vector<std::string>& inputs, const AnalysisOpt
   }
   std::erase_if(scans, [](const auto& scan) { return !scan.ok(); });
   LeaveOutCopies(&scans, &analysis);
-  for (size_t i = 0; i < scans.size(); ++i) {
-    ++analysis.files_read;
-    for (const Problem& problem : scans[i]->problems) analysis.problems.push_back(problem);
-    for (const format::ChunkRef& chunk : scans[i]->chunks) bytes_total += chunk.total_bytes();
+  analysis.files_read = scans.size();
+  std::vector<TraceScan> files_scanned;
+  for (absl::StatusOr<TraceScan>& scan : scans) files_scanned.push_back(*std::move(scan));
+  const std::vector<TraceScan> recordings = JoinSegments(std::move(files_scanned));
+  for (const TraceScan& recording : recordings) {
+    for (const Problem& problem : recording.problems) analysis.problems.push_back(problem);
+    for (const format::ChunkRef& chunk : recording.chunks) bytes_total += chunk.total_bytes();
   }
 
+  std::vector<const TraceScan*> pointers;
+  for (const TraceScan& recording : recordings) pointers.push_back(&recording);
   std::vector<std::vector<const TraceScan*>> work;
-  for (const std::vector<size_t>& slice : GroupBySlice(PointersTo(scans))) {
+  for (const std::vector<size_t>& slice : GroupBySlice(pointers)) {
     std::vector<const TraceScan*>& files = work.emplace_back();
-    for (const size_t file : slice) files.push_back(&*scans[file]);
+    for (const size_t file : slice) files.push_back(pointers[file]);
   }
   // The largest first: the last one to finish should be a small one.
   const auto bytes_of = [](const std::vector<const TraceScan*>& files) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "libmigprof/analyze/file_source.h"
 #include "libmigprof/format/chunk_reader.h"
@@ -47,13 +48,18 @@ void Take(const format::Chunk& chunk, std::vector<CounterSample>* samples) {
 
 void ReadCounterSamples(const TraceScan& scan, std::vector<CounterSample>* samples) {
   if (std::none_of(scan.chunks.begin(), scan.chunks.end(), IsSamples)) return;
-  auto source = OpenTraceFile(scan.path);
-  if (!source.ok()) return;
-  ProblemCollector damage(scan.path);
-  format::ChunkReader reader(source->get(), &damage);
-  format::Chunk chunk;
-  for (const format::ChunkRef& ref : scan.chunks) {
-    if (IsSamples(ref) && reader.ReadPayload(ref, &chunk)) Take(chunk, samples);
+  size_t next = 0;
+  for (const TracePart& part : scan.parts) {
+    const size_t begin = std::exchange(next, part.end_chunk);
+    auto source = OpenTraceFile(part.path);
+    if (!source.ok()) continue;
+    ProblemCollector damage(part.path);
+    format::ChunkReader reader(source->get(), &damage);
+    format::Chunk chunk;
+    for (size_t i = begin; i < part.end_chunk; ++i) {
+      const format::ChunkRef& ref = scan.chunks[i];
+      if (IsSamples(ref) && reader.ReadPayload(ref, &chunk)) Take(chunk, samples);
+    }
   }
 }
 

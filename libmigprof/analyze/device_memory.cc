@@ -22,6 +22,11 @@ void DeviceMemory::Add(const Event& event) {
   earliest_ = std::min(earliest_, event.time_ns);
 }
 
+void DeviceMemory::Forget(uint32_t process, uint64_t time_ns) {
+  // With the least order there is: before what is added for the same time.
+  Add({.time_ns = time_ns, .process = process, .forgets = true});
+}
+
 void DeviceMemory::SettleBefore(uint64_t time) {
   if (earliest_ >= time) return;
   const auto key = [](const Event& event) { return std::tuple(event.time_ns, event.process, event.order); };
@@ -39,6 +44,10 @@ void DeviceMemory::Apply(const Event& event) {
     NoteLevel(event.time_ns);
     return;
   }
+  if (event.forgets) {
+    Drop(event.process);
+    return NoteLevel(event.time_ns);
+  }
   const AddressKey address = {event.process, event.address};
   const auto entry = live_.find(address);
   if (event.is_release) {
@@ -50,7 +59,7 @@ void DeviceMemory::Apply(const Event& event) {
     Change({event.process, entry->second.site}, -static_cast<int64_t>(entry->second.bytes), -1);
     live_.erase(entry);
   } else {
-    ++use_.allocations;
+    use_.allocations += event.is_carried ? 0 : 1;
     // No address is given out twice: the release of what was there is not in the trace.
     if (entry != live_.end()) {
       Change({event.process, entry->second.site}, -static_cast<int64_t>(entry->second.bytes), -1);
@@ -65,13 +74,17 @@ void DeviceMemory::Apply(const Event& event) {
   NoteLevel(event.time_ns);
 }
 
-void DeviceMemory::EndProcess(uint32_t process) {
-  absl::erase_if(live_, [this, process](const auto& entry) {
+void DeviceMemory::EndProcess(uint32_t process) { use_.live_at_end_bytes += Drop(process); }
+
+uint64_t DeviceMemory::Drop(uint32_t process) {
+  uint64_t bytes = 0;
+  absl::erase_if(live_, [&, this](const auto& entry) {
     if (entry.first.first != process) return false;
-    use_.live_at_end_bytes += entry.second.bytes;
+    bytes += entry.second.bytes;
     Change({process, entry.second.site}, -static_cast<int64_t>(entry.second.bytes), -1);
     return true;
   });
+  return bytes;
 }
 
 void DeviceMemory::Change(SiteKey key, int64_t bytes, int64_t count) {

@@ -30,6 +30,8 @@ class DeviceMemory {
     uint32_t process = 0;
     uint32_t site = 0;  // of an allocation: a number of the process's own
     bool is_release = false;
+    bool forgets = false;     // all that the process has
+    bool is_carried = false;  // allocated earlier, and there: no allocation of the window
   };
 
   // The window gets its bins from BinLength.
@@ -38,6 +40,8 @@ class DeviceMemory {
   // A process whose events end at `end_ns`. Returns its number: 0, 1, 2, …
   uint32_t AddProcess(uint64_t end_ns);
   void Add(const Event& event);
+  // From `time_ns` on the process has only what is added as carried for that time.
+  void Forget(uint32_t process, uint64_t time_ns);
   // Promises that no event added later lies before `time`.
   void SettleBefore(uint64_t time);
 
@@ -69,6 +73,8 @@ class DeviceMemory {
 
   void Apply(const Event& event);
   void EndProcess(uint32_t process);
+  // Takes what the process has away; returns how many bytes that is.
+  uint64_t Drop(uint32_t process);
   void Change(SiteKey key, int64_t bytes, int64_t count);
   void NoteLevel(uint64_t time_ns);
 

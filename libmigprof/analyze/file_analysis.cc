@@ -36,6 +36,15 @@ bool FileAnalysis::Take(const Chunk& chunk) {
   return sound;
 }
 
+void FileAnalysis::BeginPart(const TracePart& part) {
+  part_first_ns_ = part.first_ns;
+  needs_carried_ = part.follows_gap;
+  if (!part.follows_gap) return;
+  if (part.gap_is_rotated) join_.CutOff();
+  // What was released meanwhile is not known; what is still there is told again.
+  if (meter_ != nullptr) meter_->memory()->Forget(role_.memory_process, part.first_ns);
+}
+
 bool FileAnalysis::TakeKind(const Chunk& chunk) {
   switch (chunk.kind()) {
     case ChunkKind::kCalls:
@@ -135,6 +144,7 @@ bool FileAnalysis::TakeCalls(const Chunk& chunk) {
     return false;
   }
   for (size_t row = 0; row < correlations.size() && !budget_.is_spent(); ++row) {
+    if ((flags[row] & format::kCallCarried) != 0 && !needs_carried_) continue;
     const auto call_class = static_cast<format::CallClass>(classes[row]);
     const uint16_t thread = last_thread_ = blocking_calls_.ThreadOf(threads[row]);
     if (format::MayBlock(call_class)) {
@@ -191,11 +201,11 @@ bool FileAnalysis::TakeOutcomes(const Chunk& chunk) {
 
 bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
   if (graph_nodes_.is_full()) return true;  // that has been told
-  auto& [nodes, times, events, origins, correlations, counts, unused1, unused2, unused3, unused4] = columns_;
+  auto& [nodes, times, events, origins, correlations, counts, flags, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::graph_nodes::kNode, &nodes) || !chunk.Column(column::graph_nodes::kTime, &times) ||
       !chunk.Column(column::graph_nodes::kEvent, &events) || !chunk.Column(column::graph_nodes::kOrigin, &origins) ||
       !chunk.Column(column::graph_nodes::kCorrelation, &correlations) ||
-      !chunk.Column(column::graph_nodes::kCount, &counts)) {
+      !chunk.Column(column::graph_nodes::kCount, &counts) || !chunk.Column(column::graph_nodes::kFlags, &flags)) {
     return false;
   }
   // The rows of one thread are in order; those of several come one thread after the other.
@@ -205,6 +215,7 @@ bool FileAnalysis::TakeGraphNodes(const Chunk& chunk) {
                    [&times = times](uint32_t a, uint32_t b) { return times[a] < times[b]; });
   bool sound = true;
   for (const uint32_t row : order) {
+    if ((flags[row] & format::kRowCarried) != 0 && !needs_carried_) continue;
     GraphNodes::Event event{.event = static_cast<format::GraphNodeEvent>(events[row]),
                             .node = nodes[row],
                             .count = counts[row],
@@ -252,11 +263,22 @@ bool FileAnalysis::IsOfStoppedTime(uint64_t correlation) {
   return is_of_pause;
 }
 
+bool FileAnalysis::IsRotated(uint32_t correlation) const {
+  return role_.rotated != nullptr &&
+         std::any_of(role_.rotated->begin(), role_.rotated->end(), [correlation](const RotatedGap& gap) {
+           return gap.last_correlation != 0 && static_cast<int32_t>(correlation - gap.last_correlation) <= 0;
+         });
+}
+
 uint64_t FileAnalysis::AddActivity(uint64_t correlation, LeafId leaf, uint64_t start, uint64_t duration, uint64_t flags,
                                    uint64_t graph_node, Totals* totals) {
   uint64_t launch_ns = 0;
   uint16_t thread = 0;
   CallSiteId site = join_.Match(static_cast<uint32_t>(correlation), &launch_ns, &thread);
+  if (site == kUnknownSite && IsRotated(static_cast<uint32_t>(correlation))) {
+    ++totals_.cut_off;
+    site = InternSite({.cut_off = true});
+  }
   if (graph_node != 0) site = InternGraphSite(site, graph_node, launch_ns != 0 ? launch_ns : start);
   const bool untimed = (flags & format::kActivityUntimed) != 0;
   if (untimed) {
@@ -354,32 +376,37 @@ bool FileAnalysis::TakeGraphRuns(const Chunk& chunk) {
 }
 
 bool FileAnalysis::TakeAllocations(const Chunk& chunk) {
-  auto& [bytes, operations, kinds, correlations, times, addresses, unused1, unused2, unused3, unused4] = columns_;
+  auto& [bytes, operations, kinds, correlations, times, addresses, flags, unused1, unused2, unused3] = columns_;
   if (!chunk.Column(column::allocations::kBytes, &bytes) ||
       !chunk.Column(column::allocations::kCorrelation, &correlations) ||
       !chunk.Column(column::allocations::kTime, &times) || !chunk.Column(column::allocations::kAddress, &addresses) ||
       !chunk.Column(column::allocations::kOperation, &operations) ||
-      !chunk.Column(column::allocations::kMemory, &kinds)) {
+      !chunk.Column(column::allocations::kMemory, &kinds) || !chunk.Column(column::allocations::kFlags, &flags)) {
     return false;
   }
   for (size_t row = 0; row < bytes.size(); ++row) {
     const bool allocates = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kAllocate);
     const bool releases = operations[row] == static_cast<uint64_t>(format::AllocationOperation::kRelease);
     if (!(allocates || releases) || !format::IsDeviceMemory(kinds[row])) continue;
-    if (allocates) totals_.allocated_bytes += bytes[row];
+    const bool is_carried = (flags[row] & format::kRowCarried) != 0;
+    if (is_carried && !needs_carried_) continue;
+    if (allocates && !is_carried) totals_.allocated_bytes += bytes[row];
     if (meter_ == nullptr) continue;
     const auto correlation = static_cast<uint32_t>(correlations[row]);
     CallSiteId site = kUnknownSite;
     if (allocates) site = allocation_calls_.SiteOf(correlation);
     // The nodes of a graph allocate, too.
     if (allocates && site == kUnknownSite) site = join_.SiteOf(correlation);
-    meter_->memory()->Add({.time_ns = times[row],
+    if (is_carried) site = construction_calls_.SiteOf(correlation);
+    // What was allocated before is there when the file begins.
+    meter_->memory()->Add({.time_ns = is_carried ? std::max(times[row], part_first_ns_) : times[row],
                            .address = addresses[row],
                            .bytes = bytes[row],
                            .order = correlation,
                            .process = role_.memory_process,
                            .site = site,
-                           .is_release = releases});
+                           .is_release = releases,
+                           .is_carried = is_carried});
   }
   return true;
 }

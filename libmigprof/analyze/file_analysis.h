@@ -41,6 +41,7 @@ struct FileTotals {
   uint64_t python_lost = 0;
   uint64_t sampled_out = 0;
   uint64_t unspliced = 0;     // known after AddStacks
+  uint64_t cut_off = 0;       // activities whose call was in a file that was deleted
   uint64_t not_recorded = 0;  // activities of calls that were made while recording was stopped: left out
 };
 
@@ -50,15 +51,18 @@ class FileAnalysis {
  public:
   // What a file is in its slice.
   struct Role {
-    uint16_t number = 0;                              // among the slice's files
-    SliceMeter* meter = nullptr;                      // told everything; null when no metrics are wanted
-    uint32_t memory_process = 0;                      // its number in the meter's memory
-    const std::vector<TracePause>* pauses = nullptr;  // of the process; null: none
+    uint16_t number = 0;                               // among the slice's files
+    SliceMeter* meter = nullptr;                       // told everything; null when no metrics are wanted
+    uint32_t memory_process = 0;                       // its number in the meter's memory
+    const std::vector<TracePause>* pauses = nullptr;   // of the process; null: none
+    const std::vector<RotatedGap>* rotated = nullptr;  // of its files; null: none
   };
   // Adds the busy intervals to `busy`. It and what the role points to must outlive this. `file_bytes`: its size.
   FileAnalysis(BusyTime* busy, const Role& role, uint64_t file_bytes)
       : busy_(busy), role_(role), meter_(role.meter), budget_(file_bytes), graph_nodes_(MostNodeChanges(file_bytes)) {}
 
+  // The chunks that follow are of another file of the recording.
+  void BeginPart(const TracePart& part);
   // False when the chunk makes no sense; what could be used of it has been.
   bool Take(const format::Chunk& chunk);
   // Why the last Take was false.
@@ -112,13 +116,15 @@ class FileAnalysis {
     bool truncated = false;    // the outermost frames are missing
     bool after_work = false;   // no call at all: stands for the time after the last work
     bool sampled_out = false;  // there is no stack: those of other calls stand for it
+    bool cut_off = false;      // no call either: it was in a file that was deleted
     uint32_t stands_for = 1;   // calls, itself included, for which its stack stands
 
     bool operator==(const CallSite&) const = default;
     template <typename H>
     friend H AbslHashValue(H hash, const CallSite& site) {
       return H::combine(std::move(hash), site.stack_node, site.python_node, site.range_node, site.api,
-                        site.is_graph_launch, site.truncated, site.after_work, site.sampled_out, site.stands_for);
+                        site.is_graph_launch, site.truncated, site.after_work, site.sampled_out, site.cut_off,
+                        site.stands_for);
     }
   };
   enum class LeafKind : uint8_t { kKernel, kTransfer, kGraphRun };
@@ -153,6 +159,8 @@ class FileAnalysis {
   bool TakeSynchronizations(const format::Chunk& chunk);
   // Whether an activity is that of a call which was not recorded because recording was stopped. Then it is counted so.
   bool IsOfStoppedTime(uint64_t correlation);
+  // Whether the call of this id, which is not there, was in a file that was deleted.
+  bool IsRotated(uint32_t correlation) const;
   CallSiteId InternSite(const CallSite& site);
   CallSiteId FindOrAddSite(const CallSite& site);
   // The site of work of graph node `node` that was launched at `launched_at`, at `time_ns`.
@@ -176,6 +184,8 @@ class FileAnalysis {
   const char* trouble_ = "";
   TraceDefinitions definitions_{&budget_};
   LaunchJoin join_;
+  uint64_t part_first_ns_ = 0;
+  bool needs_carried_ = true;  // what a file repeats of those before it is to be read: they are not there
   GraphNodes graph_nodes_;
   ConstructionCalls construction_calls_;
   ConstructionCalls allocation_calls_;

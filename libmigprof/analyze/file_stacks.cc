@@ -14,6 +14,7 @@ NodeId FileAnalysis::PlaceOf(CallSiteId id, FrameNames* names, StackTree* tree, 
   const CallSite& site = sites_[id];
   NodeId node = under;
   if (site.after_work) return tree->Child(node, names->Note(kAfterLastWork, FrameKind::kProcess));
+  if (site.cut_off) return tree->Child(node, names->Note("[launched before what was kept]"));
   if (site.sampled_out) {
     node = tree->Child(node, names->Note("[stack left out to save time]"));
     return tree->Child(node, names->Note(definitions_.String(site.api), FrameKind::kCudaApi));

@@ -9,7 +9,7 @@ namespace migprof::analyze {
 
 // What was recorded, what was understood, and what was lost. Calls are CUDA API calls that give the GPU work.
 struct Health {
-  uint64_t launches = 0;   // calls recorded = matched + unmatched + captured + failed
+  uint64_t launches = 0;   // calls recorded, and still there = matched + unmatched + captured + failed + cut off
   uint64_t matched = 0;    // … for which GPU activity was found
   uint64_t unmatched = 0;  // … for which none was, though some was to be expected
   uint64_t captured = 0;   // … that put a node into a CUDA graph instead of running
@@ -27,7 +27,15 @@ struct Health {
   uint64_t python_lost = 0;         // calls from Python whose Python frames were lost
   uint64_t unspliced = 0;           // calls whose Python frames are all there, but in a block of their own: no loss
   uint64_t damaged_bytes = 0;       // of trace files that could not be read
-  uint64_t missing_chunks = 0;      // of trace files: not damaged but gone
+  uint64_t missing_chunks = 0;      // of trace files, and such files: not damaged but gone
+  // Deleted to stay within MIGPROF_MAX_BYTES or MIGPROF_WINDOW, as was asked for: no loss.
+  uint64_t rotated_files = 0;
+  uint64_t rotated_bytes = 0;
+  uint64_t rotated_launches = 0;
+  uint64_t rotated_activities = 0;  // kernels, copies, memsets and runs of whole graphs
+  // At the borders of what was deleted: launches whose activity was, and activities whose launch was.
+  uint64_t cut_off_launches = 0;
+  uint64_t cut_off_activities = 0;
   bool stopped = false;             // recording ended before the process did, so that an unknown amount is missing
   // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
   // did.
@@ -43,7 +51,7 @@ struct HealthField {
   uint64_t Health::*count;
   Meaning meaning;
 };
-inline constexpr std::array<HealthField, 18> kHealthFields = {{
+inline constexpr std::array<HealthField, 24> kHealthFields = {{
     {"launches", &Health::launches, HealthField::kUnderstood},
     {"matched", &Health::matched, HealthField::kUnderstood},
     {"unmatched", &Health::unmatched, HealthField::kLoss},
@@ -62,6 +70,12 @@ inline constexpr std::array<HealthField, 18> kHealthFields = {{
     {"unspliced", &Health::unspliced, HealthField::kEstimate},
     {"damaged_bytes", &Health::damaged_bytes, HealthField::kLoss},
     {"missing_chunks", &Health::missing_chunks, HealthField::kLoss},
+    {"rotated_files", &Health::rotated_files, HealthField::kUnderstood},
+    {"rotated_bytes", &Health::rotated_bytes, HealthField::kUnderstood},
+    {"rotated_launches", &Health::rotated_launches, HealthField::kUnderstood},
+    {"rotated_activities", &Health::rotated_activities, HealthField::kUnderstood},
+    {"cut_off_launches", &Health::cut_off_launches, HealthField::kUnderstood},
+    {"cut_off_activities", &Health::cut_off_activities, HealthField::kUnderstood},
 }};
 static_assert(sizeof(Health) == (kHealthFields.size() + 3) * sizeof(uint64_t), "a number without a line in the table");
 

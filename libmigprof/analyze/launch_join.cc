@@ -16,7 +16,7 @@ void LaunchJoin::AddCall(uint32_t correlation, CallSiteId site, uint64_t time_ns
   PageInfo* const info = &infos_[last_added_.index];
   Call* const call = &(*last_added_.page)[correlation % kPageCalls];
   if (call->waits) Settle(info, call);
-  *call = {time_ns, site, thread, format::CallOutcome{}, true, false};
+  *call = {time_ns, site, thread, format::CallOutcome{}, true, false, false};
   ++info->waiting;
   ++info->unmatched;
   ++waiting_;
@@ -49,6 +49,8 @@ void LaunchJoin::Settle(PageInfo* info, Call* call) {
       ++counts_.failed;
     } else if (call->outcome == format::CallOutcome::kCaptured) {
       ++counts_.captured;
+    } else if (call->cut_off) {
+      ++counts_.cut_off;
     } else {
       ++counts_.unmatched;
     }
@@ -99,6 +101,13 @@ void LaunchJoin::MakeRoom() {
   std::nth_element(ages.begin(), middle, ages.end());
   for (uint32_t index = 0; index < infos_.size(); ++index) {
     if (infos_[index].waiting != 0 && infos_[index].newest <= *middle) DropPage(index);
+  }
+}
+
+void LaunchJoin::CutOff() {
+  for (uint32_t index = 0; index < infos_.size(); ++index) {
+    if (infos_[index].waiting == 0) continue;
+    for (Call& call : storage_[index]) call.cut_off = true;
   }
 }
 

@@ -29,6 +29,7 @@ class LaunchJoin {
     uint64_t unmatched = 0;
     uint64_t captured = 0;
     uint64_t failed = 0;
+    uint64_t cut_off = 0;   // unmatched, because what came after them is not there
     uint64_t orphaned = 0;  // activities
   };
 
@@ -62,7 +63,11 @@ class LaunchJoin {
     return call != nullptr ? call->site : kUnknownSite;
   }
 
-  // Settles what still waits, and returns the final counts: launches = matched + unmatched + captured + failed.
+  // What follows now is not what followed in the process: for calls that wait here there may have been activity.
+  void CutOff();
+
+  // Settles what still waits, and returns the final counts: launches = matched + unmatched + captured + failed
+  // + cut_off.
   const Counts& Finish();
 
   size_t waiting() const { return waiting_; }
@@ -81,6 +86,7 @@ class LaunchJoin {
     format::CallOutcome outcome;  // 0: none
     bool waits : 1;               // false: there is no call of this id
     bool matched : 1;
+    bool cut_off : 1;
   };
   static_assert(sizeof(Call) == 16);
   static constexpr uint32_t kPageCalls = 32;

@@ -13,6 +13,7 @@
 #include "libmigprof/analyze/counter_series.h"
 #include "libmigprof/analyze/file_analysis.h"
 #include "libmigprof/analyze/file_source.h"
+#include "libmigprof/analyze/process_info.h"
 #include "libmigprof/analyze/slice_groups.h"
 #include "libmigprof/analyze/slice_meter.h"
 
@@ -22,7 +23,7 @@ namespace {
 // Files that stay open between two of their chunks. More than that, and each is opened again for every chunk.
 constexpr size_t kKeptOpen = 64;
 
-// A file in the course of being read.
+// A recording of a process in the course of being read: a file, or several.
 struct OpenFile {
   const TraceScan* scan = nullptr;
   std::unique_ptr<ProblemCollector> damage;
@@ -31,19 +32,26 @@ struct OpenFile {
   std::unique_ptr<FileAnalysis> analysis;
   uint16_t number = 0;  // among those of the slice; the last one stands for all beyond
   size_t next_chunk = 0;
+  size_t part = 0;                 // of the scan: the file that `next_chunk` is in
   std::vector<uint64_t> earliest;  // [i]: no activity or allocation in chunks i, i + 1, … starts before this
   uint32_t memory_process = 0;     // in the meter's memory
+  uint64_t damaged_bytes = 0;      // of what was read, in the files before the one at hand
 };
 
 // Whether all processes' chunks of this kind are to come nearly in order of time.
 bool HasOrderedTimes(format::ChunkKind kind) { return IsActivity(kind) || kind == format::ChunkKind::kAllocations; }
 
-std::vector<uint64_t> EarliestActivity(const std::vector<format::ChunkRef>& chunks) {
+std::vector<uint64_t> EarliestActivity(const TraceScan& scan) {
+  const std::vector<format::ChunkRef>& chunks = scan.chunks;
   std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
+  size_t part = scan.parts.size() - 1;
   for (size_t i = chunks.size(); i-- > 0;) {
+    while (part > 0 && i < scan.parts[part - 1].end_chunk) --part;
     earliest[i] = earliest[i + 1];
     if (HasOrderedTimes(chunks[i].kind()) && HasTimes(chunks[i].header)) {
       earliest[i] = std::min(earliest[i], chunks[i].header.first_ns);
+    } else if (chunks[i].kind() == format::ChunkKind::kAllocations) {
+      earliest[i] = std::min(earliest[i], scan.parts[part].first_ns);  // carried: there when the file begins
     }
   }
   return earliest;
@@ -76,6 +84,12 @@ class SliceReader {
   void SettleBefore(uint64_t time, std::vector<OpenFile>* files);
   void FinishCounters();
   void ReadNextChunk(OpenFile* file);
+  // Goes on to the file that the next chunk is in, if that is another one.
+  void TurnToPart(OpenFile* file);
+  // Counts the chunks from `from` on as damaged.
+  void LeaveRestOut(const format::ChunkRef& from, OpenFile* file);
+  // Closes the file that was read, and takes note of what was wrong with it.
+  void TakeDamage(OpenFile* file);
   void FinishFile(OpenFile* file);
   void TakeIdentity(const TraceScan& scan);
   // Time in which nothing ran, and that no work ended: before the process that ended it began, or after all work.
@@ -119,11 +133,14 @@ SliceResult SliceReader::Read(const std::vector<const TraceScan*>& files) {
     TakeIdentity(*files[i]);
     open[i].scan = files[i];
     open[i].number = static_cast<uint16_t>(std::min<size_t>(i, UINT16_MAX));
-    open[i].earliest = EarliestActivity(files[i]->chunks);
+    open[i].earliest = EarliestActivity(*files[i]);
     queue.emplace(open[i].earliest[0], &open[i]);
   }
   std::vector<const std::vector<TracePause>*> pauses;
-  for (const TraceScan* file : files) pauses.push_back(&file->pauses);
+  for (const TraceScan* file : files) {
+    pauses.push_back(&file->pauses);
+    pauses.push_back(&file->gaps);
+  }
   pauses_ = UnionOfPauses(pauses);
   busy_.SetBegin(result_.profile.first_ns);
   if (metrics_) {
@@ -245,18 +262,47 @@ void SliceReader::FinishCounters() {
   profile.metrics.counters = counters_->Finish(complete, profile.first_ns, profile.metrics.timeline);
 }
 
-void SliceReader::ReadNextChunk(OpenFile* file) {
-  const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
+void SliceReader::TurnToPart(OpenFile* file) {
+  const std::vector<TracePart>& parts = file->scan->parts;
+  const auto begin = [&](const TracePart& part) {
+    file->damage = std::make_unique<ProblemCollector>(part.path);
+    file->analysis->BeginPart(part);
+  };
   if (file->analysis == nullptr) {
-    file->analysis = std::make_unique<FileAnalysis>(
-        &busy_,
-        FileAnalysis::Role{file->number, meter_ ? &*meter_ : nullptr, file->memory_process, &file->scan->pauses},
-        file->scan->bytes);
-    file->damage = std::make_unique<ProblemCollector>(file->scan->path);
+    const FileAnalysis::Role role = {file->number, meter_ ? &*meter_ : nullptr, file->memory_process,
+                                     &file->scan->pauses, &file->scan->rotated};
+    file->analysis = std::make_unique<FileAnalysis>(&busy_, role, file->scan->bytes);
+    begin(parts.front());
   }
+  while (file->part + 1 < parts.size() && file->next_chunk >= parts[file->part].end_chunk) {
+    TakeDamage(file);
+    begin(parts[++file->part]);
+  }
+}
+
+void SliceReader::TakeDamage(OpenFile* file) {
+  file->reader.reset();
+  file->source.reset();
+  file->damaged_bytes += file->damage->damaged_bytes();
+  for (Problem& problem : file->damage->problems()) result_.problems.push_back(std::move(problem));
+}
+
+void SliceReader::LeaveRestOut(const format::ChunkRef& from, OpenFile* file) {
+  const TraceScan& scan = *file->scan;
+  const size_t end = scan.parts[file->part].end_chunk;
+  const format::ChunkRef& last = scan.chunks[end - 1];
+  uint64_t bytes = last.offset + last.total_bytes() - from.offset;
+  for (size_t chunk = end; chunk < scan.chunks.size(); ++chunk) bytes += scan.chunks[chunk].total_bytes();
+  file->damage->OnDamage(from.offset, bytes, file->analysis->trouble());
+  file->next_chunk = scan.chunks.size();
+}
+
+void SliceReader::ReadNextChunk(OpenFile* file) {
+  TurnToPart(file);
+  const format::ChunkRef& ref = file->scan->chunks[file->next_chunk++];
   bytes_done_->fetch_add(ref.total_bytes(), std::memory_order_relaxed);
   if (file->source == nullptr) {
-    auto source = OpenTraceFile(file->scan->path);
+    auto source = OpenTraceFile(file->scan->parts[file->part].path);
     if (!source.ok()) {
       file->damage->OnDamage(ref.offset, ref.total_bytes(), "the file cannot be opened again");
       return;
@@ -267,9 +313,7 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
   format::Chunk chunk;
   if (file->reader->ReadPayload(ref, &chunk) && !file->analysis->Take(chunk)) {
     if (file->analysis->budget().is_spent()) {
-      const format::ChunkRef& last = file->scan->chunks.back();
-      file->damage->OnDamage(ref.offset, last.offset + last.total_bytes() - ref.offset, file->analysis->trouble());
-      file->next_chunk = file->scan->chunks.size();
+      LeaveRestOut(ref, file);
     } else {
       file->reader->ReportBadContent(ref, file->analysis->trouble());
     }
@@ -282,37 +326,7 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
 
 void SliceReader::FinishFile(OpenFile* file) {
   const TraceScan& scan = *file->scan;
-  ProcessInfo process;
-  process.pid = scan.process.pid;
-  process.name = scan.process.name;
-  process.command_line = scan.process.command_line;
-  process.window_ns = scan.last_ns - scan.first_ns;
-  const auto counter = [&scan](const char* name) {
-    const auto entry = scan.counters.find(name);
-    return entry != scan.counters.end() ? entry->second : 0;
-  };
-  process.recorder.own_ns = counter("process.own_ns");
-  process.recorder.own_share_ppm =
-      static_cast<uint32_t>(std::min<uint64_t>(counter("process.own_share_ppm"), 1'000'000));
-  process.recorder.budget_ppm = static_cast<uint32_t>(std::min<uint64_t>(counter("process.budget_ppm"), 1'000'000));
-  process.recorder.last_level_share_ppm =
-      static_cast<uint32_t>(std::min<uint64_t>(counter("process.last_level_share_ppm"), 1'000'000));
-  process.recorder.highest_level = static_cast<uint32_t>(counter("process.budget_highest_level"));
-  process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
-  process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
-  process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
-  for (const TracePause& pause : scan.pauses) {
-    process.stopped_ns += std::min(pause.started_ns, std::max(scan.last_ns, pause.stopped_ns)) - pause.stopped_ns;
-  }
-  process.stops = scan.pauses.size();
-  process.health.dropped = scan.lost;
-  process.health.ranges_lost = counter("process.ranges_lost");
-  process.health.other_calls_dropped = counter("process.dropped_other_calls");
-  process.health.killed = !scan.closed;
-  process.health.damaged_bytes = scan.damaged_bytes;
-  process.health.missing_chunks = scan.missing_chunks;
-  process.health.stopped = scan.stopped;
-  process.health.taken_over_ns = scan.taken_over_ns;
+  ProcessInfo process = DescribeProcess(scan);
   SliceProfile& profile = result_.profile;
   if (file->analysis != nullptr) {
     const LaunchJoin::Counts& join = file->analysis->FinishJoin();
@@ -324,14 +338,17 @@ void SliceReader::FinishFile(OpenFile* file) {
     process.health.unmatched = join.unmatched;
     process.health.captured = join.captured;
     process.health.failed = join.failed;
-    process.health.orphaned = join.orphaned;
+    process.health.cut_off_launches = join.cut_off;
+    process.health.cut_off_activities = totals.cut_off;
+    process.health.orphaned = join.orphaned - totals.cut_off;
     process.health.untimed = totals.untimed;
     process.health.stackless = scan.process.stacks ? totals.stackless : 0;
     process.health.graph_unattributed = scan.process.graph_nodes ? totals.graph_unattributed : 0;
     process.health.truncated = totals.truncated;
     process.health.sampled_out = totals.sampled_out;
     process.health.python_lost = totals.python_lost;
-    process.health.damaged_bytes += file->damage->damaged_bytes();
+    TakeDamage(file);
+    process.health.damaged_bytes += file->damaged_bytes;
     const std::string name = absl::StrCat(process.name.empty() ? "process" : process.name, " (", process.pid, ")");
     const FrameId frame =
         result_.frames.Intern({.name = name, .full_name = name, .module = "", .kind = FrameKind::kProcess});
@@ -345,7 +362,6 @@ void SliceReader::FinishFile(OpenFile* file) {
     }
     process.health.unspliced = totals.unspliced;
     AddTotals(totals, &profile);
-    for (Problem& problem : file->damage->problems()) result_.problems.push_back(std::move(problem));
   }
   AddHealth(process.health, &profile.health);
   profile.processes.push_back(std::move(process));

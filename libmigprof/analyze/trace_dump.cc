@@ -125,7 +125,8 @@ constexpr ColumnStyle kAllocationsColumns[] = {{column::allocations::kCorrelatio
                                                {column::allocations::kOperation, "operation"},
                                                {column::allocations::kMemory, "memory"},
                                                {column::allocations::kStream, "stream"},
-                                               {column::allocations::kContext, "context"}};
+                                               {column::allocations::kContext, "context"},
+                                               {column::allocations::kFlags, "flags"}};
 constexpr ColumnStyle kSynchronizationsColumns[] = {
     {column::synchronizations::kCorrelation, "correlation"}, {column::synchronizations::kStart, "start"},
     {column::synchronizations::kDuration, "duration"},       {column::synchronizations::kWhat, "what"},
@@ -135,7 +136,8 @@ constexpr ColumnStyle kGraphNodesColumns[] = {{column::graph_nodes::kNode, "node
                                               {column::graph_nodes::kEvent, "event"},
                                               {column::graph_nodes::kOrigin, "origin"},
                                               {column::graph_nodes::kCorrelation, "correlation"},
-                                              {column::graph_nodes::kCount, "count"}};
+                                              {column::graph_nodes::kCount, "count"},
+                                              {column::graph_nodes::kFlags, "flags"}};
 constexpr ColumnStyle kGraphRunsColumns[] = {{column::graph_runs::kCorrelation, "correlation"},
                                              {column::graph_runs::kStart, "start"},
                                              {column::graph_runs::kDuration, "duration"},
@@ -155,6 +157,22 @@ constexpr ColumnStyle kPausesColumns[] = {{column::pauses::kStopped, "stopped"},
 constexpr ColumnStyle kClockSamplesColumns[] = {{column::clock_samples::kCupti, "cupti"},
                                                 {column::clock_samples::kRealtime, "realtime"},
                                                 {column::clock_samples::kMonotonic, "monotonic"}};
+
+constexpr ColumnStyle kRotatedColumns[] = {{column::rotated::kFirstSegment, "first_segment"},
+                                           {column::rotated::kLastSegment, "last_segment"},
+                                           {column::rotated::kSegments, "segments"},
+                                           {column::rotated::kBytes, "bytes"},
+                                           {column::rotated::kFirst, "first"},
+                                           {column::rotated::kLast, "last"},
+                                           {column::rotated::kLaunches, "launches"},
+                                           {column::rotated::kOtherCalls, "other_calls"},
+                                           {column::rotated::kKernels, "kernels"},
+                                           {column::rotated::kTransfers, "transfers"},
+                                           {column::rotated::kGraphRuns, "graph_runs"},
+                                           {column::rotated::kAllocations, "allocations"},
+                                           {column::rotated::kSynchronizations, "synchronizations"},
+                                           {column::rotated::kLost, "lost"},
+                                           {column::rotated::kLastCorrelation, "last_correlation"}};
 
 constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kModules, "module", kModulesColumns},
@@ -178,6 +196,7 @@ constexpr RecordStyle kRecordStyles[] = {
     {ChunkKind::kCounterSamples, "counter_sample", kCounterSamplesColumns},
     {ChunkKind::kPauses, "pause", kPausesColumns},
     {ChunkKind::kClockSamples, "clock_sample", kClockSamplesColumns},
+    {ChunkKind::kRotated, "rotated", kRotatedColumns},
 };
 
 const char* KindName(ChunkKind kind) {

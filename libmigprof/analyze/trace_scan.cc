@@ -2,6 +2,7 @@
 #include "libmigprof/analyze/trace_scan.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <optional>
 
@@ -19,6 +20,7 @@ using format::ChunkKind;
 // No honest recorder names more, or longer.
 constexpr size_t kMostCounters = 4096;
 constexpr size_t kMostPauses = 1024 * 1024;
+constexpr size_t kMostGaps = 4096;
 constexpr size_t kLongestText = 64 * 1024;
 
 // Reads the rows of a chunk of named values. False when lengths and bytes disagree.
@@ -60,6 +62,8 @@ void SetProcessFact(const std::string& key, const std::string& text, TraceProces
   if (key == "boot_id") process->boot_id = text;
   if (key == "pid") process->pid = ToNumber<uint32_t>(text);
   if (key == "start_ns") process->start_ns = ToNumber<uint64_t>(text);
+  if (key == "recording_start_ns") process->recording_start_ns = ToNumber<uint64_t>(text);
+  if (key == "segment") process->segment = ToOptional<uint32_t>(text);
   if (key == "process_name") process->name = text;
   if (key == "command_line") process->command_line = text;
   if (key == "migprof_version") process->migprof_version = text;
@@ -121,6 +125,35 @@ uint64_t LastClockSample(const format::ChunkRef& ref, format::ChunkReader* reade
     reader->ReportBadContent(ref, "the chunk's columns do not fit together");
   }
   return times.empty() || times.back() > INT64_MAX ? 0 : times.back();
+}
+
+void TakeRotated(const format::ChunkRef& ref, format::ChunkReader* reader, TraceScan* scan) {
+  namespace column = format::column::rotated;
+  constexpr std::array<uint16_t, 10> kColumns = {
+      column::kFirstSegment, column::kLastSegment, column::kSegments,  column::kBytes, column::kLaunches,
+      column::kKernels,      column::kTransfers,   column::kGraphRuns, column::kLost,  column::kLastCorrelation};
+  format::Chunk chunk;
+  if (!reader->ReadPayload(ref, &chunk)) return;
+  std::array<std::vector<uint64_t>, kColumns.size()> columns;
+  for (size_t i = 0; i < kColumns.size(); ++i) {
+    if (!chunk.Column(kColumns[i], &columns[i])) {
+      return reader->ReportBadContent(ref, "the chunk's columns do not fit together");
+    }
+  }
+  const auto& [firsts, lasts, segments, bytes, launches, kernels, transfers, runs, lost, correlations] = columns;
+  std::vector<RotatedGap> gaps;
+  for (size_t row = 0; row < firsts.size(); ++row) {
+    // What is gone came before this file, and nothing is gone twice.
+    const bool makes_sense = row < kMostGaps && firsts[row] <= lasts[row] && scan->process.segment &&
+                             lasts[row] < *scan->process.segment && segments[row] != 0 &&
+                             segments[row] <= lasts[row] - firsts[row] + 1 &&
+                             (gaps.empty() || gaps.back().last_segment < firsts[row]);
+    if (!makes_sense) return reader->ReportBadContent(ref, "deleted files that cannot be");
+    gaps.push_back({static_cast<uint32_t>(firsts[row]), static_cast<uint32_t>(lasts[row]), segments[row], bytes[row],
+                    launches[row], kernels[row] + transfers[row] + runs[row], lost[row],
+                    static_cast<uint32_t>(correlations[row])});
+  }
+  scan->rotated = std::move(gaps);  // the last chunk counts
 }
 
 bool IsNamedValues(ChunkKind kind) {
@@ -202,6 +235,10 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
       last_sign_ns = std::max(last_sign_ns, LastClockSample(ref, &reader));
       continue;
     }
+    if (ref.kind() == ChunkKind::kRotated) {
+      TakeRotated(ref, &reader, &scan);
+      continue;
+    }
     if (HasTimes(ref.header)) {
       scan.first_ns = scan.last_ns == 0 ? ref.header.first_ns : std::min(scan.first_ns, ref.header.first_ns);
       scan.last_ns = std::max(scan.last_ns, ref.header.last_ns);
@@ -229,6 +266,7 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
     scan.stopped = true;
     scan.taken_over_ns = taken_over->second;
   }
+  scan.parts = {{.path = path, .first_ns = scan.first_ns, .end_chunk = scan.chunks.size()}};
   scan.damaged_bytes = damage.damaged_bytes();
   scan.problems = std::move(damage.problems());
   return scan;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,9 @@ struct TraceProcess {
   std::string host;
   std::string boot_id;
   uint32_t pid = 0;
-  uint64_t start_ns = 0;
+  uint64_t start_ns = 0;                 // of the file, where a recording consists of several
+  uint64_t recording_start_ns = 0;       // the same for all files of a recording; 0: it consists of one
+  std::optional<uint32_t> segment = {};  // number of the file among those of the recording
   std::string name;
   std::string command_line;  // empty unless it was asked for
   std::string migprof_version;
@@ -53,6 +56,27 @@ struct TraceProcess {
   bool simulated = false;
   bool stacks = true;
   bool graph_nodes = false;  // it was recorded where the nodes of graphs come from
+};
+
+// Files of a recording that follow each other and were deleted, to stay within MIGPROF_MAX_BYTES or MIGPROF_WINDOW.
+struct RotatedGap {
+  uint32_t first_segment = 0;
+  uint32_t last_segment = 0;
+  uint64_t segments = 0;  // fewer than from first to last: what lies between may be there
+  uint64_t bytes = 0;
+  uint64_t launches = 0;
+  uint64_t activities = 0;
+  uint64_t lost = 0;
+  uint32_t last_correlation = 0;  // of the calls in them; 0: there were none
+};
+
+// A file of a recording.
+struct TracePart {
+  std::string path;
+  uint64_t first_ns = 0;
+  size_t end_chunk = 0;        // number of its last chunk, plus one, among those of all parts
+  bool follows_gap = false;    // the file before it is not there
+  bool gap_is_rotated = true;  // … because it was deleted, and counted
 };
 
 struct TraceScan {
@@ -64,6 +88,9 @@ struct TraceScan {
   std::map<std::string, uint64_t> counters;  // the last that were written
   bool closed = false;                       // the process ended well
   std::vector<TracePause> pauses;            // in order of time
+  std::vector<RotatedGap> rotated;           // in order of their segments
+  std::vector<TracePart> parts;              // one or more; of the files that are there
+  std::vector<TracePause> gaps;              // between parts that do not follow each other: times only
   uint64_t first_ns = 0;                     // over all events; 0 when there are none
   // The last time of which it is known that the process was there: the end of its recording, or, where it was killed,
   // its last event or flush. Not 0 only if there are events.

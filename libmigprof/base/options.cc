@@ -77,6 +77,50 @@ bool ParseCounters(const char* text, Options* options) {
   return ParseNumber(text, 100, 60000, &options->counters_ms);
 }
 
+// Digits, no more than `most` of them. Returns what comes after; null when there are none or too many.
+const char* ParseDigits(const char* text, int most, uint64_t* out) {
+  const char* at = text;
+  for (*out = 0; *at >= '0' && *at <= '9' && at - text <= most; ++at) *out = *out * 10 + (*at - '0');
+  return at == text || at - text > most ? nullptr : at;
+}
+
+// "off", or bytes, with K, M, G or T for powers of 1024.
+bool ParseMaxBytes(const char* text, Options* options) {
+  if (std::strcmp(text, "off") == 0) return options->max_bytes = 0, true;
+  constexpr char kUnits[] = "KMGT";
+  uint64_t bytes = 0;
+  const char* const unit = ParseDigits(text, 15, &bytes);
+  if (unit == nullptr) return false;
+  if (*unit != '\0') {
+    const char* const known = std::strchr(kUnits, *unit);
+    if (known == nullptr || unit[1] != '\0') return false;
+    const int shift = 10 * static_cast<int>(known - kUnits + 1);
+    if (bytes > UINT64_MAX >> shift) return false;
+    bytes <<= shift;
+  }
+  if (bytes < uint64_t{1} << 20 || bytes > uint64_t{1} << 50) return false;
+  return options->max_bytes = bytes, true;
+}
+
+// "off", or a time, with ms, s, m or h.
+bool ParseWindow(const char* text, Options* options) {
+  if (std::strcmp(text, "off") == 0) return options->window_ms = 0, true;
+  struct Unit {
+    const char* name;
+    uint64_t milliseconds;
+  };
+  uint64_t count = 0;
+  const char* const unit = ParseDigits(text, 9, &count);
+  if (unit == nullptr) return false;
+  for (const auto& [name, milliseconds] : {Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000}}) {
+    if (std::strcmp(unit, name) != 0) continue;
+    const uint64_t window_ms = count * milliseconds;
+    if (window_ms < 500 || window_ms > 24 * 3'600'000) return false;
+    return options->window_ms = static_cast<uint32_t>(window_ms), true;
+  }
+  return false;
+}
+
 const OptionSpec* FindSpec(const char* name, size_t length) {
   for (const OptionSpec& spec : kOptionSpecs) {
     if (std::strlen(spec.name) == length && std::memcmp(spec.name, name, length) == 0) return &spec;
@@ -93,7 +137,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 20> kOptionSpecs = {{
+const std::array<OptionSpec, 22> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -117,6 +161,14 @@ const std::array<OptionSpec, 20> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 32, 512, &o->max_depth); }},
     {"MIGPROF_FLUSH_MS", "2000", "50 to 60000", "longest time an event stays in memory: what a SIGKILL may cost",
      [](const char* text, Options* o) { return ParseNumber(text, 50, 60000, &o->flush_ms); }},
+    {"MIGPROF_MAX_BYTES", "off", "off, or 1M to 1024T (K, M, G, T)",
+     "bytes that all trace files of the process may take together; the oldest are deleted, and what was in them is "
+     "counted",
+     ParseMaxBytes},
+    {"MIGPROF_WINDOW", "off", "off, or 500ms to 24h (ms, s, m, h)",
+     "flight recorder: keep only the last events, counted back from the newest; `migprof flush PID` and migprof_flush "
+     "have what is kept at that moment stay",
+     ParseWindow},
     {"MIGPROF_EXIT_TIMEOUT_MS", "2000", "0 to 60000", "longest time the end of the process waits for the last events",
      [](const char* text, Options* o) { return ParseNumber(text, 0, 60000, &o->exit_timeout_ms); }},
     {"MIGPROF_RING_KB", "2048", "64 to 65536", "KiB of event ring per launching thread, rounded up to a power of two",

@@ -39,6 +39,8 @@ struct Options {
   uint32_t buffer_kb = 0;        // KiB per CUPTI activity buffer
   uint32_t budget_ppm = 0;       // share of a thread's time that recording may take, in millionths; 0: no limit
   uint32_t counters_ms = 0;      // between two samples of NVML's counters; 0: none
+  uint64_t max_bytes = 0;        // of all trace files of the process; 0: no limit
+  uint32_t window_ms = 0;        // of events that are kept; 0: all
   uint32_t check_stacks = 0;     // compare one of so many captured stacks with libunwind's; 0: none
 };
 
@@ -52,7 +54,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 20> kOptionSpecs;
+extern const std::array<OptionSpec, 22> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

@@ -14,6 +14,8 @@ namespace migprof::format {
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
+  // Asked before a chunk of so many bytes is appended; on an error it is not. May write other chunks to this sink.
+  virtual Error MakeRoom(uint64_t) { return Error::None(); }
   virtual Error Append(std::span<const uint8_t> bytes) = 0;
 };
 

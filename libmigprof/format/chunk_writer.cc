@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "libmigprof/base/hash.h"
 #include "libmigprof/format/column_codec.h"
@@ -52,10 +53,13 @@ Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   const size_t directory_bytes = chunk.directory_.size() * sizeof(ColumnEntry);
   const size_t header_bytes = sizeof(ChunkHeader) + directory_bytes;
   const size_t bound = ZSTD_compressBound(chunk.payload_.size());
-  bytes_.resize(header_bytes + bound);
-  const size_t stored = ZSTD_compress2(compressor_->context, bytes_.data() + header_bytes, bound, chunk.payload_.data(),
+  // Making room may write another chunk to this file: that one needs bytes of its own, and comes first.
+  std::vector<uint8_t> bytes = std::exchange(bytes_, {});
+  bytes.resize(header_bytes + bound);
+  const size_t stored = ZSTD_compress2(compressor_->context, bytes.data() + header_bytes, bound, chunk.payload_.data(),
                                        chunk.payload_.size());
   if (ZSTD_isError(stored)) return {"zstd failed to compress a chunk", 0};
+  if (Error error = sink_->MakeRoom(header_bytes + stored); !error.ok()) return error;
 
   ChunkHeader header{};
   header.magic = kChunkMagic;
@@ -71,13 +75,14 @@ Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   header.last_ns = chunk.last_ns_;
   header.lost = chunk.lost_;
   header.header_bytes = static_cast<uint32_t>(header_bytes);
-  std::memcpy(bytes_.data(), &header, sizeof(header));
-  if (directory_bytes != 0) std::memcpy(bytes_.data() + sizeof(header), chunk.directory_.data(), directory_bytes);
-  header.checksum = HashBytes(bytes_.data(), header_bytes);
-  std::memcpy(bytes_.data(), &header, sizeof(header));
-  if (Error error = sink_->Append({bytes_.data(), header_bytes + stored}); !error.ok()) return error;
-  ++sequence_;
-  return Error::None();
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  if (directory_bytes != 0) std::memcpy(bytes.data() + sizeof(header), chunk.directory_.data(), directory_bytes);
+  header.checksum = HashBytes(bytes.data(), header_bytes);
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  const Error error = sink_->Append({bytes.data(), header_bytes + stored});
+  bytes_ = std::move(bytes);
+  if (error.ok()) ++sequence_;
+  return error;
 }
 
 }  // namespace migprof::format

@@ -49,6 +49,7 @@ enum class ChunkKind : uint16_t {
   kClockSamples = 32,
   kCounters = 33,
   kTrailer = 34,
+  kRotated = 35,
 };
 
 // All integers little-endian. Followed by `column_count` ColumnEntry, then `stored_bytes` of payload (one zstd frame
@@ -154,13 +155,13 @@ inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kBytes = 
 }
 namespace allocations {
 inline constexpr uint16_t kCorrelation = 1, kTime = 2, kAddress = 3, kBytes = 4, kOperation = 5, kMemory = 6,
-                          kStream = 7, kContext = 8;
+                          kStream = 7, kContext = 8, kFlags = 9;
 }
 namespace synchronizations {
 inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kWhat = 4, kStream = 5, kContext = 6;
 }
 namespace graph_nodes {
-inline constexpr uint16_t kNode = 1, kTime = 2, kEvent = 3, kOrigin = 4, kCorrelation = 5, kCount = 6;
+inline constexpr uint16_t kNode = 1, kTime = 2, kEvent = 3, kOrigin = 4, kCorrelation = 5, kCount = 6, kFlags = 7;
 }
 namespace graph_runs {
 inline constexpr uint16_t kCorrelation = 1, kStart = 2, kDuration = 3, kGraph = 4, kStream = 5, kContext = 6,
@@ -174,6 +175,11 @@ inline constexpr uint16_t kStopped = 1, kStarted = 2, kLastBefore = 3, kFirstAft
 }
 namespace clock_samples {
 inline constexpr uint16_t kCupti = 1, kRealtime = 2, kMonotonic = 3;
+}
+namespace rotated {
+inline constexpr uint16_t kFirstSegment = 1, kLastSegment = 2, kSegments = 3, kBytes = 4, kFirst = 5, kLast = 6,
+                          kLaunches = 7, kOtherCalls = 8, kKernels = 9, kTransfers = 10, kGraphRuns = 11,
+                          kAllocations = 12, kSynchronizations = 13, kLost = 14, kLastCorrelation = 15;
 }
 
 }  // namespace column
@@ -200,6 +206,10 @@ inline constexpr uint64_t kCallStackTruncated = 1;   // the outermost frames are
 inline constexpr uint64_t kCallStackMissing = 2;     // the stack was lost or not asked for
 inline constexpr uint64_t kCallStackSampledOut = 8;  // left out on purpose: the stacks of other calls stand for it
 inline constexpr uint64_t kCallPythonLost = 4;       // the thread was inside Python, but those frames were lost
+inline constexpr uint64_t kCallCarried = 16;         // made in an earlier segment: told again for what follows
+
+// column::graph_nodes::kFlags and column::allocations::kFlags
+inline constexpr uint64_t kRowCarried = 1;  // of an earlier segment, and still so when this one began: told again
 
 // column::python_frames::kFlags
 inline constexpr uint64_t kPythonFrameEntry = 1;  // the outermost Python frame of one run of the evaluation loop

@@ -22,6 +22,8 @@ class CounterRows {
   void Append(const Row& row) { table_.Append(row); }
 
   uint32_t rows() const { return table_.rows(); }
+  uint64_t first_ns() const { return table_.first_ns(); }
+  uint64_t last_ns() const { return table_.last_ns(); }
   format::ChunkBuilder Take() { return table_.Take(); }
 
  private:

@@ -66,6 +66,7 @@ bool Drain::CollectRings() {
     const bool retired = slot->state.load(std::memory_order_acquire) == ThreadSlot::State::kRetired;
     any |= slot->ring.Drain([&](const RingRecordHeader* record) { TakeRecord(*slot, record); }) != 0;
     if (retired) slot->state.store(ThreadSlot::State::kFree, std::memory_order_release);
+    parts_.files->WriteFull();
   });
   return any;
 }
@@ -75,6 +76,7 @@ void Drain::TranslateBuffers(ActivityBuffer* buffer) {
     ActivityBuffer* const next = buffer->next;
     activities_ += TranslateActivities(*parts_.cupti, *parts_.record_sizes, buffer->data(), buffer->valid, this);
     parts_.buffers->Recycle(buffer);
+    parts_.files->WriteFull();
     buffer = next;
   }
   parts_.buffers->Restock();
@@ -156,6 +158,9 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   }
   python_stacks_lost_ += (event.flags & format::kCallPythonLost) != 0;
   last_calls_[&slot] = event;
+  if (event.call_class == format::CallClass::kAllocate && parts_.files->is_bounded()) {
+    parts_.files->live_allocations()->NoteCall(event);
+  }
   if (SliceFile* const file = FileOfCall(call.context)) {
     file->AddCall(event);
   } else if (event.call_class != format::CallClass::kGraphConstruction &&
@@ -179,6 +184,7 @@ void Drain::TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& recor
     if (last != last_calls_.end() && last->second.correlation == nodes.correlation) call = &last->second;
   }
   graph_log_.Add(nodes, call, FileOfCall(record.context));
+  if (parts_.files->is_bounded()) parts_.files->live_graph_nodes()->Note(nodes, call);
 }
 
 SliceFile* Drain::FileOfCall(uint32_t context) {
@@ -227,7 +233,9 @@ void Drain::OnGraphRun(const GraphRunActivity& run) {
 
 void Drain::OnAllocation(const AllocationActivity& allocation) {
   SliceFile* const file = FileOfActivity(allocation.context, allocation.device);
-  file != nullptr ? file->AddAllocation(allocation) : void(++unrouted_activities_);
+  if (file == nullptr) return void(++unrouted_activities_);
+  file->AddAllocation(allocation);
+  if (parts_.files->is_bounded()) parts_.files->live_allocations()->Note(file->device(), allocation);
 }
 
 void Drain::OnSynchronization(const SynchronizationActivity& synchronization) {
@@ -312,6 +320,9 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
           {"process.dropped_outcomes", dropped_outcomes},
           {"process.dropped_graph_nodes", dropped_graph_nodes_},
           {"process.forgotten_graph_events", graph_log_.forgotten()},
+          {"process.rows_without_room", parts_.files->rows_without_room()},
+          {"process.forgotten_carried",
+           parts_.files->live_graph_nodes()->forgotten() + parts_.files->live_allocations()->forgotten()},
           {"process.ranges_lost", lost_ranges},
           {"process.stacks_lost", stacks_lost_},
           {"process.stacks_by_libunwind", by_libunwind},
@@ -382,7 +393,12 @@ Error Drain::Write(bool forced) {
     }
     if (error.ok()) error = written;
   });
-  return error;
+  return error.ok() ? parts_.files->Rotate() : error;
+}
+
+Error Drain::Dump() {
+  const Error error = Write(/*forced=*/false);
+  return error.ok() ? parts_.files->KeepWindow() : error;
 }
 
 Error Drain::Finish() {

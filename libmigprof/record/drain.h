@@ -54,6 +54,9 @@ class Drain : private ActivitySink {
   // Asks CUPTI for what is complete (or, `forced`, for all it has), and writes all that is known to the files.
   Error Write(bool forced);
 
+  // Write(false), and what is in the window now stays.
+  Error Dump();
+
   // Callbacks record nothing any more: takes what they have recorded, and notes the time, on CUPTI's clock. And: they
   // are about to record again.
   Error Stop(uint64_t now_ns);

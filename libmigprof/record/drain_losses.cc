@@ -55,6 +55,7 @@ Error Drain::FinishFailed(int error) {
 
 Error Drain::WriteTrailers() {
   Error error;
+  parts_.files->UseReserve(true);
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     Counters counters = CountersOf(ordinal, file->unwritten_calls());
     if (end_ns_ != 0) counters.emplace_back("process.end_ns", end_ns_);

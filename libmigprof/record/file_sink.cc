@@ -45,6 +45,15 @@ Error MakeTraceFolder(const std::string& folder) {
   return Error::None();
 }
 
+Error RemoveFile(const std::string& path, const FileIdentity& identity, uint64_t bytes) {
+  struct stat now;
+  if (lstat(path.c_str(), &now) != 0 || !identity.IsOf(now) || static_cast<uint64_t>(now.st_size) != bytes) {
+    return Error::None();
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return {"an old trace file cannot be removed", errno};
+  return Error::None();
+}
+
 FileSink::~FileSink() {
   struct stat now;
   if (descriptor_ >= 0 && fstat(descriptor_, &now) == 0 && now.st_ino == identity_.st_ino &&
@@ -102,6 +111,7 @@ Error FileSink::WriteSome(std::span<const uint8_t>* bytes) {
     if (written == 0) return {kNotWritten, EIO};
     *bytes = bytes->subspan(written);
     bytes_written_ += written;
+    if (room_ != nullptr) room_->Took(written);
   }
   return Error::None();
 }

@@ -10,12 +10,24 @@
 
 #include "libmigprof/base/error.h"
 #include "libmigprof/format/byte_stream.h"
+#include "libmigprof/record/disk_room.h"
 
 namespace migprof::record {
 
 // Makes `folder` (and what is above it) if it is not there: new folders are private to the user. Fails if it cannot be
 // written to.
 Error MakeTraceFolder(const std::string& folder);
+
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  bool IsOf(const struct stat& file) const { return file.st_dev == device && file.st_ino == inode; }
+};
+
+// Removes the file `identity`, which has `bytes`, by its name; nothing when that is another file by now, or none.
+// The number of an inode soon comes again; with the same size, hardly.
+Error RemoveFile(const std::string& path, const FileIdentity& identity, uint64_t bytes);
 
 // A new trace file. Disks are full for a moment, descriptors used up, servers away: what cannot be written then waits
 // in memory, in order, and goes first the next time. Drain thread only.
@@ -25,6 +37,9 @@ class FileSink : public format::ByteSink {
   static constexpr size_t kMostWaitingBytes = 4 << 20;
 
   ~FileSink() override;
+
+  // Whom to ask before anything is written, and to tell of what was. Before Create; null: nobody.
+  void SetRoom(DiskRoom* room) { room_ = room; }
 
   // Creates `path`, which must not exist and is not followed if it is a link; private to the user. When that fails for
   // a reason that may pass, it is tried again with each Append.
@@ -39,7 +54,14 @@ class FileSink : public format::ByteSink {
   Error WriteWaiting();
 
   size_t waiting_bytes() const { return waiting_.size(); }
+  // Also for what waits.
+  Error MakeRoom(uint64_t bytes) override {
+    return room_ != nullptr ? room_->MakeRoom(bytes + waiting_.size()) : Error::None();
+  }
+
   uint64_t bytes_written() const { return bytes_written_; }
+  // What tells the file from another one of its name.
+  FileIdentity identity() const { return {identity_.st_dev, identity_.st_ino}; }
 
  private:
   int OpenNew();
@@ -50,6 +72,7 @@ class FileSink : public format::ByteSink {
   struct stat identity_ {};
   std::vector<uint8_t> waiting_;
   uint64_t bytes_written_ = 0;
+  DiskRoom* room_ = nullptr;
 };
 
 }  // namespace migprof::record

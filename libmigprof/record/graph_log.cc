@@ -5,11 +5,9 @@ namespace migprof::record {
 
 void GraphLog::Add(const GraphNodesEvent& nodes, const CallEvent* call, SliceFile* home) {
   if (home != nullptr) home->AddGraphNodes(nodes);
-  Entry entry{.nodes = nodes, .has_call = call != nullptr, .call = {}, .home = home};
+  Entry entry{.nodes = nodes, .has_call = call != nullptr, .call = {}, .home = home != nullptr ? home->serial() : 0};
   if (call != nullptr) {
     entry.call = *call;
-    // In a file that is not its own the call is only told of because of the node: it is counted where it was made.
-    entry.call.call_class = format::CallClass::kGraphConstruction;
   }
   entries_.push_back(entry);
   if (entries_.size() <= kMostEntries) return;
@@ -26,9 +24,8 @@ void GraphLog::WriteRest(SliceFile* file) {
   }
   for (; seen != end(); ++seen) {
     const Entry& entry = entries_[seen - first_];
-    if (entry.home == file) continue;
-    if (entry.has_call) file->AddCall(entry.call);
-    file->AddGraphNodes(entry.nodes);
+    if (entry.home == file->serial()) continue;
+    file->AddGraphNodesOfOthers(entry.nodes, entry.has_call ? &entry.call : nullptr);
   }
   file->SetGraphEventsSeen(end());
 }

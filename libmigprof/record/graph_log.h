@@ -36,7 +36,7 @@ class GraphLog {
     GraphNodesEvent nodes;
     bool has_call;
     CallEvent call;
-    SliceFile* home;
+    uint64_t home;  // serial of the file; 0: none
   };
 
   uint64_t end() const { return first_ + entries_.size(); }

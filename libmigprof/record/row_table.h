@@ -32,6 +32,9 @@ class RowTable {
     last_ns_ = std::max(last_ns_, last_ns);
   }
 
+  uint64_t first_ns() const { return first_ns_; }
+  uint64_t last_ns() const { return last_ns_; }  // 0: no times were noted
+
   uint32_t rows() const { return static_cast<uint32_t>(values_[0].size()); }
 
   // The rows as a chunk, to which bytes and losses can be added; the table is empty afterwards.

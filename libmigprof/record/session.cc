@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
@@ -140,7 +141,7 @@ struct Session final : DrainWork {
         case ControlVerb::kStop:
           return Stop();
         case ControlVerb::kFlush:
-          return Check(drain->Write(/*forced=*/false));
+          return Check(drain->Dump());
         case ControlVerb::kGiveWay:
           return GiveWay();
       }
@@ -315,6 +316,13 @@ void AttachTo(const YieldDoor& door) {
   door.attach(&kRecorder);
 }
 
+// Between two writes; of a short window more often, so that it is not kept much longer than asked for.
+uint32_t FlushMs(const Options& options) {
+  constexpr uint32_t kLeastMs = 50;
+  if (options.window_ms == 0) return options.flush_ms;
+  return std::min(options.flush_ms, std::max(options.window_ms / 8, kLeastMs));
+}
+
 Error Build(Session* session) {
   mig::DriverApi driver;
   int driver_version = 0;
@@ -346,6 +354,7 @@ Error Build(Session* session) {
   session->files = new SliceFiles(
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
       driver, &session->definitions, &session->pauses);
+  session->files->SetLimits({session->options.max_bytes, session->options.window_ms * uint64_t{1'000'000}}, &CuptiNow);
   session->counters =
       new CounterSampler(session->options.counters_ms, session->options.exit_timeout_ms,
                          {&CuptiNow, &MonotonicNs, [] { return ClockNs(CLOCK_THREAD_CPUTIME_ID); }}, {});
@@ -380,7 +389,7 @@ Error Build(Session* session) {
   if (std::atexit(at_exit) != 0) return {"nothing can be registered for the end of the process", 0};
   std::at_quick_exit(at_exit);
   session->Announce();
-  const Error error = session->thread.Start(session, session->options.flush_ms);
+  const Error error = session->thread.Start(session, FlushMs(session->options));
   if (error.ok() && session->door != nullptr) AttachTo(*session->door);
   return error;
 }

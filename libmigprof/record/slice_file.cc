@@ -15,10 +15,6 @@ namespace {
 constexpr ColumnEncoding kPlain = ColumnEncoding::kPlain;
 constexpr ColumnEncoding kDelta = ColumnEncoding::kDelta;
 
-// Rows after which a chunk is written early: large enough to compress well, small enough that waiting rows take a few
-// megabytes.
-constexpr uint32_t kFullRows = 32 * 1024;
-
 }  // namespace
 
 Facts IdentityFacts(const mig::SliceIdentity& identity) {
@@ -44,15 +40,26 @@ Facts IdentityFacts(const mig::SliceIdentity& identity) {
   return facts;
 }
 
+uint64_t SliceFile::NextSerial() {
+  static uint64_t next = 0;
+  return ++next;
+}
+
+void SliceFile::SetBounds(DiskRoom* room, uint32_t full_rows) {
+  sink_.SetRoom(room);
+  full_rows_ = full_rows;
+}
+
 Error SliceFile::Create(const std::string& path, const Facts& process, const mig::SliceIdentity& identity) {
   path_ = path;
   if (Error error = sink_.Create(path); !error.ok()) return error;
   if (Error error = writer_.Write(FactsChunk(ChunkKind::kProcess, process)); !error.ok()) return error;
-  return WriteIdentity(identity);
+  return writer_.Write(FactsChunk(ChunkKind::kSlice, IdentityFacts(identity)));
 }
 
 Error SliceFile::WriteIdentity(const mig::SliceIdentity& identity) {
-  return writer_.Write(FactsChunk(ChunkKind::kSlice, IdentityFacts(identity)));
+  const Error error = writer_.Write(FactsChunk(ChunkKind::kSlice, IdentityFacts(identity)));
+  return IsNoRoom(error) ? Error::None() : error;  // the next file says it
 }
 
 void SliceFile::NeedString(uint32_t id) {
@@ -141,6 +148,24 @@ void SliceFile::NeedThread(uint32_t serial) {
 }
 
 void SliceFile::AddCall(const CallEvent& call) {
+  AppendCall(call);
+  calls_.NoteTime(call.time_ns, call.time_ns);
+  const bool gives_work = format::GivesWork(call.call_class);
+  ++(gives_work ? waiting_.launches : waiting_.other_calls);
+  unwritten_calls_ += gives_work;
+  waiting_.NoteCorrelation(call.correlation);
+}
+
+void SliceFile::AddCarriedCall(const CallEvent& call) { AppendToldCall(call, format::kCallCarried); }
+
+void SliceFile::AppendToldCall(const CallEvent& call, uint64_t more_flags) {
+  CallEvent told = call;
+  told.call_class = format::CallClass::kGraphConstruction;
+  told.flags |= more_flags;
+  AppendCall(told);
+}
+
+void SliceFile::AppendCall(const CallEvent& call) {
   NeedThread(call.thread);
   NeedStack(call.stack_node);
   NeedPythonStack(call.python_node);
@@ -149,8 +174,6 @@ void SliceFile::AddCall(const CallEvent& call) {
   calls_.Append({call.correlation, call.time_ns, call.thread, call.stack_node, call.api,
                  static_cast<uint64_t>(call.call_class), call.flags, call.python_node, call.range_node,
                  call.stands_for > 1 ? call.stands_for : 0});
-  calls_.NoteTime(call.time_ns, call.time_ns);
-  unwritten_calls_ += format::GivesWork(call.call_class);
 }
 
 void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, uint64_t detail) {
@@ -158,15 +181,27 @@ void SliceFile::AddOutcome(uint32_t correlation, format::CallOutcome outcome, ui
 }
 
 void SliceFile::AddGraphNodes(const GraphNodesEvent& nodes) {
-  graph_nodes_.Append(
-      {nodes.node, nodes.time_ns, static_cast<uint64_t>(nodes.event), nodes.origin, nodes.correlation, nodes.count});
+  AppendGraphNodes(nodes, 0);
   graph_nodes_.NoteTime(nodes.time_ns, nodes.time_ns);
+}
+
+void SliceFile::AddGraphNodesOfOthers(const GraphNodesEvent& nodes, const CallEvent* call) {
+  if (call != nullptr) AppendToldCall(*call, 0);
+  AppendGraphNodes(nodes, 0);
+}
+
+void SliceFile::AddCarriedGraphNodes(const GraphNodesEvent& nodes) { AppendGraphNodes(nodes, format::kRowCarried); }
+
+void SliceFile::AppendGraphNodes(const GraphNodesEvent& nodes, uint64_t flags) {
+  graph_nodes_.Append({nodes.node, nodes.time_ns, static_cast<uint64_t>(nodes.event), nodes.origin, nodes.correlation,
+                       nodes.count, flags});
   has_graph_nodes_ = true;
 }
 
 void SliceFile::AddGraphRun(const GraphRunActivity& run) {
   graph_runs_.Append({run.correlation, run.start_ns, run.duration_ns, run.graph, run.stream, run.context,
                       run.untimed ? format::kActivityUntimed : 0});
+  ++waiting_.graph_runs;
   if (!run.untimed) graph_runs_.NoteTime(run.start_ns, run.start_ns + run.duration_ns);
 }
 
@@ -175,6 +210,7 @@ void SliceFile::AddKernel(const KernelActivity& kernel) {
   NeedShape(shape);
   kernels_.Append({kernel.correlation, kernel.start_ns, kernel.duration_ns, shape, kernel.stream, kernel.context,
                    kernel.graph, kernel.graph_node, kernel.untimed ? format::kActivityUntimed : 0});
+  ++waiting_.kernels;
   if (!kernel.untimed) kernels_.NoteTime(kernel.start_ns, kernel.start_ns + kernel.duration_ns);
 }
 
@@ -182,19 +218,38 @@ void SliceFile::AddTransfer(const TransferActivity& transfer) {
   transfers_.Append({transfer.correlation, transfer.start_ns, transfer.duration_ns, transfer.bytes, transfer.what,
                      transfer.stream, transfer.context, transfer.graph, transfer.graph_node,
                      transfer.untimed ? format::kActivityUntimed : 0});
+  ++waiting_.transfers;
   if (!transfer.untimed) transfers_.NoteTime(transfer.start_ns, transfer.start_ns + transfer.duration_ns);
 }
 
 void SliceFile::AddAllocation(const AllocationActivity& allocation) {
   allocations_.Append({allocation.correlation, allocation.time_ns, allocation.address, allocation.bytes,
                        static_cast<uint64_t>(allocation.operation), allocation.memory_kind, allocation.stream,
-                       allocation.context});
+                       allocation.context, 0});
   allocations_.NoteTime(allocation.time_ns, allocation.time_ns);
+  ++waiting_.allocations;
+}
+
+void SliceFile::AddCarriedAllocation(const AllocationActivity& allocation) {
+  allocations_.Append({allocation.correlation, allocation.time_ns, allocation.address, allocation.bytes,
+                       static_cast<uint64_t>(allocation.operation), allocation.memory_kind, allocation.stream,
+                       allocation.context, format::kRowCarried});
+}
+
+void SliceFile::TakeRestOf(SliceFile* before) {
+  lost_calls_ += std::exchange(before->lost_calls_, 0);
+  lost_activities_ += std::exchange(before->lost_activities_, 0);
+  lost_graph_nodes_ += std::exchange(before->lost_graph_nodes_, 0);
+  // A just-in-time compiler may still say what its code is called.
+  for (const uint32_t frame : before->unnamed_frames_) {
+    if ((*definitions_).frames[frame].module == 0) NeedFrame(frame);
+  }
 }
 
 void SliceFile::AddSynchronization(const SynchronizationActivity& synchronization) {
   synchronizations_.Append({synchronization.correlation, synchronization.start_ns, synchronization.duration_ns,
                             synchronization.what, synchronization.stream, synchronization.context});
+  ++waiting_.synchronizations;
   synchronizations_.NoteTime(synchronization.start_ns, synchronization.start_ns + synchronization.duration_ns);
 }
 
@@ -207,10 +262,10 @@ void SliceFile::AddClockSample(const ClockSample& sample) {
 }
 
 bool SliceFile::is_full() const {
-  return calls_.rows() >= kFullRows || kernels_.rows() >= kFullRows || transfers_.rows() >= kFullRows ||
-         allocations_.rows() >= kFullRows || synchronizations_.rows() >= kFullRows || outcomes_.rows() >= kFullRows ||
-         graph_nodes_.rows() >= kFullRows || graph_runs_.rows() >= kFullRows || stack_nodes_.rows() >= kFullRows ||
-         python_stack_nodes_.rows() >= kFullRows;
+  return calls_.rows() >= full_rows_ || kernels_.rows() >= full_rows_ || transfers_.rows() >= full_rows_ ||
+         allocations_.rows() >= full_rows_ || synchronizations_.rows() >= full_rows_ ||
+         outcomes_.rows() >= full_rows_ || graph_nodes_.rows() >= full_rows_ || graph_runs_.rows() >= full_rows_ ||
+         stack_nodes_.rows() >= full_rows_ || python_stack_nodes_.rows() >= full_rows_;
 }
 
 bool SliceFile::is_empty() const {
@@ -233,6 +288,18 @@ void SliceFile::CollectFrameNames() {
   });
 }
 
+bool SliceFile::Write(const ChunkBuilder& chunk, uint32_t rows, Error* first_error) {
+  // Without its definitions an event says nothing: after the first chunk that found no room, none is tried.
+  const Error error = is_starved_ ? kNoRoom : writer_.Write(chunk);
+  if (IsNoRoom(error)) {
+    is_starved_ = true;
+    rows_without_room_ += rows;
+  } else if (first_error->ok()) {
+    *first_error = error;
+  }
+  return error.ok();
+}
+
 Error SliceFile::WriteStrings() {
   if (new_strings_.empty()) return Error::None();
   std::vector<uint64_t> ids;
@@ -249,47 +316,75 @@ Error SliceFile::WriteStrings() {
   chunk.AddColumn(column::strings::kId, kDelta, ids);
   chunk.AddColumn(column::strings::kLength, kPlain, lengths);
   chunk.AddBytes(column::strings::kBytes, bytes);
-  return writer_.Write(chunk);
+  Error error;
+  Write(chunk, static_cast<uint32_t>(ids.size()), &error);
+  return error;
 }
 
 Error SliceFile::Flush() {
   CollectFrameNames();
   Error error = WriteStrings();
-  const auto write = [&](auto& table, uint64_t* lost) {
-    // What comes after a chunk that is missing may rely on it.
-    if (!error.ok() || (table.rows() == 0 && (lost == nullptr || *lost == 0))) return;
+  // What there is no room for is lost: its launches as calls, its work as activities.
+  const Tally waiting = std::exchange(waiting_, {});
+  uint64_t unwritten_calls = 0;
+  uint64_t unwritten_activities = 0;
+  const auto write = [&](auto& table, uint64_t* lost = nullptr) {
+    const uint32_t rows = table.rows();
+    if (!error.ok()) return false;  // what comes after a chunk that is missing may rely on it
+    if (rows == 0 && (lost == nullptr || *lost == 0)) return true;
+    Tally times;
+    times.NoteTime(table.first_ns(), table.last_ns());
     ChunkBuilder chunk = table.Take();
     if (lost != nullptr) chunk.SetLost(*lost);
-    error = writer_.Write(chunk);
-    if (error.ok() && lost != nullptr) *lost = 0;
+    if (!Write(chunk, rows, &error)) return false;
+    written_.Add(times);
+    if (lost != nullptr) written_.lost += std::exchange(*lost, 0);
+    return true;
   };
-  write(modules_, nullptr);
-  write(frames_, nullptr);
-  write(frame_names_, nullptr);
-  write(stack_nodes_, nullptr);
-  write(python_code_, nullptr);
-  write(python_frames_, nullptr);
-  write(python_stack_nodes_, nullptr);
-  write(shapes_, nullptr);
-  write(threads_, nullptr);
-  write(range_nodes_, nullptr);
-  write(calls_, &lost_calls_);
+  const auto write_activities = [&](auto& table, uint64_t count, uint64_t Tally::*counter, uint64_t* lost = nullptr) {
+    write(table, lost) ? written_.*counter += count : unwritten_activities += count;
+  };
+  write(modules_);
+  write(frames_);
+  write(frame_names_);
+  write(stack_nodes_);
+  write(python_code_);
+  write(python_frames_);
+  write(python_stack_nodes_);
+  write(shapes_);
+  write(threads_);
+  write(range_nodes_);
+  if (write(calls_, &lost_calls_)) {
+    written_.launches += waiting.launches;
+    written_.other_calls += waiting.other_calls;
+    if (waiting.last_correlation != 0) written_.NoteCorrelation(waiting.last_correlation);
+  } else {
+    unwritten_calls += waiting.launches;
+  }
   if (error.ok()) unwritten_calls_ = 0;
-  write(outcomes_, nullptr);
+  write(outcomes_);
   write(graph_nodes_, &lost_graph_nodes_);  // before the work of the nodes, so that this is not work of nodes unknown
-  write(kernels_, &lost_activities_);
-  write(transfers_, nullptr);
-  write(allocations_, nullptr);
-  write(synchronizations_, nullptr);
-  write(graph_runs_, nullptr);
-  write(counters_, nullptr);
-  write(pauses_, nullptr);
-  write(clock_samples_, nullptr);
+  write_activities(kernels_, waiting.kernels, &Tally::kernels, &lost_activities_);
+  write_activities(transfers_, waiting.transfers, &Tally::transfers);
+  if (write(allocations_)) written_.allocations += waiting.allocations;
+  if (write(synchronizations_)) written_.synchronizations += waiting.synchronizations;
+  write_activities(graph_runs_, waiting.graph_runs, &Tally::graph_runs);
+  write(counters_);
+  write(pauses_);
+  write(clock_samples_);
+  if (!error.ok()) return error;
+  lost_calls_ += unwritten_calls;
+  lost_activities_ += unwritten_activities;
   return error;
 }
 
+Error SliceFile::WriteRotated(const RotatedLog& log) {
+  return log.gaps().empty() ? Error::None() : writer_.Write(log.Chunk());
+}
+
 Error SliceFile::WriteCounters(ChunkKind kind, const Counters& counters) {
-  return writer_.Write(CountersChunk(kind, counters));
+  const Error error = writer_.Write(CountersChunk(kind, counters));
+  return IsNoRoom(error) ? Error::None() : error;  // the next ones say more
 }
 
 }  // namespace migprof::record

@@ -16,7 +16,9 @@
 #include "libmigprof/record/definitions.h"
 #include "libmigprof/record/file_sink.h"
 #include "libmigprof/record/key_values.h"
+#include "libmigprof/record/rotated_log.h"
 #include "libmigprof/record/row_table.h"
+#include "libmigprof/record/tally.h"
 
 namespace migprof::record {
 
@@ -65,6 +67,9 @@ class SliceFile {
  public:
   explicit SliceFile(Definitions* definitions);
 
+  // Of a file that is one of several of its recording, before Create: whom to ask for room on disk, and rows after
+  // which it is_full.
+  void SetBounds(DiskRoom* room, uint32_t full_rows);
   // Creates the file and writes who the process and the slice are.
   Error Create(const std::string& path, const Facts& process, const mig::SliceIdentity& identity);
   // The slice is better known now. Readers use the last.
@@ -82,6 +87,15 @@ class SliceFile {
   void AddPause(const Pause& pause);
   void AddClockSample(const ClockSample& sample);
   CounterRows* counters() { return &counters_; }
+  // Of nodes of which another file has told, and the call that made them, if there is one: it is counted there, and
+  // here only told of because of the nodes. Neither happened on this slice.
+  void AddGraphNodesOfOthers(const GraphNodesEvent& nodes, const CallEvent* call);
+  // What an earlier file of the recording told, and a reader needs to understand this one without it.
+  void AddCarriedCall(const CallEvent& call);
+  void AddCarriedGraphNodes(const GraphNodesEvent& nodes);
+  void AddCarriedAllocation(const AllocationActivity& allocation);
+  // What `before`, the file of the recording before this one and written out, could not write any more.
+  void TakeRestOf(SliceFile* before);
   // Losses to be stated in the header of the next chunk of calls, and of kernels.
   void AddLostCalls(uint64_t count) { lost_calls_ += count; }
   void AddLostActivities(uint64_t count) { lost_activities_ += count; }
@@ -92,11 +106,15 @@ class SliceFile {
   void SetGraphEventsSeen(uint64_t events) { graph_events_seen_ = events; }
   bool has_graph_nodes() const { return has_graph_nodes_; }
 
-  // Writes everything collected so far. After an error, or when something was thrown, nothing more may be added.
+  // Writes everything collected so far. What there is no room for is counted as lost, which is no error. After an error,
+  // or when something was thrown, nothing more may be added.
   Error Flush();
+  // States what of the recording was deleted. May be called in the middle of Flush, by who makes room.
+  Error WriteRotated(const RotatedLog& log);
   Error WriteCounters(format::ChunkKind kind, const Counters& counters);
   // Tries once more what could not be written when it should have been. No error while there is nothing left.
   Error WriteWaiting() { return sink_.WriteWaiting(); }
+  size_t waiting_bytes() const { return sink_.waiting_bytes(); }
 
   // Calls that give the GPU work and were added or stated as lost, but are not said in any chunk yet.
   uint64_t unwritten_calls() const { return lost_calls_ + unwritten_calls_; }
@@ -107,8 +125,24 @@ class SliceFile {
   bool is_empty() const;
   const std::string& path() const { return path_; }
   uint64_t bytes_written() const { return sink_.bytes_written(); }
+  FileIdentity identity() const { return sink_.identity(); }
+  // What is in the file.
+  const Tally& tally() const { return written_; }
+  // Whether a Flush found no room for all it had to write. The file lacks definitions from then on.
+  bool is_starved() const { return is_starved_; }
+  uint64_t rows_without_room() const { return rows_without_room_; }
+  // Of all files of the process, ever.
+  uint64_t serial() const { return serial_; }
+  // The CUDA device ordinal it is of.
+  uint32_t device() const { return device_; }
+  void SetDevice(uint32_t device) { device_ = device; }
 
  private:
+  // Rows after which a chunk is written early: large enough to compress well, small enough that waiting rows take a few
+  // megabytes.
+  static constexpr uint32_t kFullRows = 32 * 1024;
+  static uint64_t NextSerial();
+
   void NeedString(uint32_t id);
   void NeedModule(uint32_t id);
   void NeedFrame(uint32_t id);
@@ -118,8 +152,14 @@ class SliceFile {
   void NeedRange(uint32_t node);
   void NeedShape(uint32_t id);
   void NeedThread(uint32_t serial);
+  // A call that is counted elsewhere.
+  void AppendToldCall(const CallEvent& call, uint64_t more_flags);
+  void AppendCall(const CallEvent& call);
+  void AppendGraphNodes(const GraphNodesEvent& nodes, uint64_t flags);
   void CollectFrameNames();
   Error WriteStrings();
+  // Writes a chunk, or counts its `rows` as ones there was no room for. Returns whether it was written.
+  bool Write(const format::ChunkBuilder& chunk, uint32_t rows, Error* first_error);
 
   Definitions* definitions_;
   std::string path_;
@@ -154,9 +194,9 @@ class SliceFile {
   RowTable<3> outcomes_;
   RowTable<9> kernels_;
   RowTable<10> transfers_;
-  RowTable<8> allocations_;
+  RowTable<9> allocations_;
   RowTable<6> synchronizations_;
-  RowTable<6> graph_nodes_;
+  RowTable<7> graph_nodes_;
   RowTable<7> graph_runs_;
   RowTable<4> pauses_;
   RowTable<3> clock_samples_;
@@ -167,6 +207,13 @@ class SliceFile {
   uint64_t lost_graph_nodes_ = 0;
   uint64_t graph_events_seen_ = 0;
   bool has_graph_nodes_ = false;
+  const uint64_t serial_ = NextSerial();
+  uint32_t device_ = 0;
+  uint32_t full_rows_ = kFullRows;
+  Tally waiting_;  // of the rows that wait for the next Flush
+  Tally written_;
+  bool is_starved_ = false;
+  uint64_t rows_without_room_ = 0;
 };
 
 // The facts of kSlice chunks.

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
+#include "libmigprof/base/clock.h"
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/mig/identify.h"
 #include "libmigprof/mig/uuid.h"
@@ -32,11 +34,21 @@ SliceFiles::SliceFiles(std::string folder, ProcessInfo process, Facts facts, con
       definitions_(definitions),
       pauses_(pauses) {}
 
+void SliceFiles::SetLimits(const RotationLimits& limits, uint64_t (*now_ns)()) {
+  if (!limits.any()) return;
+  rotation_.emplace(limits);
+  now_ns_ = now_ns;
+}
+
 std::string SliceFiles::PathFor(const mig::SliceIdentity& identity, int attempt) const {
   std::string name = Printable(process_.host) + "." + std::to_string(process_.pid) + "." +
                      Printable(mig::SliceLabel(identity)) + "." + CompactUtc(process_.start_ns);
   if (attempt > 0) name += "-" + std::to_string(attempt);
-  return folder_ + "/" + name + format::kFileSuffix;
+  return folder_ + "/" + name;
+}
+
+bool SliceFiles::IsPathOfAnother(const std::string& path) const {
+  return std::any_of(files_.begin(), files_.end(), [&path](const auto& file) { return file.second.path == path; });
 }
 
 SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
@@ -48,19 +60,126 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
   if (!error_.ok()) return nullptr;
   Entry entry;
   entry.identity = Identify(ordinal);
-  constexpr int kAttempts = 10;
+  constexpr int kAttempts = 100;
+  error_ = {"a trace file cannot be created", EEXIST};
+  UseReserve(true);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    entry.file = std::make_unique<SliceFile>(definitions_);
-    error_ = entry.file->Create(PathFor(entry.identity, attempt), facts_, entry.identity);
+    entry.path = PathFor(entry.identity, attempt);
+    if (IsPathOfAnother(entry.path)) continue;  // which may have deleted its first files
+    entry.file = CreateFile(ordinal, entry, 0, &error_);
     if (error_.code != EEXIST) break;
   }
+  UseReserve(false);
+  if (rotation_ && !error_.ok() && entry.file != nullptr) {
+    const Error error = rotation_->Discard(*entry.file);
+    // Others will make room; until then the caller counts what has no file.
+    if (IsNoRoom(error_)) error_ = error;
+    return nullptr;
+  }
   if (!error_.ok()) return nullptr;
+  if (rotation_) rotation_->SetNewest(ordinal, entry.file.get());
   for (const Pause& pause : pauses_->pauses()) entry.file->AddPause(pause);
   // NVML may take seconds; the file already says what the driver knows, and is amended.
   entry.known_to_nvml = AskNvml(&entry.identity);
   AddInstanceIds(&entry.identity);
   error_ = entry.file->WriteIdentity(entry.identity);
   return files_.emplace(ordinal, std::move(entry)).first->second.file.get();
+}
+
+std::unique_ptr<SliceFile> SliceFiles::CreateFile(uint32_t ordinal, const Entry& entry, uint32_t segment,
+                                                  Error* error) {
+  auto file = std::make_unique<SliceFile>(definitions_);
+  file->SetDevice(ordinal);
+  std::string path = entry.path;
+  if (rotation_) {
+    file->SetBounds(&*rotation_, rotation_->full_rows());
+    char number[16];
+    std::snprintf(number, sizeof(number), ".%06u", segment);
+    path += number;
+  }
+  *error = file->Create(path + format::kFileSuffix, ProcessFactsOf(segment), entry.identity);
+  return file;
+}
+
+Facts SliceFiles::ProcessFactsOf(uint32_t segment) const {
+  Facts facts = facts_;
+  if (!rotation_) return facts;
+  // To a reader that knows nothing of segments each is a process of its own.
+  facts.emplace_back("recording_start_ns", std::to_string(process_.start_ns));
+  facts.emplace_back("segment", std::to_string(segment));
+  if (segment == 0) return facts;
+  for (auto& [key, text] : facts) {
+    if (key == "start_ns") text = std::to_string(RealtimeNs());
+    if (key == "cupti_start_ns") text = std::to_string(now_ns_());
+  }
+  return facts;
+}
+
+Error SliceFiles::BeginSegment(uint32_t ordinal, Entry* entry) {
+  // What waits for the disk goes nowhere when the file is closed: then it is closed later.
+  if (!entry->file->WriteWaiting().ok()) return Error::None();
+  Error error;
+  rotation_->UseReserve(true);
+  std::unique_ptr<SliceFile> next = CreateFile(ordinal, *entry, entry->segment + 1, &error);
+  if (error.ok()) error = next->WriteRotated(rotation_->log(ordinal));
+  rotation_->UseReserve(false);
+  if (!error.ok()) {
+    LogDebug("no further trace file: %s (%d)", error.what, error.code);
+    return rotation_->Discard(*next);
+  }
+  SliceFile* const before = entry->file.get();
+  for (const Pause& pause : pauses_->pauses()) next->AddPause(pause);
+  next->SetGraphEventsSeen(before->graph_events_seen());
+  if (before->has_graph_nodes()) {
+    live_graph_nodes_.CarryTo(next.get());
+    next->SetGraphEventsSeen(live_graph_nodes_.events());
+  }
+  live_allocations_.CarryTo(ordinal, next.get());
+  next->TakeRestOf(before);
+  rows_without_room_ += before->rows_without_room();
+  rotation_->SetNewest(ordinal, next.get());
+  rotation_->Close(ordinal, entry->segment, *before);
+  entry->file = std::move(next);
+  ++entry->segment;
+  return Error::None();
+}
+
+Error SliceFiles::Rotate() {
+  if (!rotation_) return Error::None();
+  for (auto& [ordinal, entry] : files_) {
+    if (!rotation_->IsFull(*entry.file)) continue;
+    if (Error error = BeginSegment(ordinal, &entry); !error.ok()) return error;
+  }
+  return rotation_->DropOld();
+}
+
+void SliceFiles::WriteFull() {
+  if (!rotation_ || !error_.ok()) return;
+  bool any = false;
+  for (auto& [ordinal, entry] : files_) any |= entry.file->is_full();
+  if (!any) return;
+  // A file that is closed afterwards has to have the names of its functions.
+  definitions_->frames.ResolveNames();
+  for (auto& [ordinal, entry] : files_) {
+    if (error_.ok() && !entry.file->is_empty()) error_ = entry.file->Flush();
+  }
+  if (error_.ok()) error_ = Rotate();
+}
+
+Error SliceFiles::KeepWindow() {
+  if (!rotation_ || !rotation_->has_window()) return Error::None();
+  for (auto& [ordinal, entry] : files_) {
+    if (!entry.file->tally().has_events()) continue;
+    if (Error error = BeginSegment(ordinal, &entry); !error.ok()) return error;
+  }
+  rotation_->KeepClosed();
+  return Error::None();
+}
+
+uint64_t SliceFiles::rows_without_room() const {
+  uint64_t rows = rows_without_room_;
+  for (const auto& [ordinal, entry] : files_) rows += entry.file->rows_without_room();
+  return rows;
 }
 
 mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
@@ -74,6 +193,10 @@ mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
     identity.source = "ordinal";
   }
   return identity;
+}
+
+void SliceFiles::UseReserve(bool use) {
+  if (rotation_) rotation_->UseReserve(use);
 }
 
 bool SliceFiles::AskNvml(mig::SliceIdentity* identity) {

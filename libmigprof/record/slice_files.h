@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "libmigprof/mig/driver_api.h"
@@ -13,8 +14,11 @@
 #include "libmigprof/record/activity.h"
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/definitions.h"
+#include "libmigprof/record/live_allocations.h"
+#include "libmigprof/record/live_graph_nodes.h"
 #include "libmigprof/record/pause_log.h"
 #include "libmigprof/record/process_facts.h"
+#include "libmigprof/record/rotation.h"
 #include "libmigprof/record/slice_file.h"
 
 namespace migprof::record {
@@ -26,6 +30,13 @@ class SliceFiles {
   // only.
   SliceFiles(std::string folder, ProcessInfo process, Facts facts, const mig::DriverApi& driver,
              Definitions* definitions, const PauseLog* pauses);
+
+  // Before the first file: keeps the recording within `limits`. `now_ns` reads CUPTI's clock.
+  void SetLimits(const RotationLimits& limits, uint64_t (*now_ns)());
+  bool is_bounded() const { return rotation_.has_value(); }
+  // What later files must say for themselves. Used only where the recording is bounded.
+  LiveGraphNodes* live_graph_nodes() { return &live_graph_nodes_; }
+  LiveAllocations* live_allocations() { return &live_allocations_; }
 
   // The file of a device, made if it is not there; null when it cannot be made, which error() then explains.
   SliceFile* ForDevice(uint32_t ordinal);
@@ -42,6 +53,16 @@ class SliceFiles {
 
   // Tries once more what could not be written when it should have been; the first reason why something is left.
   Error WriteWaiting();
+  // Of a bounded recording, after all files were flushed and names resolved: begins new files where it is time, and
+  // deletes what is older than the window.
+  Error Rotate();
+  // The same between two flushes, for files that are full. To be called wherever much is added at once.
+  void WriteFull();
+  // Has what is recorded now stay when it is no longer in the window. Nothing without one.
+  Error KeepWindow();
+  // Whether all of MIGPROF_MAX_BYTES may be used: at the end, and else not quite all.
+  void UseReserve(bool use);
+  uint64_t rows_without_room() const;
 
   bool empty() const { return files_.empty(); }
   const Error& error() const { return error_; }
@@ -50,6 +71,8 @@ class SliceFiles {
   struct Entry {
     mig::SliceIdentity identity;
     std::unique_ptr<SliceFile> file;
+    std::string path;      // of its files, up to the number of the segment
+    uint32_t segment = 0;  // number of the file among those of the device
     bool known_to_nvml = false;
     uint64_t uses = 0;  // how often ForDevice was asked for it
   };
@@ -59,6 +82,12 @@ class SliceFiles {
   bool AskNvml(mig::SliceIdentity* identity);
   bool AddInstanceIds(mig::SliceIdentity* identity) const;
   std::string PathFor(const mig::SliceIdentity& identity, int attempt) const;
+  // Without the number of a segment.
+  bool IsPathOfAnother(const std::string& path) const;
+  std::unique_ptr<SliceFile> CreateFile(uint32_t ordinal, const Entry& entry, uint32_t segment, Error* error);
+  Facts ProcessFactsOf(uint32_t segment) const;
+  // Goes on in a new file. Where none can be made, in the old one.
+  Error BeginSegment(uint32_t ordinal, Entry* entry);
 
   std::string folder_;
   ProcessInfo process_;
@@ -71,6 +100,11 @@ class SliceFiles {
   const PauseLog* pauses_;
   std::map<uint32_t, Entry> files_;
   std::vector<DeviceActivity> mig_devices_;
+  std::optional<Rotation> rotation_;
+  uint64_t (*now_ns_)() = nullptr;
+  LiveGraphNodes live_graph_nodes_;
+  LiveAllocations live_allocations_;
+  uint64_t rows_without_room_ = 0;  // of files that were closed
   Error error_;
 };
 

@@ -164,10 +164,21 @@ Headline MakeHeadline(const Profile& profile, std::optional<size_t> slice, Flame
   }
   headline.health = DescribeHealth(sum.health, sum.killed);
   headline.loss = analyze::HasLoss(sum.health) || sum.killed != 0;
-  headline.verdict = headline.loss ? "⚠ Trace incomplete" : slices.empty() ? "Nothing recorded" : "✓ Trace complete";
+  headline.verdict = slices.empty() && !headline.loss ? "Nothing recorded" : Verdict(sum.health, headline.loss);
   headline.simulated = std::any_of(slices.begin(), slices.end(), [](const SliceProfile* s) { return s->simulated; }) ||
                        (!slice.has_value() && profile.simulated);
   return headline;
+}
+
+std::string DescribeRotated(const Health& health) {
+  return CountOf(health.rotated_launches, "launch", "launches") + " and " +
+         CountOf(health.rotated_activities, "activity", "activities") + " deleted with " +
+         CountOf(health.rotated_files, "old file", "old files") + " (" + HumanBytes(health.rotated_bytes) + ")";
+}
+
+const char* Verdict(const Health& health, bool loss) {
+  if (loss) return "⚠ Trace incomplete";
+  return health.rotated_files != 0 ? "✓ Nothing lost but what was to be deleted" : "✓ Trace complete";
 }
 
 std::string DescribeHealth(const Health& health, size_t killed) {
@@ -192,6 +203,9 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   if (health.ranges_lost != 0) AppendPart(CountOf(health.ranges_lost, "range", "ranges") + " lost", &text);
   append_if_any(health.unspliced, "with Python frames in a block");
   append_if_any(health.missing_chunks, "chunks missing");
+  if (health.rotated_files != 0) AppendPart(DescribeRotated(health), &text);
+  append_if_any(health.cut_off_launches, "whose work was deleted");
+  append_if_any(health.cut_off_activities, "whose launch was deleted");
   if (health.taken_over_ns != 0) {
     AppendPart(
         "another CUPTI client took over at " + ClockTimeUtc(health.taken_over_ns) + ": what came after is not recorded",

@@ -181,6 +181,12 @@ class Families {
       add("stopped", count_if(&analyze::Health::stopped));
       add("killed", count_if(&analyze::Health::killed));
     }
+    AddPerSlice("migprof_slice_launches_rotated_total", MetricType::kCounter, "",
+                "Launches in files that were deleted to stay within MIGPROF_MAX_BYTES or MIGPROF_WINDOW",
+                [](const SliceProfile& slice) { return slice.health.rotated_launches; });
+    AddPerSlice("migprof_slice_activities_rotated_total", MetricType::kCounter, "",
+                "Kernels, copies, memsets and runs of whole graphs in such files: in no other of these metrics",
+                [](const SliceProfile& slice) { return slice.health.rotated_activities; });
     AddPerSlice("migprof_slice_has_losses", MetricType::kGauge, "",
                 "1 when anything is missing from the picture of this slice",
                 [](const SliceProfile& slice) { return analyze::HasLoss(slice.health) ? 1 : 0; });

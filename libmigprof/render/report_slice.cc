@@ -96,7 +96,7 @@ std::string ReportSlice(const analyze::Profile& profile, size_t index, const std
   const size_t killed = KilledProcesses(slice);
   const bool loss = analyze::HasLoss(slice.health) || killed != 0;
   std::string health = "<p class=\"r-health" + std::string(loss ? " r-loss" : "") + "\">" +
-                       HtmlElement("b", "", loss ? "⚠ Trace incomplete: " : "✓ Trace complete: ") +
+                       HtmlElement("b", "", std::string(Verdict(slice.health, loss)) + ": ") +
                        HtmlText(DescribeHealth(slice.health, killed)) + "</p>";
   if (const std::string cost = DescribeRecorderCost(SumRecorderCost({&slice})); !cost.empty()) {
     health += HtmlElement("p", "", "Recording itself took " + cost + ".");

@@ -54,7 +54,10 @@ std::vector<Part> PartsOf(const analyze::SliceProfile& slice) {
         {"kn" + std::to_string(cause), std::string("idle: ") + CauseLabel(static_cast<analyze::IdleCause>(cause)), ns});
   }
   parts.push_back({"r-unexplained", "idle, cause not recorded", idle - explained});
-  parts.push_back({"r-stopped", "not recorded: recording was stopped", slice.not_recorded_ns});
+  parts.push_back({"r-stopped",
+                   slice.health.rotated_files != 0 ? "not recorded: recording was stopped, or what was recorded deleted"
+                                                   : "not recorded: recording was stopped",
+                   slice.not_recorded_ns});
   std::erase_if(parts, [](const Part& part) { return part.ns == 0; });
   return parts;
 }

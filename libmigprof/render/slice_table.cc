@@ -267,8 +267,16 @@ void WriteSliceTable(const analyze::Profile& profile, const SliceTableOptions& o
   for (size_t i = 0; i < rows.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];
     if (slice.not_recorded_ns == 0) continue;
-    out << rows[i][0] << " / " << rows[i][1] << " / " << rows[i][2] << ": recording was stopped for "
+    out << rows[i][0] << " / " << rows[i][1] << " / " << rows[i][2] << ": "
+        << (slice.health.rotated_files != 0 ? "recording was stopped, or what was recorded deleted, for "
+                                            : "recording was stopped for ")
         << HumanTime(slice.not_recorded_ns, ascii) << " of the window, which BUSY leaves out\n";
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const SliceProfile& slice = profile.slices[i];
+    if (slice.health.rotated_files == 0 || LostSomething(slice)) continue;
+    out << rows[i][0] << " / " << rows[i][1] << " / " << rows[i][2] << ": " << DescribeRotated(slice.health)
+        << ", as was asked for\n";
   }
   for (size_t i = 0; i < rows.size(); ++i) {
     const SliceProfile& slice = profile.slices[i];

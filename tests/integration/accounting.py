@@ -38,8 +38,8 @@ def without_times(work):
 class TraceCounts:
     """One trace file."""
 
-    def __init__(self, path):
-        dump = harness.Dump(path)
+    def __init__(self, path, dump=None):
+        dump = dump or harness.Dump(path)
         slice_facts, process = dump.facts("slice"), dump.facts("process")
         self.slice = slice_facts.get("mig_uuid") or slice_facts.get("gpu_uuid")
         self.pid = int(process["pid"])

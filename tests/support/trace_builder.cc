@@ -212,6 +212,7 @@ void TraceBuilder::Flush() {
   for (const CallRow& row : calls_) {
     rows.push_back({row.correlation, row.time_ns, row.stack_node, row.api, static_cast<uint64_t>(row.call_class),
                     row.flags, row.python_node, row.range_node, row.stands_for});
+    if ((row.flags & format::kCallCarried) != 0) continue;
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
@@ -227,13 +228,16 @@ void TraceBuilder::Flush() {
   rows.clear();
   first = UINT64_MAX, last = 0;
   for (const GraphNodesRow& row : graph_nodes_) {
-    rows.push_back({row.node, row.time_ns, static_cast<uint64_t>(row.event), row.origin, row.correlation, row.count});
+    rows.push_back(
+        {row.node, row.time_ns, static_cast<uint64_t>(row.event), row.origin, row.correlation, row.count, row.flags});
+    if ((row.flags & format::kRowCarried) != 0) continue;
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
   write_events(ChunkKind::kGraphNodes,
                {column::graph_nodes::kNode, column::graph_nodes::kTime, column::graph_nodes::kEvent,
-                column::graph_nodes::kOrigin, column::graph_nodes::kCorrelation, column::graph_nodes::kCount},
+                column::graph_nodes::kOrigin, column::graph_nodes::kCorrelation, column::graph_nodes::kCount,
+                column::graph_nodes::kFlags},
                rows, first, last, 0);
   rows.clear();
   first = UINT64_MAX, last = 0;
@@ -272,14 +276,16 @@ void TraceBuilder::Flush() {
   rows.clear();
   first = UINT64_MAX, last = 0;
   for (const AllocationRow& row : allocations_) {
-    rows.push_back(
-        {row.correlation, row.time_ns, row.address, row.bytes, static_cast<uint64_t>(row.operation), row.memory});
+    rows.push_back({row.correlation, row.time_ns, row.address, row.bytes, static_cast<uint64_t>(row.operation),
+                    row.memory, row.flags});
+    if ((row.flags & format::kRowCarried) != 0) continue;
     first = std::min(first, row.time_ns);
     last = std::max(last, row.time_ns);
   }
   write_events(ChunkKind::kAllocations,
                {column::allocations::kCorrelation, column::allocations::kTime, column::allocations::kAddress,
-                column::allocations::kBytes, column::allocations::kOperation, column::allocations::kMemory},
+                column::allocations::kBytes, column::allocations::kOperation, column::allocations::kMemory,
+                column::allocations::kFlags},
                rows, first, last, 0);
   allocations_.clear();
 
@@ -295,6 +301,19 @@ void TraceBuilder::Flush() {
   outcomes_.clear();
   kernels_.clear();
   transfers_.clear();
+}
+
+void TraceBuilder::Rotated(const std::vector<RotatedRow>& rows) {
+  Rows values;
+  for (const RotatedRow& row : rows) {
+    values.push_back({row.first_segment, row.last_segment, row.segments, row.bytes, row.launches, row.kernels, row.lost,
+                      row.last_correlation});
+  }
+  Must(writer_.Write(Table(ChunkKind::kRotated,
+                           {column::rotated::kFirstSegment, column::rotated::kLastSegment, column::rotated::kSegments,
+                            column::rotated::kBytes, column::rotated::kLaunches, column::rotated::kKernels,
+                            column::rotated::kLost, column::rotated::kLastCorrelation},
+                           &values)));
 }
 
 void TraceBuilder::Counters(const std::map<std::string, uint64_t>& counters) {

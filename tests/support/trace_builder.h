@@ -51,6 +51,7 @@ struct AllocationRow {
   uint64_t bytes = 0;
   format::AllocationOperation operation = format::AllocationOperation::kAllocate;
   uint64_t memory = 3;  // CUPTI's kind: device
+  uint64_t flags = 0;
 };
 
 struct GraphNodesRow {
@@ -60,6 +61,7 @@ struct GraphNodesRow {
   uint64_t origin = 0;
   uint64_t correlation = 0;
   uint64_t count = 1;
+  uint64_t flags = 0;
 };
 
 struct GraphRunRow {
@@ -82,6 +84,18 @@ struct PauseRow {
   uint64_t started_ns = 0;
   uint64_t last_before = 0;
   uint64_t first_after = 0;
+};
+
+// Files that were deleted.
+struct RotatedRow {
+  uint64_t first_segment = 0;
+  uint64_t last_segment = 0;
+  uint64_t segments = 1;
+  uint64_t bytes = 0;
+  uint64_t launches = 0;
+  uint64_t kernels = 0;
+  uint64_t lost = 0;
+  uint64_t last_correlation = 0;
 };
 
 struct TransferRow {
@@ -130,6 +144,8 @@ class TraceBuilder {
   void Allocation(const AllocationRow& row) { allocations_.push_back(row); }
   void Outcome(uint64_t correlation, format::CallOutcome outcome) { outcomes_.emplace_back(correlation, outcome); }
   void Lost(uint64_t calls) { lost_ += calls; }
+  // At once: what was deleted so far.
+  void Rotated(const std::vector<RotatedRow>& rows);
 
   void Flush();
   // Flushes, and writes counters as they are written while a process runs.

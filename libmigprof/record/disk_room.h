@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam between a trace file and whoever keeps account of what all of them take on disk.
+#pragma once
+
+#include <cstdint>
+
+#include "libmigprof/base/error.h"
+
+namespace migprof::record {
+
+// Drain thread only.
+class DiskRoom {
+ public:
+  virtual ~DiskRoom() = default;
+  // Before so many bytes are appended to a file. On kNoRoom they must not be; the file is as good as before.
+  virtual Error MakeRoom(uint64_t bytes) = 0;
+  virtual void Took(uint64_t bytes) = 0;
+};
+
+inline constexpr Error kNoRoom = {"MIGPROF_MAX_BYTES leaves no room", 0};
+inline bool IsNoRoom(const Error& error) { return error.what == kNoRoom.what; }
+
+}  // namespace migprof::record
