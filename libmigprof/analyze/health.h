@@ -36,7 +36,7 @@ struct Health {
   // At the borders of what was deleted: launches whose activity was, and activities whose launch was.
   uint64_t cut_off_launches = 0;
   uint64_t cut_off_activities = 0;
-  bool stopped = false;             // recording ended before the process did, so that an unknown amount is missing
+  bool stopped = false;  // recording ended before the process did, so that an unknown amount is missing
   // When another CUPTI client took over, in ns since 1970, which is why it was stopped; the first of several; 0: none
   // did.
   uint64_t taken_over_ns = 0;

@@ -106,8 +106,8 @@ class SliceFile {
   void SetGraphEventsSeen(uint64_t events) { graph_events_seen_ = events; }
   bool has_graph_nodes() const { return has_graph_nodes_; }
 
-  // Writes everything collected so far. What there is no room for is counted as lost, which is no error. After an error,
-  // or when something was thrown, nothing more may be added.
+  // Writes everything collected so far. What there is no room for is counted as lost, which is no error. After an
+  // error, or when something was thrown, nothing more may be added.
   Error Flush();
   // States what of the recording was deleted. May be called in the middle of Flush, by who makes room.
   Error WriteRotated(const RotatedLog& log);

@@ -109,9 +109,9 @@ void CheckRule(const UnwindRule& rule) {
     return;
   }
   Check(rule.cfa_offset <= UnwindRule::kMaxCfaOffset && rule.cfa_offset >= -UnwindRule::kMaxCfaOffset &&
-            rule.rbp_offset <= UnwindRule::kMaxRbpOffset && rule.rbp_offset >= -UnwindRule::kMaxRbpOffset,
+            rule.saved_offset <= UnwindRule::kMaxSavedOffset && rule.saved_offset >= -UnwindRule::kMaxSavedOffset,
         "distances fit into a rule");
-  Check(rule.rbp != UnwindRule::SavedRbp::kUnchanged || rule.rbp_offset == 0, "no distance without a place");
+  Check(rule.saved != UnwindRule::Saved::kNothing || rule.saved_offset == 0, "no distance without a place");
   Check(UnwindRule::Unpack(rule.Pack(77)) == rule, "a rule fits into a word");
 }
 
