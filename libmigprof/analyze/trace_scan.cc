@@ -253,7 +253,8 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   }
   if (!has_process && scan.chunks.empty()) return absl::InvalidArgumentError("not a migprof trace");
   const auto end = scan.counters.find("process.end_ns");
-  if (end != scan.counters.end() && end->second <= INT64_MAX) last_sign_ns = std::max(last_sign_ns, end->second);
+  // The clocks are read once more when the last events are written, which is after it.
+  if (end != scan.counters.end() && end->second != 0 && end->second <= INT64_MAX) last_sign_ns = end->second;
   if (scan.last_ns != 0) scan.last_ns = std::max(scan.last_ns, last_sign_ns);
   const auto late = scan.counters.find("device.late_calls");
   if (late != scan.counters.end()) scan.lost += late->second;

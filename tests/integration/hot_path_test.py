@@ -42,7 +42,7 @@ UNCOUNTED = set("""
     strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr strstr strtoul
     __isoc99_sscanf strcspn strtoull access clock_gettime close fchown fstat lstat rename unlink getcwd geteuid gethostname getpid mincore mkdir msync open prctl pread pthread_getattr_np pthread_self
     pthread_attr_getstack pthread_setname_np pthread_setcancelstate pthread_sigmask process_vm_readv read readlink realpath sigaltstack stat
-    syscall sysconf write""".split())
+    sigaddset sigemptyset sigismember sigpending sigtimedwait syscall sysconf write""".split())
 
 
 def symbols(library, which):

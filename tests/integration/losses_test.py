@@ -65,6 +65,9 @@ class Losses(unittest.TestCase):
     def test_all_numbers_are_in_the_summary(self):
         health = self.slice["health"]
         self.assertIsNone(health.pop("taken_over_ns"))  # says when, of one way to be stopped
+        # What MIGPROF_MAX_BYTES and MIGPROF_WINDOW had deleted is no loss: bounded_test.py.
+        for part in ("rotated_files", "rotated_bytes", "rotated_launches", "rotated_activities", "cut_off_launches", "cut_off_activities"):
+            self.assertEqual(health.pop(part), 0, part)
         self.assertEqual(set(health), set(KINDS), "a kind of loss has no line in this test")
         self.assertEqual(health, {kind: number for kind, (number, _, _) in KINDS.items()})
         self.assertEqual(health["launches"], health["matched"] + health["unmatched"] + health["captured"] + health["failed"])
