@@ -29,7 +29,7 @@ timespec DeadlineAfter(uint32_t milliseconds) {
 Error DrainThread::Start(DrainWork* work, uint32_t flush_ms) {
   work_ = work;
   flush_ms_ = flush_ms;
-  constexpr char kNoThread[] = "no thread can be created";
+  static constexpr char kNoThread[] = "no thread can be created";
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   int error = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

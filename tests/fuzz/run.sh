@@ -4,6 +4,7 @@
 # usage: tests/fuzz/run.sh TARGET SEEDS...
 #
 # MIGPROF_FUZZ_SECONDS   how long; 60 unless set
+# MIGPROF_FUZZ_SEED      where its random numbers begin; 1 unless set, so that a check that failed can be repeated; 0: anywhere
 # MIGPROF_FUZZ_KEEP      a folder in which what was found stays, and is built upon the next time; empty: nothing stays
 #
 # An input that ends the target is left in build/fuzz/findings. Once understood, it becomes a seed in corpus/.
@@ -35,7 +36,7 @@ for folder in "$@"; do
   seeds+=("$folder")
 done
 
-if ! "$target" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 \
+if ! "$target" -seed="${MIGPROF_FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 \
     -artifact_prefix="$findings/$name-" "$corpus" "${seeds[@]}" >"$scratch/log" 2>&1; then
   cat "$scratch/log"
   echo "$name: the input is in $findings"
