@@ -250,8 +250,9 @@ bool CallRecorder::SendRange(ThreadSlot* slot, const RangeStack::Range& range, u
   record.domain_length = static_cast<uint16_t>(domain.size());
   record.name_length = range.length;
   std::memcpy(room, &record, sizeof(record));
-  std::memcpy(room + sizeof(record), domain.data(), domain.size());
-  std::memcpy(room + sizeof(record) + domain.size(), range.text, range.length);
+  // Of nothing not even the address may be given to memcpy.
+  if (!domain.empty()) std::memcpy(room + sizeof(record), domain.data(), domain.size());
+  if (range.length != 0) std::memcpy(room + sizeof(record) + domain.size(), range.text, range.length);
   slot->ring.Commit();
   slot->sent_ranges.Insert(range.hash);
   return true;

@@ -17,7 +17,9 @@ class DiskRoom {
   virtual void Took(uint64_t bytes) = 0;
 };
 
-inline constexpr Error kNoRoom = {"MIGPROF_MAX_BYTES leaves no room", 0};
-inline bool IsNoRoom(const Error& error) { return error.what == kNoRoom.what; }
+// Named, so that all files compare with the same one: literals need not be.
+inline constexpr char kNoRoomText[] = "MIGPROF_MAX_BYTES leaves no room";
+inline constexpr Error kNoRoom = {kNoRoomText, 0};
+inline bool IsNoRoom(const Error& error) { return error.what == kNoRoomText; }
 
 }  // namespace migprof::record

@@ -73,7 +73,7 @@ TEST(EntryPoint, ErrorsHaveNames) {
     EXPECT_STREQ(text, "CUDA_ERROR_OUT_OF_MEMORY");
     EXPECT_CUDA(cuGetErrorString(CUDA_ERROR_OUT_OF_MEMORY, &text));
     EXPECT_STREQ(text, "out of memory");
-    EXPECT_EQ(cuGetErrorName(static_cast<CUresult>(12345), &text), CUDA_ERROR_INVALID_VALUE);
+    EXPECT_EQ(cuGetErrorName(static_cast<CUresult>(1001), &text), CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(text, nullptr);
     EXPECT_STREQ(cudaGetErrorName(cudaErrorInvalidValue), "cudaErrorInvalidValue");
     EXPECT_STREQ(cudaGetErrorString(cudaSuccess), "no error");

@@ -105,7 +105,7 @@ TEST(Runtime, CopiesOfEveryShape) {
     EXPECT_RT(cudaMemcpy(memory, host, 64, cudaMemcpyHostToDevice));
     EXPECT_RT(cudaMemcpy2D(back, 4, memory, 8, 4, 8, cudaMemcpyDeviceToHost));
     for (int i = 0; i < 32; ++i) EXPECT_EQ(back[i], i / 4 * 8 + i % 4);
-    EXPECT_EQ(cudaMemcpy(memory, host, 64, static_cast<cudaMemcpyKind>(9)), cudaErrorInvalidMemcpyDirection);
+    EXPECT_EQ(cudaMemcpy(memory, host, 64, static_cast<cudaMemcpyKind>(7)), cudaErrorInvalidMemcpyDirection);
     // A box of 4 x 2 x 2 bytes out of rows of 8 and planes of 4 rows.
     cudaMemcpy3DParms params = {};
     params.srcPtr = {memory, 8, 8, 4};

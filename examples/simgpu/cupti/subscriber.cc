@@ -102,7 +102,9 @@ CUptiResult Subscription::Unsubscribe(CUpti_SubscriberHandle handle) {
 }
 
 void Subscription::End() {
-  departed_.store(subscriber_.exchange(nullptr, std::memory_order_acq_rel), std::memory_order_release);
+  Subscriber* const ended = subscriber_.exchange(nullptr, std::memory_order_acq_rel);
+  if (ended != nullptr) ended->former = former_.exchange(ended, std::memory_order_acq_rel);
+  departed_.store(ended, std::memory_order_release);
   late_calls_.store(static_cast<int64_t>(FaultNumber("late-callbacks", 10)), std::memory_order_release);
   if (late_calls_.load(std::memory_order_relaxed) == 0) {
     for (int domain = CUPTI_CB_DOMAIN_DRIVER_API; domain < CUPTI_CB_DOMAIN_SIZE; ++domain) {

@@ -15,6 +15,7 @@ struct Subscriber {
   CUpti_CallbackFunc callback = nullptr;
   void* userdata = nullptr;
   std::string name;
+  Subscriber* former = nullptr;  // that ended before it: calls may still be under way in it, so none is ever freed
 };
 
 class Subscription {
@@ -40,6 +41,7 @@ class Subscription {
   static constexpr size_t kMaxResourceIds = 32;
 
   std::atomic<Subscriber*> subscriber_{nullptr};
+  std::atomic<Subscriber*> former_{nullptr};
   std::atomic<Subscriber*> departed_{nullptr};  // still called while "late-callbacks" is on
   std::atomic<int64_t> late_calls_{0};
   // Domains other than the two of the API, whose switches are in the tool's interest table.
