@@ -26,6 +26,12 @@ ProcessInfo DescribeProcess(const TraceScan& scan) {
   process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
   process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
   process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
+  process.recorder.memory_bytes = counter("process.memory_bytes");
+  process.recorder.memory_peak_bytes = counter("process.memory_peak_bytes");
+  process.recorder.memory_most_bytes = counter("process.memory_most_bytes");
+  process.recorder.small_rings = counter("process.small_rings");
+  process.recorder.threads_without_ring = counter("process.threads_without_ring");
+  process.recorder.definitions_forgotten = counter("process.definitions_forgotten");
   for (const TracePause& pause : scan.pauses) {
     // What was before the first event that is still there is as gone as the events.
     const uint64_t begin = scan.rotated.empty() ? pause.stopped_ns : std::max(pause.stopped_ns, scan.first_ns);

@@ -23,6 +23,15 @@ struct RecorderUse {
   uint64_t without_lines_ms = 0;
   uint64_t sampled_ms = 0;
   uint64_t whole_graphs_ms = 0;
+  // Memory that the recorder took, when it last said so and at most; and MIGPROF_MAX_MEMORY. 0: not said.
+  uint64_t memory_bytes = 0;
+  uint64_t memory_peak_bytes = 0;
+  uint64_t memory_most_bytes = 0;
+  // To stay below it: threads whose ring is smaller than was asked for, threads of which nothing was recorded, and how
+  // often definitions were forgotten and written again.
+  uint64_t small_rings = 0;
+  uint64_t threads_without_ring = 0;
+  uint64_t definitions_forgotten = 0;
 };
 
 struct ProcessInfo {

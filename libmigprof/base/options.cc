@@ -84,9 +84,8 @@ const char* ParseDigits(const char* text, int most, uint64_t* out) {
   return at == text || at - text > most ? nullptr : at;
 }
 
-// "off", or bytes, with K, M, G or T for powers of 1024.
-bool ParseMaxBytes(const char* text, Options* options) {
-  if (std::strcmp(text, "off") == 0) return options->max_bytes = 0, true;
+// Bytes, with K, M, G or T for powers of 1024.
+bool ParseBytes(const char* text, uint64_t low, uint64_t high, uint64_t* out) {
   constexpr char kUnits[] = "KMGT";
   uint64_t bytes = 0;
   const char* const unit = ParseDigits(text, 15, &bytes);
@@ -98,8 +97,14 @@ bool ParseMaxBytes(const char* text, Options* options) {
     if (bytes > UINT64_MAX >> shift) return false;
     bytes <<= shift;
   }
-  if (bytes < uint64_t{1} << 20 || bytes > uint64_t{1} << 50) return false;
-  return options->max_bytes = bytes, true;
+  if (bytes < low || bytes > high) return false;
+  return *out = bytes, true;
+}
+
+// "off", or bytes.
+bool ParseMaxBytes(const char* text, Options* options) {
+  if (std::strcmp(text, "off") == 0) return options->max_bytes = 0, true;
+  return ParseBytes(text, uint64_t{1} << 20, uint64_t{1} << 50, &options->max_bytes);
 }
 
 // "off", or a time, with ms, s, m or h.
@@ -137,7 +142,7 @@ void Complain(OptionComplaint complain, const char* format, const char* entry, c
 
 }  // namespace
 
-const std::array<OptionSpec, 22> kOptionSpecs = {{
+const std::array<OptionSpec, 23> kOptionSpecs = {{
     {"MIGPROF_OUTPUT", "migprof-traces", "a folder", "where trace files are written; created if missing",
      [](const char* text, Options* o) { return *text != '\0' && ParsePath(text, &o->output); }},
     {"MIGPROF_DISABLE", "off", "on, off", "do nothing at all in this process and its children",
@@ -175,6 +180,11 @@ const std::array<OptionSpec, 22> kOptionSpecs = {{
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->ring_kb); }},
     {"MIGPROF_BUFFER_KB", "1024", "64 to 65536", "KiB of the largest buffers handed to CUPTI for GPU activity",
      [](const char* text, Options* o) { return ParseNumber(text, 64, 65536, &o->buffer_kb); }},
+    {"MIGPROF_MAX_MEMORY", "64M", "16M to 64G",
+     "most memory the recorder takes; what does not fit is kept smaller, forgotten or dropped, and counted",
+     [](const char* text, Options* o) {
+       return ParseBytes(text, uint64_t{16} << 20, uint64_t{64} << 30, &o->max_memory_bytes);
+     }},
     {"MIGPROF_CUPTI", "", "a file", "libcupti to load; empty takes the application's own, else the toolkit's",
      [](const char* text, Options* o) { return ParsePath(text, &o->cupti); }},
     {"MIGPROF_YIELD", "off", "on, off",

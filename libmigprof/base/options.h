@@ -32,16 +32,17 @@ struct Options {
   bool record_args = false;  // the command line goes into the trace
   GraphDetail graphs = GraphDetail::kNode;
   LogLevel log = LogLevel::kNormal;
-  uint32_t max_depth = 0;        // native frames kept per call
-  uint32_t ring_kb = 0;          // KiB of ring per launching thread
-  uint32_t flush_ms = 0;         // longest time an event stays in memory only
-  uint32_t exit_timeout_ms = 0;  // longest time exit is delayed
-  uint32_t buffer_kb = 0;        // KiB per CUPTI activity buffer
-  uint32_t budget_ppm = 0;       // share of a thread's time that recording may take, in millionths; 0: no limit
-  uint32_t counters_ms = 0;      // between two samples of NVML's counters; 0: none
-  uint64_t max_bytes = 0;        // of all trace files of the process; 0: no limit
-  uint32_t window_ms = 0;        // of events that are kept; 0: all
-  uint32_t check_stacks = 0;     // compare one of so many captured stacks with libunwind's; 0: none
+  uint32_t max_depth = 0;         // native frames kept per call
+  uint32_t ring_kb = 0;           // KiB of ring per launching thread
+  uint32_t flush_ms = 0;          // longest time an event stays in memory only
+  uint32_t exit_timeout_ms = 0;   // longest time exit is delayed
+  uint32_t buffer_kb = 0;         // KiB per CUPTI activity buffer
+  uint64_t max_memory_bytes = 0;  // what the recorder may take of the process's memory
+  uint32_t budget_ppm = 0;        // share of a thread's time that recording may take, in millionths; 0: no limit
+  uint32_t counters_ms = 0;       // between two samples of NVML's counters; 0: none
+  uint64_t max_bytes = 0;         // of all trace files of the process; 0: no limit
+  uint32_t window_ms = 0;         // of events that are kept; 0: all
+  uint32_t check_stacks = 0;      // compare one of so many captured stacks with libunwind's; 0: none
 };
 
 // What one variable means. `parse` reads `text` into `options` and returns false when it is out of range.
@@ -54,7 +55,7 @@ struct OptionSpec {
 };
 
 // All variables, in the order in which they are documented.
-extern const std::array<OptionSpec, 22> kOptionSpecs;
+extern const std::array<OptionSpec, 23> kOptionSpecs;
 
 // Called once per complaint about the environment, with a sentence such as "MIGPROF_RING_KB=x is not …".
 using OptionComplaint = void (*)(const char* sentence);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/format/chunk_writer.h"
 
+#define ZSTD_STATIC_LINKING_ONLY  // for memory of our own
 #include <zstd.h>
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "libmigprof/base/hash.h"
@@ -15,15 +17,22 @@ namespace {
 // On shuffled columns level 3 is no smaller than level 1 and costs up to 1.5 times the time.
 constexpr int kCompressionLevel = 1;
 
+// By operator new, which is counted where that matters.
+void* Allocate(void*, size_t bytes) { return ::operator new(bytes, std::nothrow); }
+void Free(void*, void* memory) { ::operator delete(memory); }
+
 }  // namespace
 
-struct ChunkWriter::Compressor {
-  Compressor() : context(ZSTD_createCCtx()) {
+struct Compressor {
+  Compressor() : context(ZSTD_createCCtx_advanced({&Allocate, &Free, nullptr})) {
     if (context == nullptr) return;
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kCompressionLevel);
     ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
   }
   ~Compressor() { ZSTD_freeCCtx(context); }
+
+  Compressor(const Compressor&) = delete;
+  Compressor& operator=(const Compressor&) = delete;
 
   ZSTD_CCtx* context;
 };
@@ -42,8 +51,10 @@ void ChunkBuilder::AddBytes(uint16_t id, std::span<const uint8_t> bytes) {
   payload_.insert(payload_.end(), bytes.begin(), bytes.end());
 }
 
-ChunkWriter::ChunkWriter(ByteSink* sink) : sink_(sink), compressor_(std::make_unique<Compressor>()) {}
-ChunkWriter::~ChunkWriter() = default;
+std::shared_ptr<Compressor> MakeCompressor() { return std::make_shared<Compressor>(); }
+
+ChunkWriter::ChunkWriter(ByteSink* sink, std::shared_ptr<Compressor> compressor)
+    : sink_(sink), compressor_(std::move(compressor)) {}
 
 Error ChunkWriter::Write(const ChunkBuilder& chunk) {
   if (compressor_->context == nullptr) return {"zstd could not allocate its context", 0};

@@ -36,12 +36,15 @@ class ChunkBuilder {
   std::vector<uint8_t> payload_;
 };
 
+// zstd's working memory, some half a megabyte. For one chunk at a time.
+struct Compressor;
+std::shared_ptr<Compressor> MakeCompressor();
+
 // Writes the chunks of one file, in order. Not thread-safe.
 class ChunkWriter {
  public:
-  // `sink` must outlive the writer.
-  explicit ChunkWriter(ByteSink* sink);
-  ~ChunkWriter();
+  // `sink` must outlive the writer. Several files that are written by one thread may share a compressor.
+  explicit ChunkWriter(ByteSink* sink, std::shared_ptr<Compressor> compressor = MakeCompressor());
   ChunkWriter(const ChunkWriter&) = delete;
   ChunkWriter& operator=(const ChunkWriter&) = delete;
 
@@ -50,10 +53,8 @@ class ChunkWriter {
   Error Write(const ChunkBuilder& chunk);
 
  private:
-  struct Compressor;
-
   ByteSink* sink_;
-  std::unique_ptr<Compressor> compressor_;
+  std::shared_ptr<Compressor> compressor_;
   std::vector<uint8_t> bytes_;
   uint32_t sequence_ = 0;
 };

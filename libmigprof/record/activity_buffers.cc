@@ -7,6 +7,8 @@
 #include <cstring>
 #include <new>
 
+#include "libmigprof/base/memory_use.h"
+
 namespace migprof::record {
 namespace {
 
@@ -18,6 +20,9 @@ struct Taken {
 };
 __attribute__((tls_model("initial-exec"))) thread_local Taken t_taken = {0, 0};
 
+// What records of `bytes` make of a buffer's memory, in whole pages.
+constexpr size_t PagesFor(size_t bytes) { return (ActivityBuffer::kControlBytes + bytes + 4095) / 4096 * 4096; }
+
 // Of a cell whose buffer is gone: others may lie behind it.
 ActivityBuffer* const kGone = reinterpret_cast<ActivityBuffer*>(1);
 
@@ -25,10 +30,43 @@ size_t HomeOf(const ActivityBuffer* buffer) { return reinterpret_cast<uintptr_t>
 
 }  // namespace
 
-void ActivityBuffers::Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes) {
+void ActivityBuffers::Init(size_t buffer_bytes, size_t most, size_t most_bytes, LentMemory* lent) {
   buffer_bytes_ = buffer_bytes;
   most_ = most;
-  most_waiting_bytes_ = most_waiting_bytes;
+  most_bytes_ = most_bytes;
+  lent_ = lent;
+}
+
+size_t ActivityBuffers::MostNow() const noexcept {
+  return most_bytes_ + (lent_ != nullptr ? lent_->offered.load(std::memory_order_relaxed) : 0);
+}
+
+void ActivityBuffers::NoteLent() noexcept {
+  if (lent_ == nullptr) return;
+  const size_t used = used_bytes_.load(std::memory_order_relaxed);
+  lent_->taken.store(used - std::min(used, most_bytes_), std::memory_order_relaxed);
+}
+
+bool ActivityBuffers::Charge(ActivityBuffer* buffer, size_t bytes, bool is_small) noexcept {
+  if (bytes <= buffer->charged) return true;
+  const size_t most_bytes = is_small ? MostNow() : MostNow() / 4 * 3;
+  const size_t more = bytes - buffer->charged;
+  size_t used = used_bytes_.load(std::memory_order_relaxed);
+  do {
+    if (used > most_bytes || most_bytes - used < more) return false;
+  } while (!used_bytes_.compare_exchange_weak(used, used + more, std::memory_order_relaxed));
+  MemoryUse::Add(more);
+  buffer->charged = bytes;
+  NoteLent();
+  return true;
+}
+
+void ActivityBuffers::Discharge(ActivityBuffer* buffer, size_t bytes) noexcept {
+  if (bytes >= buffer->charged) return;
+  used_bytes_.fetch_sub(buffer->charged - bytes, std::memory_order_relaxed);
+  MemoryUse::Remove(buffer->charged - bytes);
+  buffer->charged = bytes;
+  NoteLent();
 }
 
 ActivityBuffer* ActivityBuffers::Map() noexcept {
@@ -42,7 +80,8 @@ ActivityBuffer* ActivityBuffers::Map() noexcept {
     return nullptr;
   }
   auto* const buffer = new (memory) ActivityBuffer;
-  if (Register(buffer)) return buffer;
+  buffer->touched = PagesFor(0);
+  if (Charge(buffer, buffer->touched, /*is_small=*/true) && Register(buffer)) return buffer;
   Unmap(buffer);
   return nullptr;
 }
@@ -71,6 +110,7 @@ bool ActivityBuffers::Owns(const uint8_t* data) const noexcept {
 }
 
 void ActivityBuffers::Unmap(ActivityBuffer* buffer) noexcept {
+  Discharge(buffer, 0);
   const size_t home = HomeOf(buffer);
   for (size_t i = 0; i < kRegistered; ++i) {
     std::atomic<ActivityBuffer*>& cell = registered_[(home + i) % kRegistered];
@@ -92,33 +132,40 @@ size_t ActivityBuffers::NextCapacity() noexcept {
 
 ActivityBuffer* ActivityBuffers::Take() noexcept {
   ActivityBuffer* const buffer = TakeAny();
-  if (buffer == nullptr) return nullptr;
-  buffer->capacity = NextCapacity();
-  held_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
-  transfers_.fetch_add(1, std::memory_order_relaxed);
-  return buffer;
+  if (buffer != nullptr) {
+    for (size_t capacity = NextCapacity();; capacity = std::max(capacity / kGrowth, kFirstCapacity)) {
+      const bool is_small = capacity <= kFirstCapacity;
+      if (Charge(buffer, PagesFor(capacity), is_small)) {
+        buffer->capacity = capacity;
+        held_bytes_.fetch_add(capacity, std::memory_order_relaxed);
+        transfers_.fetch_add(1, std::memory_order_relaxed);
+        return buffer;
+      }
+      if (is_small) break;
+    }
+    if (!Store(buffer)) Unmap(buffer);
+  }
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return nullptr;
 }
 
 ActivityBuffer* ActivityBuffers::TakeAny() noexcept {
-  if (waiting_bytes_.load(std::memory_order_relaxed) > most_waiting_bytes_) [[unlikely]] {
-    refused_.fetch_add(1, std::memory_order_relaxed);
-    return nullptr;
-  }
   for (std::atomic<ActivityBuffer*>& cell : stock_) {
     if (cell.load(std::memory_order_relaxed) == nullptr) continue;
     if (ActivityBuffer* buffer = cell.exchange(nullptr, std::memory_order_acquire)) return buffer;
   }
+  // While there is no room nothing is mapped, only to be unmapped: this is asked again for each record.
+  if (used_bytes_.load(std::memory_order_relaxed) + PagesFor(kFirstCapacity) > MostNow()) return nullptr;
   // The stock ran out between two rounds of the drain thread: one mmap here is better than lost records.
-  ActivityBuffer* buffer = Map();
-  if (buffer == nullptr) refused_.fetch_add(1, std::memory_order_relaxed);
-  return buffer;
+  return Map();
 }
 
 void ActivityBuffers::Complete(ActivityBuffer* buffer, size_t valid_bytes) noexcept {
   buffer->valid = valid_bytes;
   held_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
   transfers_.fetch_add(1, std::memory_order_relaxed);
-  waiting_bytes_.fetch_add(valid_bytes, std::memory_order_relaxed);
+  buffer->touched = std::max(buffer->touched, PagesFor(valid_bytes));
+  Discharge(buffer, buffer->touched);  // what CUPTI did not use
   ActivityBuffer* head = completed_.load(std::memory_order_relaxed);
   do {
     buffer->next = head;
@@ -159,21 +206,24 @@ bool ActivityBuffers::Store(ActivityBuffer* buffer) noexcept {
 }
 
 void ActivityBuffers::Recycle(ActivityBuffer* buffer) noexcept {
-  waiting_bytes_.fetch_sub(buffer->valid, std::memory_order_relaxed);
   std::memset(buffer->data(), 0, buffer->valid);  // CUPTI was told that buffers come zeroed
   const size_t in_stock = InStock();
-  const size_t level = buffer->valid <= kLightBytes ? std::max(kKeptStock, StockLevel(in_stock)) : kKeptStock;
+  const bool is_light = buffer->touched <= kLightBytes;
+  const size_t level = is_light ? std::max(kKeptStock, StockLevel(in_stock)) : kKeptStock;
+  // The stock must not take what buffers in use need.
+  const bool is_room = is_light || used_bytes_.load(std::memory_order_relaxed) <= most_bytes_ / 2;
   buffer->valid = 0;
   buffer->next = nullptr;
-  if (in_stock < level && Store(buffer)) return;
+  if (is_room && in_stock < level && Store(buffer)) return;
   Unmap(buffer);
 }
 
 void ActivityBuffers::Restock() noexcept {
   size_t in_stock = InStock();
   for (const size_t level = StockLevel(in_stock); in_stock < level; ++in_stock) {
-    ActivityBuffer* buffer = Map();
-    if (buffer == nullptr || !Store(buffer)) return;  // never the latter: this thread alone fills cells
+    ActivityBuffer* const buffer = Map();
+    if (buffer == nullptr) return;
+    if (!Store(buffer)) return Unmap(buffer);
   }
 }
 

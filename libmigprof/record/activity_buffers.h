@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "libmigprof/record/memory_shares.h"
+
 namespace migprof::record {
 
 // Lives in the first bytes of its own mapping; the activity records follow.
@@ -16,6 +18,8 @@ struct ActivityBuffer {
   ActivityBuffer* next = nullptr;  // in the list of completed buffers
   size_t capacity = 0;             // bytes of records
   size_t valid = 0;                // bytes of records that CUPTI wrote
+  size_t touched = 0;              // bytes of the mapping that were ever written to, in whole pages
+  size_t charged = 0;              // bytes of it that count as taken: what was written to, or may be
 
   uint8_t* data() { return reinterpret_cast<uint8_t*>(this) + kControlBytes; }
   static ActivityBuffer* FromData(uint8_t* data) { return reinterpret_cast<ActivityBuffer*>(data - kControlBytes); }
@@ -26,15 +30,16 @@ static_assert(sizeof(ActivityBuffer) <= ActivityBuffer::kControlBytes);
 // while the stock lasts; Restock, TakeCompleted and Recycle belong to the drain thread.
 class ActivityBuffers {
  public:
-  // `buffer_bytes` per buffer, `most` buffers at once, `most_waiting_bytes` of records that wait for the drain thread.
-  // A buffer takes memory only as far as it was written to, and CUPTI 13 keeps one per thread, so `most` may be large.
-  // Before any other call.
-  void Init(size_t buffer_bytes, size_t most, size_t most_waiting_bytes);
+  // `buffer_bytes` per buffer, `most` buffers at once, which take at most `most_bytes` of memory: with CUPTI, waiting
+  // for the drain thread, and in stock. A buffer takes memory only as far as it may be written to, and CUPTI 13 keeps
+  // one per thread, so `most` may be large. What is offered of `lent` may be taken besides. Before any other call.
+  void Init(size_t buffer_bytes, size_t most, size_t most_bytes, LentMemory* lent = nullptr);
 
   // An empty, zeroed buffer, or null beyond those limits or without memory. CUPTI holds a buffer back until all the
   // work in it is done, which on a GPU that always has work to do means until it is full: in a large buffer records
   // would wait for longer than a kill may cost. So the first that a thread takes between two rounds of the drain thread
-  // is small, and each further one larger, up to `buffer_bytes`.
+  // is small, and each further one larger, up to `buffer_bytes`. The last quarter of the memory is for small ones, so
+  // that buffers go round also when the drain thread is late: a refused request loses records.
   ActivityBuffer* Take() noexcept;
 
   // A buffer that CUPTI is done with.
@@ -52,6 +57,9 @@ class ActivityBuffers {
 
   // Buffers that are mapped.
   size_t existing() const { return existing_.load(std::memory_order_relaxed); }
+
+  // Memory that buffers take.
+  size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
   // Room in the buffers that CUPTI has, in bytes. And: how often it took one or gave one back.
   uint64_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
@@ -77,6 +85,11 @@ class ActivityBuffers {
   ActivityBuffer* Map() noexcept;
   ActivityBuffer* TakeAny() noexcept;
   size_t NextCapacity() noexcept;
+  // Counts more of a buffer as taken, if there is room for it; and less.
+  bool Charge(ActivityBuffer* buffer, size_t bytes, bool is_small) noexcept;
+  size_t MostNow() const noexcept;
+  void NoteLent() noexcept;
+  void Discharge(ActivityBuffer* buffer, size_t bytes) noexcept;
   size_t InStock() const noexcept;
   bool Register(ActivityBuffer* buffer) noexcept;
   void Unmap(ActivityBuffer* buffer) noexcept;
@@ -85,9 +98,10 @@ class ActivityBuffers {
 
   size_t buffer_bytes_ = 0;
   size_t most_ = 0;
-  size_t most_waiting_bytes_ = 0;
+  size_t most_bytes_ = 0;
+  LentMemory* lent_ = nullptr;
   std::atomic<size_t> existing_{0};
-  std::atomic<size_t> waiting_bytes_{0};
+  std::atomic<size_t> used_bytes_{0};
   std::atomic<uint64_t> held_bytes_{0};
   std::atomic<uint64_t> transfers_{0};
   size_t most_out_ = 0;  // of stock at once; the drain thread's own

@@ -98,6 +98,9 @@ void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t corre
   record.time_ns = slot->open_time_ns = clock_();
   record.context = context;
   record.callback_id = callback_id;
+  if (const uint32_t generation = generation_.load(std::memory_order_relaxed); slot->generation != generation)
+      [[unlikely]]
+    SendAllAgain(slot, generation);
   if (max_depth_ == 0) {
     record.header.flags = format::kCallStackMissing;
   } else {
@@ -112,6 +115,16 @@ void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t corre
   }
   std::memcpy(room, &record, sizeof(record));
   slot->ring.Commit();
+}
+
+__attribute__((noinline, cold)) void CallRecorder::SendAllAgain(ThreadSlot* slot, uint32_t generation) noexcept {
+  slot->sent_stacks.Clear();
+  if ((slot->generation ^ generation) >> 16 != 0) {
+    slot->sent_python_stacks.Clear();
+    slot->sent_ranges.Clear();
+    slot->python_stack.known_code.Clear();
+  }
+  slot->generation = generation;
 }
 
 // With system calls, as only a thread's first event may make them.
@@ -144,11 +157,6 @@ void CallRecorder::AddStacks(ThreadSlot* slot, CallRecord* record) noexcept {
       return;
     }
     record->header.flags = static_cast<uint8_t>(detail.sample_shift << kCallFlagBits);
-  }
-  const uint32_t generation = generation_.load(std::memory_order_relaxed);
-  if (slot->generation != generation) [[unlikely]] {
-    slot->sent_stacks.Clear();
-    slot->generation = generation;
   }
   const NativeStack stack = CaptureNativeStack(&slot->native_stack, max_depth_, check_stacks_);
   record->stack_hash = stack.hash;

@@ -44,8 +44,11 @@ class CallRecorder {
   // Drain thread: how much of the stacks is recorded from now on.
   void SetDetail(const StackDetail& detail) { detail_.store(detail.Pack(), std::memory_order_relaxed); }
 
-  // Drain thread: code went from the process, so that stacks sent before `generation` must be sent again.
-  void SetGeneration(uint32_t generation) { generation_.store(generation, std::memory_order_relaxed); }
+  // Drain thread: code went from the process, so that stacks that were sent before must be sent again; or definitions
+  // were forgotten, so that everything must. Both grow, and only whether they changed counts.
+  void SetGeneration(uint32_t code, uint32_t definitions) {
+    generation_.store(definitions << 16 | (code & 0xffff), std::memory_order_relaxed);
+  }
 
   // Drain thread: recording starts again. Calls whose return was missed while it was stopped are over.
   void StartEpoch() { epoch_.fetch_add(1, std::memory_order_relaxed); }
@@ -66,6 +69,7 @@ class CallRecorder {
   // Says what the thread of `slot`, the calling one, is called.
   static void SendThreadName(void* self, ThreadSlot* slot) noexcept;
   void AddStacks(ThreadSlot* slot, CallRecord* record) noexcept;
+  static void SendAllAgain(ThreadSlot* slot, uint32_t generation) noexcept;
   bool SendStack(ThreadSlot* slot, const NativeStack& stack) noexcept;
   void AddPythonStack(ThreadSlot* slot, bool lines, CallRecord* record) noexcept;
   bool SendPythonStack(ThreadSlot* slot, const PythonStack& stack) noexcept;

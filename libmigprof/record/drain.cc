@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "libmigprof/base/clock.h"
+#include "libmigprof/base/memory_use.h"
 #include "libmigprof/base/raw_log.h"
 #include "libmigprof/record/activity_translate.h"
 #include "libmigprof/record/hooked_calls.h"
@@ -21,9 +22,8 @@ bool SynchronizesContext(uint32_t callback_id) {
 }  // namespace
 
 Drain::Drain(const Parts& parts) : parts_(parts), governor_(parts.budget_ppm) {
-  for (const HookedCall& call : kHookedCalls) {
-    apis_[call.callback_id] = {parts_.definitions->strings.Intern(PublicName(call.name)), call.call_class};
-  }
+  InternApis();
+  graph_log_.LimitMemory(parts.graph_log_bytes);
   parts_.buffers->Restock();
 }
 
@@ -36,7 +36,7 @@ bool Drain::Collect(Error* error) {
   const bool had_calls = CollectRings();
   TranslateBuffers(completed);
   if (parts_.python != nullptr) {
-    parts_.python->Find(parts_.definitions->frames.modules());
+    parts_.python->Find(parts_.definitions->now().frames.modules());
     parts_.python->ReportDistrust();
   }
   *error = parts_.files->error();
@@ -51,12 +51,12 @@ void Drain::Govern() {
 }
 
 void Drain::NoteUnloadedCode() {
-  FrameIndex& frames = parts_.definitions->frames;
+  FrameIndex& frames = parts_.definitions->now().frames;
   const uint32_t before = frames.generation();
   frames.RefreshModules();
   if (frames.generation() == before) return;
   RuleCache::OfProcess().StartGeneration();
-  parts_.calls->SetGeneration(frames.generation());
+  AnnounceGeneration();
 }
 
 bool Drain::CollectRings() {
@@ -65,7 +65,8 @@ bool Drain::CollectRings() {
     // Looked at before the ring is emptied: what a retired thread left is then all there will be.
     const bool retired = slot->state.load(std::memory_order_acquire) == ThreadSlot::State::kRetired;
     any |= slot->ring.Drain([&](const RingRecordHeader* record) { TakeRecord(*slot, record); }) != 0;
-    if (retired) slot->state.store(ThreadSlot::State::kFree, std::memory_order_release);
+    ThreadSlot::State state = ThreadSlot::State::kRetired;  // unless another thread has taken it meanwhile
+    if (retired) slot->state.compare_exchange_strong(state, ThreadSlot::State::kFree, std::memory_order_release);
     parts_.files->WriteFull();
   });
   return any;
@@ -74,6 +75,7 @@ bool Drain::CollectRings() {
 void Drain::TranslateBuffers(ActivityBuffer* buffer) {
   while (buffer != nullptr) {
     ActivityBuffer* const next = buffer->next;
+    MakeRoom();
     activities_ += TranslateActivities(*parts_.cupti, *parts_.record_sizes, buffer->data(), buffer->valid, this);
     parts_.buffers->Recycle(buffer);
     parts_.files->WriteFull();
@@ -82,28 +84,37 @@ void Drain::TranslateBuffers(ActivityBuffer* buffer) {
   parts_.buffers->Restock();
 }
 
-void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
+void Drain::TakeRecord(ThreadSlot& slot, const RingRecordHeader* header) {
+  constexpr uint32_t kRecordsBetweenLooks = 64;
+  // What defines something takes the most, and is rare.
+  const bool defines = header->kind != RingRecordKind::kCall && header->kind != RingRecordKind::kOutcome;
+  if (defines || records_until_look_-- == 0) [[unlikely]] {
+    records_until_look_ = kRecordsBetweenLooks;
+    MakeRoom();
+  }
   switch (header->kind) {
     case RingRecordKind::kCall:
       return TakeCall(slot, *reinterpret_cast<const CallRecord*>(header));
     case RingRecordKind::kStack: {
       const auto* stack = reinterpret_cast<const StackRecord*>(header);
-      return parts_.definitions->stacks.Define(stack->hash, {stack->frames(), stack->depth()});
+      return parts_.definitions->now().stacks.Define(stack->hash, {stack->frames(), stack->depth()});
     }
     case RingRecordKind::kPythonCode:
-      return parts_.definitions->python.AddCode(slot.serial, *reinterpret_cast<const PythonCodeRecord*>(header));
+      return parts_.definitions->now().python.AddCode(slot.read_serial,
+                                                      *reinterpret_cast<const PythonCodeRecord*>(header));
     case RingRecordKind::kPythonLines:
-      return parts_.definitions->python.AddLines(slot.serial, *reinterpret_cast<const PythonLinesRecord*>(header));
+      return parts_.definitions->now().python.AddLines(slot.read_serial,
+                                                       *reinterpret_cast<const PythonLinesRecord*>(header));
     case RingRecordKind::kPythonStack: {
       const auto* stack = reinterpret_cast<const PythonStackRecord*>(header);
-      return parts_.definitions->python.DefineStack(stack->hash, {stack->frames(), stack->depth()});
+      return parts_.definitions->now().python.DefineStack(stack->hash, {stack->frames(), stack->depth()});
     }
     case RingRecordKind::kOutcome: {
       const auto* outcome = reinterpret_cast<const OutcomeRecord*>(header);
       if (static_cast<format::CallOutcome>(header->flags) == format::CallOutcome::kReturned) {
-        watch_.NoteReturned(slot.serial, header->correlation);
+        watch_.NoteReturned(slot.read_serial, header->correlation);
       } else {
-        watch_.NoteNoWork(slot.serial, header->correlation);
+        watch_.NoteNoWork(slot.read_serial, header->correlation);
       }
       if (SliceFile* file = FileOfCall(outcome->context)) {
         file->AddOutcome(header->correlation, static_cast<format::CallOutcome>(header->flags), outcome->detail);
@@ -112,15 +123,22 @@ void Drain::TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header) {
     }
     case RingRecordKind::kRange: {
       const auto& range = *reinterpret_cast<const RangeRecord*>(header);
-      return parts_.definitions->ranges.Define(range.hash, range.parent_hash, {range.text(), range.domain_length},
-                                               {range.text() + range.domain_length, range.name_length},
-                                               header->flags != 0);
+      return parts_.definitions->now().ranges.Define(
+          range.hash, parts_.definitions->RenewRange(parts_.definitions->FindRange(range.parent_hash)),
+          {range.text(), range.domain_length}, {range.text() + range.domain_length, range.name_length},
+          header->flags != 0);
     }
     case RingRecordKind::kGraphNodes:
       return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
+    case RingRecordKind::kOwner: {
+      const auto& owner = *reinterpret_cast<const OwnerRecord*>(header);
+      slot.read_serial = owner.serial;
+      slot.read_thread_id = owner.system_thread_id;
+      return;
+    }
     case RingRecordKind::kThreadName:
-      return parts_.definitions->threads.Name(
-          slot.serial, {reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation},
+      return parts_.definitions->now().threads.Name(
+          slot.read_serial, {reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation},
           header->flags != 0);
     case RingRecordKind::kPadding:
       return;
@@ -132,25 +150,25 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   const auto api = apis_.find(call.callback_id);
   if (api == apis_.end()) return;
   if (format::GivesWork(api->second.call_class)) {
-    watch_.NoteWork(slot.serial, call.context, call.header.correlation,
+    watch_.NoteWork(slot.read_serial, call.context, call.header.correlation,
                     api->second.call_class == format::CallClass::kKernelLaunch, call.time_ns);
   } else if (SynchronizesContext(call.callback_id)) {
-    watch_.NoteSynchronizing(slot.serial, call.header.correlation, call.time_ns);
+    watch_.NoteSynchronizing(slot.read_serial, call.header.correlation, call.time_ns);
   }
   // Until it is in the file it is a call that may get lost: there may be no memory for what it needs.
   uint64_t& unread = unread_calls_[CountedDeviceOf(call.context)];
   unread += format::GivesWork(api->second.call_class);
   parts_.pauses->NoteCall(call.header.correlation);
-  parts_.definitions->threads.Note(slot.serial, slot.system_thread_id);
+  parts_.definitions->now().threads.Note(slot.read_serial, slot.read_thread_id);
   CallEvent event{.correlation = call.header.correlation,
                   .time_ns = call.time_ns,
-                  .thread = slot.serial,
-                  .stack_node = parts_.definitions->stacks.Find(call.stack_hash),
+                  .thread = slot.read_serial,
+                  .stack_node = parts_.definitions->FindStack(call.stack_hash),
                   .api = api->second.name,
                   .call_class = api->second.call_class,
                   .flags = call.header.flags & ((1u << kCallFlagBits) - 1),
-                  .python_node = parts_.definitions->python.FindStack(call.python_stack_hash),
-                  .range_node = parts_.definitions->ranges.Find(call.range_hash),
+                  .python_node = parts_.definitions->FindPythonStack(call.python_stack_hash),
+                  .range_node = parts_.definitions->FindRange(call.range_hash),
                   .stands_for = 1u << (call.header.flags >> kCallFlagBits)};
   if (event.stack_node == 0 && (event.flags & format::kCallStackSampledOut) == 0) {
     event.flags |= format::kCallStackMissing;
@@ -212,6 +230,10 @@ bool Drain::IsUnrecorded(uint32_t correlation) {
 
 void Drain::OnKernel(const KernelActivity& kernel) {
   watch_.NoteKernel();
+  if (kernels_until_look_-- == 0) [[unlikely]] {
+    kernels_until_look_ = ShapeIndex::kBetweenLooks - 1;
+    MakeRoom();
+  }
   if (IsUnrecorded(kernel.correlation)) return;
   SliceFile* const file = FileOfActivity(kernel.context, kernel.device);
   if (file != nullptr && kernel.graph_node != 0) graph_log_.Complete(file);
@@ -323,6 +345,7 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
           {"process.rows_without_room", parts_.files->rows_without_room()},
           {"process.forgotten_carried",
            parts_.files->live_graph_nodes()->forgotten() + parts_.files->live_allocations()->forgotten()},
+          {"process.carried_stacks_lost", carried_stacks_lost_},
           {"process.ranges_lost", lost_ranges},
           {"process.stacks_lost", stacks_lost_},
           {"process.stacks_by_libunwind", by_libunwind},
@@ -340,6 +363,12 @@ Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
           {"process.taken_over_ns", taken_over_ns_},
           {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
           {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
+          {"process.memory_bytes", MemoryUse::bytes()},
+          {"process.memory_peak_bytes", MemoryUse::peak_bytes()},
+          {"process.memory_most_bytes", parts_.most_memory_bytes},
+          {"process.small_rings", parts_.slots->small_rings()},
+          {"process.threads_without_ring", parts_.slots->refused()},
+          {"process.definitions_forgotten", parts_.definitions->times_forgotten()},
           {"process.refused_buffers", parts_.buffers->refused()},
           {"process.counter_samples", parts_.counters->samples()},
           {"process.slow_counter_samples", parts_.counters->slow_samples()},
@@ -378,7 +407,7 @@ Error Drain::Write(bool forced) {
   Error error;
   Collect(&error);
   if (!error.ok()) return error;
-  parts_.definitions->frames.ResolveNames(/*at_end=*/forced);
+  parts_.definitions->now().frames.ResolveNames(/*at_end=*/forced);
   NoteLosses();
   NotePauses();
   if (takeover_ == Takeover::kNone && !forced) JudgeTakeover(was_idle);

@@ -40,6 +40,8 @@ class Drain : private ActivitySink {
     uint32_t budget_ppm;    // as for Governor
     const CounterSampler* counters;
     PauseLog* pauses;
+    size_t graph_log_bytes;
+    uint64_t most_memory_bytes;  // of the whole recorder, to be stated in the traces
   };
 
   explicit Drain(const Parts& parts);
@@ -93,9 +95,17 @@ class Drain : private ActivitySink {
 
   void Govern();
   void NoteUnloadedCode();
+  // Application threads say again what changed its meaning, or was forgotten.
+  void AnnounceGeneration();
+  void InternApis();
+  // To be called every now and then while there is more to take: keeps rows and definitions within their memory.
+  void MakeRoom();
+  void ForgetDefinitions();
+  void ForgetIn(CallEvent* call, uint32_t last);
+  void RenewCarriedCalls();
   bool CollectRings();
   void TranslateBuffers(ActivityBuffer* buffer);
-  void TakeRecord(const ThreadSlot& slot, const RingRecordHeader* header);
+  void TakeRecord(ThreadSlot& slot, const RingRecordHeader* header);
   void TakeCall(const ThreadSlot& slot, const CallRecord& call);
   void TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& nodes);
   SliceFile* FileOfCall(uint32_t context);
@@ -124,6 +134,8 @@ class Drain : private ActivitySink {
   GraphLog graph_log_;
   std::unordered_map<const ThreadSlot*, CallEvent> last_calls_;  // that may have made graph nodes
   Governor governor_;
+  uint32_t records_until_look_ = 0;
+  uint32_t kernels_until_look_ = 0;
   TakeoverWatch watch_;
   Takeover takeover_ = Takeover::kNone;
   uint64_t taken_over_ns_ = 0;  // CLOCK_REALTIME
@@ -134,6 +146,7 @@ class Drain : private ActivitySink {
   uint64_t activities_ = 0;
   uint64_t stacks_lost_ = 0;
   uint64_t python_stacks_lost_ = 0;
+  uint64_t carried_stacks_lost_ = 0;  // of calls that later files must tell of
   uint64_t unrouted_calls_ = 0;
   uint64_t new_unrouted_calls_ = 0;  // that give work, and were not yet told to a file
   uint64_t unrouted_activities_ = 0;

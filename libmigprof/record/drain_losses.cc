@@ -42,7 +42,8 @@ void Drain::Discard() noexcept {
   parts_.slots->ForEach([&](ThreadSlot* slot) {
     const bool retired = slot->state.load(std::memory_order_acquire) == ThreadSlot::State::kRetired;
     CountUnreadCalls(slot);
-    if (retired) slot->state.store(ThreadSlot::State::kFree, std::memory_order_release);
+    ThreadSlot::State state = ThreadSlot::State::kRetired;  // unless another thread has taken it meanwhile
+    if (retired) slot->state.compare_exchange_strong(state, ThreadSlot::State::kFree, std::memory_order_release);
   });
 }
 

@@ -111,6 +111,7 @@ void GpuTracer::EnableCallbacks() {
   SwitchCalls(true);
   const bool with_nodes = with_nodes_;
   EnableResourceCallback(CUPTI_CBID_RESOURCE_CONTEXT_CREATED);
+  EnableResourceCallback(CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING);
   // Tells in every mode that a call was captured instead of run.
   EnableResourceCallback(CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED);
   if (!with_nodes) return;
@@ -274,6 +275,9 @@ void GpuTracer::OnResource(CUpti_CallbackId callback_id, const CUpti_ResourceDat
         parts_.cupti->get_device_id(data.context, &device) != CUPTI_SUCCESS || !parts_.contexts->Add(context, device)) {
       unknown_contexts_.fetch_add(1, std::memory_order_relaxed);
     }
+  } else if (callback_id == CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING) {
+    uint32_t context = 0;
+    if (parts_.cupti->get_context_id(data.context, &context) == CUPTI_SUCCESS) parts_.contexts->Destroy(context);
   } else if (const auto* graph = static_cast<const CUpti_GraphData*>(data.resourceDescriptor)) {
     OnGraphNode(callback_id, *graph);
   }

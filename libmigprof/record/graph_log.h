@@ -2,6 +2,8 @@
 // What became of the nodes of the process's CUDA graphs, for the files of all its slices.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 
@@ -18,6 +20,9 @@ class GraphLog {
   // At most this many entries are kept; older ones are forgotten, which only matters to files that still lack them.
   static constexpr size_t kMostEntries = 64 * 1024;
 
+  // They take at most so much memory; older ones are forgotten.
+  void LimitMemory(size_t most_bytes) { most_entries_ = std::min(most_bytes / sizeof(Entry), kMostEntries); }
+
   // `call`: the call the nodes were made by; null when it is not known or they were not made. `home`: the file that has
   // the call; may be null.
   void Add(const GraphNodesEvent& nodes, const CallEvent* call, SliceFile* home);
@@ -28,13 +33,17 @@ class GraphLog {
       WriteRest(file);
   }
 
-  // Entries that a file needed and that were forgotten.
+  // Definitions up to `last_forgotten` are about to be forgotten, and so are the calls that need them.
+  void ForgetCalls(uint32_t last_forgotten);
+
+  // Entries that a file needed and that were forgotten, or their calls.
   uint64_t forgotten() const { return forgotten_; }
 
  private:
   struct Entry {
     GraphNodesEvent nodes;
     bool has_call;
+    bool call_forgotten;
     CallEvent call;
     uint64_t home;  // serial of the file; 0: none
   };
@@ -43,6 +52,7 @@ class GraphLog {
   void WriteRest(SliceFile* file);
 
   std::deque<Entry> entries_;
+  size_t most_entries_ = kMostEntries;
   uint64_t first_ = 0;  // number of the oldest entry kept
   uint64_t forgotten_ = 0;
 };

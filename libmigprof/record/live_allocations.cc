@@ -5,7 +5,7 @@ namespace migprof::record {
 
 void LiveAllocations::NoteCall(const CallEvent& call) {
   if (calls_.insert_or_assign(call.correlation, call).second) call_order_.push_back(call.correlation);
-  while (call_order_.size() > kMostCalls) {
+  while (call_order_.size() > most_calls_) {
     calls_.erase(call_order_.front());
     call_order_.pop_front();
   }
@@ -17,7 +17,7 @@ void LiveAllocations::Note(uint32_t device, const AllocationActivity& allocation
   // No address is given out twice: what was there is gone, whatever the record says of it.
   size_ -= live.erase(allocation.address);
   if (allocation.operation != format::AllocationOperation::kAllocate) return;
-  if (size_ >= kMost) {
+  if (size_ >= most_) {
     ++forgotten_;
     return;
   }

@@ -16,7 +16,7 @@ void LiveGraphNodes::Note(const GraphNodesEvent& event, const CallEvent* call) {
     case GraphNodeEvent::kCreated:
       Erase(event.node, event.count);
       if (call != nullptr) {
-        Insert(event.node, {event.count, event.time_ns, std::make_shared<const CallEvent>(*call), 0});
+        Insert(event.node, {event.count, event.time_ns, std::make_shared<CallEvent>(*call), 0});
       }
       return;
     case GraphNodeEvent::kCloned:
@@ -53,7 +53,7 @@ void LiveGraphNodes::Erase(uint64_t node, uint64_t count) {
 }
 
 void LiveGraphNodes::Insert(uint64_t node, Run run) {
-  if (runs_.size() >= kMostRuns) {
+  if (runs_.size() >= most_runs_) {
     ++forgotten_;
     return;
   }

@@ -3,6 +3,8 @@
 // ones before it may be deleted.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,6 +19,7 @@ class LiveGraphNodes {
  public:
   // At most so many runs of nodes with one origin are followed, of some 150 bytes each.
   static constexpr size_t kMostRuns = 64 * 1024;
+  static constexpr size_t kBytesEach = 150;
 
   // `call`: the one the nodes were made by; null when it is not known or they were not made.
   void Note(const GraphNodesEvent& event, const CallEvent* call);
@@ -26,6 +29,17 @@ class LiveGraphNodes {
   void ForEach(const Visitor& visit) const;
   // Tells `file` of every node whose origin is known, and of the calls that made them.
   void CarryTo(SliceFile* file) const;
+
+  // Every call that CarryTo tells of, or may tell of later; each perhaps more than once.
+  template <typename Visitor>
+  void ForEachCall(Visitor&& visit) {
+    for (auto& [node, run] : runs_) {
+      if (run.call != nullptr) visit(run.call.get());
+    }
+  }
+
+  // At most so much memory is taken. Before the first node.
+  void LimitMemory(size_t most_bytes) { most_runs_ = std::min(kMostRuns, most_bytes / kBytesEach); }
 
   // How often Note was called.
   uint64_t events() const { return events_; }
@@ -38,8 +52,8 @@ class LiveGraphNodes {
   struct Run {
     uint64_t count = 0;
     uint64_t time_ns = 0;
-    std::shared_ptr<const CallEvent> call;  // null: the origin was not known when they were copied
-    uint64_t origin = 0;                    // then
+    std::shared_ptr<CallEvent> call;  // null: the origin was not known when they were copied
+    uint64_t origin = 0;              // then
   };
   using Runs = std::map<uint64_t, Run>;  // by the first node
 
@@ -53,6 +67,7 @@ class LiveGraphNodes {
   Runs::const_iterator Find(uint64_t node) const;
 
   Runs runs_;
+  size_t most_runs_ = kMostRuns;
   uint64_t events_ = 0;
   uint64_t forgotten_ = 0;
 };

@@ -105,13 +105,9 @@ int ModuleMap::Note(dl_phdr_info* info, size_t size, Walk* walk) {
 
 uint32_t ModuleMap::Intern(Module module) {
   for (const auto& [end, id] : by_end_) {
-    const Module& known = modules_[id - 1];
-    if (known.start == module.start && known.end == module.end && known.path == module.path &&
-        known.build_id == module.build_id) {
-      return id;
-    }
+    if ((*this)[id].IsSame(module)) return id;
   }
-  module.id = static_cast<uint32_t>(modules_.size() + 1);
+  module.id = base_ + static_cast<uint32_t>(modules_.size() + 1);
   modules_.push_back(std::move(module));
   return modules_.back().id;
 }
@@ -133,10 +129,30 @@ bool ModuleMap::Refresh() {
   return some_went;
 }
 
+void ModuleMap::Succeed(const ModuleMap& older, uint32_t base) {
+  base_ = base;
+  adds_ = older.adds_;
+  subs_ = older.subs_;
+  for (const auto& [end, id] : older.by_end_) {
+    Module module = older[id];
+    module.id = base_ + static_cast<uint32_t>(modules_.size() + 1);
+    by_end_[end] = module.id;
+    modules_.push_back(std::move(module));
+  }
+}
+
+uint32_t ModuleMap::Keep(const Module& gone) {
+  for (const Module& known : modules_) {
+    if (known.IsSame(gone)) return known.id;
+  }
+  Module& kept = modules_.emplace_back(gone);
+  return kept.id = last_id();
+}
+
 const Module* ModuleMap::Find(uint64_t address) const {
   const auto entry = by_end_.upper_bound(address);
   if (entry == by_end_.end()) return nullptr;
-  const Module& module = modules_[entry->second - 1];
+  const Module& module = (*this)[entry->second];
   return address >= module.start ? &module : nullptr;
 }
 

@@ -16,7 +16,8 @@ namespace migprof::record {
 class StringIndex;
 
 struct PythonCodeDefinition {
-  uint32_t name = 0;  // in StringIndex
+  uint64_t number = 0;  // the sender's
+  uint32_t name = 0;    // in StringIndex
   uint32_t file = 0;
   PythonLines lines;  // its table is `line_table`
   std::vector<uint8_t> line_table;
@@ -36,7 +37,11 @@ struct PythonStackNode {
 // Ids start at 1; 0 means none. Drain thread only.
 class PythonIndex {
  public:
-  explicit PythonIndex(StringIndex* strings) : strings_(strings) {}
+  // Code that `older`, if any, knows need not be added again.
+  explicit PythonIndex(StringIndex* strings, const PythonIndex* older = nullptr, uint32_t base = 0)
+      : base_(base), strings_(strings), older_(older) {}
+  // `older` is about to go.
+  void ForgetOlder() { older_ = nullptr; }
 
   // `thread` is the sender's serial: the pieces of a line table come one after another from the thread that began it.
   void AddCode(uint32_t thread, const PythonCodeRecord& record);
@@ -45,10 +50,17 @@ class PythonIndex {
   void DefineStack(uint64_t hash, std::span<const PythonFrame> frames);
   // The innermost node of a stack that was defined, else 0.
   uint32_t FindStack(uint64_t hash) const;
+  // The node of `frame` called by `parent`.
+  uint32_t Add(uint32_t parent, uint32_t frame);
+  // The frame `id` of the older index.
+  uint32_t RenewFrame(uint32_t id);
 
-  const PythonCodeDefinition& code(uint32_t id) const { return codes_[id - 1]; }
-  const PythonFrameDefinition& frame(uint32_t id) const { return frames_[id - 1]; }
-  const PythonStackNode& node(uint32_t id) const { return nodes_[id - 1]; }
+  const PythonCodeDefinition& code(uint32_t id) const { return codes_[id - base_ - 1]; }
+  const PythonFrameDefinition& frame(uint32_t id) const { return frames_[id - base_ - 1]; }
+  const PythonStackNode& node(uint32_t id) const { return nodes_[id - base_ - 1]; }
+  // Of the largest of its tables.
+  size_t size() const;
+  size_t BytesSoon() const;
 
  private:
   struct Pending {
@@ -59,8 +71,14 @@ class PythonIndex {
 
   void Complete(Pending* pending);
   uint32_t InternFrame(const PythonFrame& frame);
+  uint32_t InternDefinition(const PythonFrameDefinition& definition);
+  // The id of the code behind the sender's number, or 0.
+  uint32_t FindCode(uint64_t code);
 
+  uint32_t base_;
   StringIndex* strings_;
+  const PythonIndex* older_;
+  size_t code_bytes_ = 0;
   std::unordered_map<uint32_t, Pending> pending_;  // by thread
   U64Map code_ids_;                                // by the sender's number
   std::vector<PythonCodeDefinition> codes_;

@@ -62,12 +62,12 @@ PythonRuntime::Symbols PythonRuntime::Look(void* library) {
 }
 
 void PythonRuntime::Find(const ModuleMap& modules) {
-  if (settled_ || (modules_seen_ == modules.size() && modules_seen_ != 0)) return;
-  modules_seen_ = modules.size();
+  if (settled_ || (modules_seen_ == modules.last_id() && modules_seen_ != 0)) return;
+  modules_seen_ = modules.last_id();
   if (const Symbols symbols = Look(RTLD_DEFAULT); symbols.complete()) return Use(symbols);
   // A program may have loaded its libpython for itself alone.
-  for (size_t id = 1; id <= modules.size(); ++id) {
-    const std::string& path = modules[static_cast<uint32_t>(id)].path;
+  for (const Module& module : modules.all()) {
+    const std::string& path = module.path;
     if (path.compare(path.rfind('/') + 1, 10, "libpython3") != 0) continue;
     void* const library = dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
     if (library == nullptr) continue;

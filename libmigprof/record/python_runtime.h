@@ -38,7 +38,7 @@ class PythonRuntime {
   std::atomic<const PythonReader*> reader_{nullptr};
   std::atomic<bool> distrusted_{false};
   bool settled_ = false;
-  size_t modules_seen_ = 0;
+  uint32_t modules_seen_ = 0;
 };
 
 }  // namespace migprof::record

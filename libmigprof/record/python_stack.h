@@ -5,7 +5,9 @@
 #include <sys/uio.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "libmigprof/record/python_layout.h"
 #include "libmigprof/record/ring_records.h"
@@ -47,20 +49,32 @@ class KnownCode {
     uint64_t code;     // as sent
   };
 
+  static constexpr size_t kMostEntries = 2048;
+
+  // `entries`: room for `size` of them, a power of two, all zeros.
+  void Init(Entry* entries, size_t size) {
+    entries_ = entries;
+    mask_ = size - 1;
+  }
+
   // The entry of the code object at `address`, or the one to put it into.
   Entry* Find(uint64_t address) {
     const size_t home = address * 0x9E3779B97F4A7C15u >> 53;
     for (size_t i = 0; i < kProbes; ++i) {
-      Entry& entry = entries_[(home + i) % kSize];
+      Entry& entry = entries_[(home + i) & mask_];
       if (entry.address == address || entry.address == 0) return &entry;
     }
-    return &entries_[home % kSize];  // of a full neighbourhood one goes
+    return &entries_[home & mask_];  // of a full neighbourhood one goes
+  }
+
+  void Clear() {
+    if (entries_ != nullptr) std::memset(entries_, 0, (mask_ + 1) * sizeof(Entry));
   }
 
  private:
-  static constexpr size_t kSize = 2048;
   static constexpr size_t kProbes = 4;
-  Entry entries_[kSize];
+  Entry* entries_ = nullptr;
+  size_t mask_ = 0;
 };
 
 // Where a thread's name is read into and compared; see python_thread_name.h.
@@ -72,7 +86,7 @@ struct PythonNameScratch {
   uint8_t bytes[kMostBytes];
 };
 
-// What a thread keeps between captures; all zeros at first.
+// What a thread keeps between captures; all zeros at first, but for the place of known_code's entries.
 struct PythonStackState {
   static constexpr size_t kMostFileBytes = 4096;
   static constexpr size_t kMostNameBytes = 1024;
@@ -82,6 +96,13 @@ struct PythonStackState {
   char file[kMostFileBytes];
   char name[kMostNameBytes];
   PythonNameScratch name_scratch;
+};
+
+// The same with the largest table of code there is.
+struct WholePythonStackState : PythonStackState {
+  WholePythonStackState() : PythonStackState{} { known_code.Init(entries, KnownCode::kMostEntries); }
+
+  KnownCode::Entry entries[KnownCode::kMostEntries]{};
 };
 
 // Frames owned by this or more are the interpreter's own and lie between two runs of the evaluation loop.

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "libmigprof/base/hash.h"
+#include "libmigprof/base/memory_use.h"
 
 namespace migprof::record {
 namespace {
@@ -20,6 +21,8 @@ __attribute__((tls_model("initial-exec"))) thread_local RangeStack* t_stack = nu
 
 std::array<std::atomic<RangeStack*>, kMostStacks> g_stacks{};
 std::atomic<uint32_t> g_stack_count{0};
+std::atomic<uint32_t> g_most_stacks{kMostStacks};
+constexpr size_t kStackPages = (sizeof(RangeStack) + 4095) / 4096 * 4096;
 std::atomic<uint64_t> g_overflowed{0};
 
 pthread_key_t ThreadEndKey(void (*release)(void*)) {
@@ -33,7 +36,9 @@ pthread_key_t ThreadEndKey(void (*release)(void*)) {
 void* Map() {
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   void* const memory = mmap(nullptr, sizeof(RangeStack), PROT_READ | PROT_WRITE, kFlags, -1, 0);
-  return memory != MAP_FAILED ? memory : nullptr;
+  if (memory == MAP_FAILED) return nullptr;
+  MemoryUse::Add(kStackPages);
+  return memory;
 }
 
 }  // namespace
@@ -57,9 +62,10 @@ __attribute__((cold)) RangeStack* RangeStack::Acquire() noexcept {
     }
   }
   if (mine == nullptr) {
-    if (count >= kMostStacks) return nullptr;
+    const uint32_t most = g_most_stacks.load(std::memory_order_relaxed);
+    if (count >= most) return nullptr;
     const uint32_t number = g_stack_count.fetch_add(1, std::memory_order_acq_rel);
-    void* const memory = number < kMostStacks ? Map() : nullptr;
+    void* const memory = number < most ? Map() : nullptr;
     if (memory == nullptr) return nullptr;
     mine = new (memory) RangeStack;
     mine->number_ = number;
@@ -193,6 +199,11 @@ uint64_t RangeStack::Top() noexcept {
     range.hash = HashBytes(parts, sizeof(parts)) | 1;  // never 0
   }
   return depth_ != 0 ? ranges_[depth_ - 1].hash : 0;
+}
+
+void RangeStack::LimitMemory(size_t most_bytes) noexcept {
+  g_most_stacks.store(static_cast<uint32_t>(std::min(most_bytes / kStackPages, kMostStacks)),
+                      std::memory_order_relaxed);
 }
 
 uint64_t RangeStack::overflowed() { return g_overflowed.load(std::memory_order_relaxed); }

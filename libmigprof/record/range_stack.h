@@ -56,6 +56,9 @@ class RangeStack {
   uint32_t depth() const { return depth_; }
   const Range& operator[](uint32_t index) const { return ranges_[index]; }
 
+  // Stacks of all threads take at most so much from now on; threads for which there is no room have no ranges.
+  static void LimitMemory(size_t most_bytes) noexcept;
+
   // Of all threads: ranges that were not kept because a thread had too many open.
   static uint64_t overflowed();
 

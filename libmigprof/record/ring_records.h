@@ -8,6 +8,14 @@
 
 namespace migprof::record {
 
+// Whose records follow: the first that every owner of a slot sends.
+struct OwnerRecord {
+  RingRecordHeader header;
+  uint32_t serial;
+  uint32_t system_thread_id;
+};
+static_assert(sizeof(OwnerRecord) == 16);
+
 // A CUDA API call was entered. `header.flags` holds format::kCallStack… bits and, above kCallFlagBits, the binary
 // logarithm of how many calls the stack stands for.
 inline constexpr unsigned kCallFlagBits = 4;

@@ -32,6 +32,13 @@ class RowTable {
     last_ns_ = std::max(last_ns_, last_ns);
   }
 
+  // Memory it takes, for rows that wait or may come.
+  size_t bytes() const { return N * values_[0].capacity() * sizeof(uint64_t); }
+  // Gives back the room for rows that may come. Only when none wait.
+  void Release() {
+    for (std::vector<uint64_t>& column : values_) column = {};
+  }
+
   uint64_t first_ns() const { return first_ns_; }
   uint64_t last_ns() const { return last_ns_; }  // 0: no times were noted
 

@@ -25,6 +25,8 @@
 #include "libmigprof/record/counter_sampler.h"
 #include "libmigprof/record/drain.h"
 #include "libmigprof/record/drain_thread.h"
+#include "libmigprof/record/memory_shares.h"
+#include "libmigprof/record/range_stack.h"
 #include "libmigprof/record/session_facts.h"
 #include "libmigprof/record/shared_records.h"
 
@@ -41,9 +43,8 @@ std::atomic<bool> g_paused{false};     // stopped, and to be started again
 enum class Wish : uint8_t { kNone, kStart, kStop };
 std::atomic<Wish> g_wish{Wish::kNone};
 
-// Activity buffers at once, and bytes in those that CUPTI has filled and the drain thread has not read yet.
+// Activity buffers at once.
 constexpr size_t kMostBuffers = 4096;
-constexpr size_t kMostWaitingBytes = 64 << 20;
 
 // Between two looks for a control file.
 constexpr uint64_t kControlNs = 20'000'000;
@@ -66,6 +67,7 @@ struct Session final : DrainWork {
   ThreadSlots slots;
   ContextTable contexts;
   ActivityBuffers buffers;
+  LentMemory lent;  // by slots to buffers
   GpuTracer tracer;
   Definitions definitions;
   PythonRuntime python;
@@ -334,15 +336,18 @@ Error Build(Session* session) {
   if (Error error = LoadCupti(session->options.cupti.data(), driver_version, &session->cupti); !error.ok())
     return error;
   session->record_sizes.Probe(session->cupti);
-  if (Error error = session->slots.Init(std::bit_ceil(uint64_t{session->options.ring_kb} * 1024)); !error.ok()) {
-    return error;
-  }
-  session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers, kMostWaitingBytes);
+  const MemoryShares shares = MemoryShares::Of(session->options.max_memory_bytes,
+                                               session->options.max_bytes != 0 || session->options.window_ms != 0);
+  const uint64_t ring_bytes = std::bit_ceil(uint64_t{session->options.ring_kb} * 1024);
+  if (Error error = session->slots.Init(ring_bytes, shares.threads, &session->lent); !error.ok()) return error;
+  RangeStack::LimitMemory(shares.ranges);
+  session->buffers.Init(size_t{session->options.buffer_kb} * 1024, kMostBuffers, shares.activities, &session->lent);
+  session->definitions.LimitMemory(shares.definitions);
   PrepareNativeStacks();
   PythonRuntime* const python = session->options.stacks && session->options.python ? &session->python : nullptr;
   if (python != nullptr) {
-    session->definitions.frames.RefreshModules();
-    python->Find(session->definitions.frames.modules());
+    session->definitions.now().frames.RefreshModules();
+    python->Find(session->definitions.now().frames.modules());
   }
   session->calls =
       new CallRecorder(&session->slots, &session->contexts, &CuptiNow,
@@ -355,13 +360,16 @@ Error Build(Session* session) {
       folder, process, ProcessFacts(session->options, process, session->cupti, driver, driver_version, CuptiNow()),
       driver, &session->definitions, &session->pauses);
   session->files->SetLimits({session->options.max_bytes, session->options.window_ms * uint64_t{1'000'000}}, &CuptiNow);
+  session->files->LimitRows(shares.rows);
+  session->files->live_graph_nodes()->LimitMemory(shares.carried / 2);
+  session->files->live_allocations()->LimitMemory(shares.carried / 2);
   session->counters =
       new CounterSampler(session->options.counters_ms, session->options.exit_timeout_ms,
                          {&CuptiNow, &MonotonicNs, [] { return ClockNs(CLOCK_THREAD_CPUTIME_ID); }}, {});
-  session->drain =
-      new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts, &session->buffers,
-                 session->calls, &session->tracer, session->files, &session->definitions, python,
-                 session->options.budget_ppm, session->counters, &session->pauses});
+  session->drain = new Drain({&session->cupti, &session->record_sizes, &session->slots, &session->contexts,
+                              &session->buffers, session->calls, &session->tracer, session->files,
+                              &session->definitions, python, session->options.budget_ppm, session->counters,
+                              &session->pauses, shares.graph_log, session->options.max_memory_bytes});
   if (session->door != nullptr) {
     if (!session->door->is_free()) return {"CUPTI is held by another client in the process", 0};
     session->tracer.SetForeign(session->door->foreign);

@@ -2,6 +2,8 @@
 #include "libmigprof/record/slice_file.h"
 
 #include <algorithm>
+#include <bit>
+#include <tuple>
 
 namespace migprof::record {
 
@@ -14,6 +16,10 @@ namespace {
 
 constexpr ColumnEncoding kPlain = ColumnEncoding::kPlain;
 constexpr ColumnEncoding kDelta = ColumnEncoding::kDelta;
+
+// A call and its kernel, in the two tables that are the fullest of most programs.
+constexpr size_t kBytesOfFullRow = 19 * sizeof(uint64_t);
+constexpr size_t kMostThreadsKnown = 4096;
 
 }  // namespace
 
@@ -47,7 +53,8 @@ uint64_t SliceFile::NextSerial() {
 
 void SliceFile::SetBounds(DiskRoom* room, uint32_t full_rows) {
   sink_.SetRoom(room);
-  full_rows_ = full_rows;
+  bounded_full_rows_ = full_rows;
+  full_rows_ = std::min(full_rows_, full_rows);
 }
 
 Error SliceFile::Create(const std::string& path, const Facts& process, const mig::SliceIdentity& identity) {
@@ -68,9 +75,10 @@ void SliceFile::NeedString(uint32_t id) {
 
 void SliceFile::NeedModule(uint32_t id) {
   if (id == 0 || !modules_defined_.Insert(id)) return;
-  const Module& module = definitions_->frames.modules()[id];
-  const uint32_t path = definitions_->strings.Intern(module.path);
-  const uint32_t build_id = module.build_id.empty() ? 0 : definitions_->strings.Intern(module.build_id);
+  const Module& module = definitions_->Of(id).frames.modules()[id];
+  StringIndex& strings = definitions_->now().strings;
+  const uint32_t path = strings.Intern(module.path);
+  const uint32_t build_id = module.build_id.empty() ? 0 : strings.Intern(module.build_id);
   NeedString(path);
   NeedString(build_id);
   const auto role = module.is_profiler ? format::ModuleRole::kProfiler : format::ModuleRole::kOrdinary;
@@ -79,7 +87,7 @@ void SliceFile::NeedModule(uint32_t id) {
 
 void SliceFile::NeedFrame(uint32_t id) {
   if (!frames_defined_.Insert(id)) return;
-  const FrameDefinition& frame = definitions_->frames[id];
+  const FrameDefinition& frame = definitions_->Of(id).frames[id];
   NeedModule(frame.module);
   frames_.Append({id, frame.address, frame.module});
   unnamed_frames_.push_back(id);
@@ -87,11 +95,11 @@ void SliceFile::NeedFrame(uint32_t id) {
 
 void SliceFile::NeedStack(uint32_t node) {
   stack_path_.clear();
-  for (; node != 0 && stacks_defined_.Insert(node); node = definitions_->stacks[node].parent) {
+  for (; node != 0 && stacks_defined_.Insert(node); node = definitions_->Of(node).stacks[node].parent) {
     stack_path_.push_back(node);
   }
   for (auto path_node = stack_path_.rbegin(); path_node != stack_path_.rend(); ++path_node) {  // parents first
-    const StackNode& stack_node = definitions_->stacks[*path_node];
+    const StackNode& stack_node = definitions_->Of(*path_node).stacks[*path_node];
     NeedFrame(stack_node.frame);
     stack_nodes_.Append({*path_node, stack_node.parent, stack_node.frame});
   }
@@ -99,9 +107,9 @@ void SliceFile::NeedStack(uint32_t node) {
 
 void SliceFile::NeedPythonFrame(uint32_t id) {
   if (!python_frames_defined_.Insert(id)) return;
-  const PythonFrameDefinition& frame = definitions_->python.frame(id);
+  const PythonFrameDefinition& frame = definitions_->Of(id).python.frame(id);
   if (frame.code != 0 && python_code_defined_.Insert(frame.code)) {
-    const PythonCodeDefinition& code = definitions_->python.code(frame.code);
+    const PythonCodeDefinition& code = definitions_->Of(frame.code).python.code(frame.code);
     NeedString(code.name);
     NeedString(code.file);
     python_code_.Append({frame.code, code.name, code.file, static_cast<uint64_t>(std::max(code.lines.first_line, 0))});
@@ -111,11 +119,11 @@ void SliceFile::NeedPythonFrame(uint32_t id) {
 
 void SliceFile::NeedPythonStack(uint32_t node) {
   stack_path_.clear();
-  for (; node != 0 && python_stacks_defined_.Insert(node); node = definitions_->python.node(node).parent) {
+  for (; node != 0 && python_stacks_defined_.Insert(node); node = definitions_->Of(node).python.node(node).parent) {
     stack_path_.push_back(node);
   }
   for (auto path_node = stack_path_.rbegin(); path_node != stack_path_.rend(); ++path_node) {  // parents first
-    const PythonStackNode& stack_node = definitions_->python.node(*path_node);
+    const PythonStackNode& stack_node = definitions_->Of(*path_node).python.node(*path_node);
     NeedPythonFrame(stack_node.frame);
     python_stack_nodes_.Append({*path_node, stack_node.parent, stack_node.frame});
   }
@@ -123,7 +131,7 @@ void SliceFile::NeedPythonStack(uint32_t node) {
 
 void SliceFile::NeedRange(uint32_t node) {
   if (node == 0 || !ranges_defined_.Insert(node)) return;
-  const RangeNode& range = definitions_->ranges[node];
+  const RangeNode& range = definitions_->Of(node).ranges[node];
   NeedRange(range.parent);  // as deep as a thread's open ranges
   NeedString(range.name);
   NeedString(range.domain);
@@ -132,7 +140,7 @@ void SliceFile::NeedRange(uint32_t node) {
 
 void SliceFile::NeedShape(uint32_t id) {
   if (!shapes_defined_.Insert(id)) return;
-  const ShapeDefinition& definition = definitions_->shapes[id];
+  const ShapeDefinition& definition = definitions_->Of(id).shapes[id];
   const KernelShape& shape = definition.shape;
   NeedString(definition.name);
   shapes_.Append({id, definition.name, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
@@ -141,8 +149,11 @@ void SliceFile::NeedShape(uint32_t id) {
 }
 
 void SliceFile::NeedThread(uint32_t serial) {
-  if (!threads_defined_.Insert(serial)) return;
-  const ThreadIndex::Thread& thread = definitions_->threads[serial];
+  if (threads_defined_.Find(serial) != nullptr) return;
+  // Serials go up for ever; what is defined twice does no harm.
+  if (threads_defined_.size() >= kMostThreadsKnown) threads_defined_ = {};
+  threads_defined_.Insert(serial, 1);
+  const ThreadIndex::Thread thread = definitions_->FindThread(serial);
   NeedString(thread.name);
   threads_.Append({serial, thread.system_id, thread.name});
 }
@@ -206,7 +217,7 @@ void SliceFile::AddGraphRun(const GraphRunActivity& run) {
 }
 
 void SliceFile::AddKernel(const KernelActivity& kernel) {
-  const uint32_t shape = definitions_->shapes.Intern(kernel.name, kernel.shape);
+  const uint32_t shape = definitions_->now().shapes.Intern(kernel.name, kernel.shape);
   NeedShape(shape);
   kernels_.Append({kernel.correlation, kernel.start_ns, kernel.duration_ns, shape, kernel.stream, kernel.context,
                    kernel.graph, kernel.graph_node, kernel.untimed ? format::kActivityUntimed : 0});
@@ -242,7 +253,7 @@ void SliceFile::TakeRestOf(SliceFile* before) {
   lost_graph_nodes_ += std::exchange(before->lost_graph_nodes_, 0);
   // A just-in-time compiler may still say what its code is called.
   for (const uint32_t frame : before->unnamed_frames_) {
-    if ((*definitions_).frames[frame].module == 0) NeedFrame(frame);
+    if (definitions_->Of(frame).frames[frame].module == 0) NeedFrame(frame);
   }
 }
 
@@ -261,11 +272,45 @@ void SliceFile::AddClockSample(const ClockSample& sample) {
   clock_samples_.Append({sample.cupti_ns, sample.realtime_ns, sample.monotonic_ns});
 }
 
-bool SliceFile::is_full() const {
-  return calls_.rows() >= full_rows_ || kernels_.rows() >= full_rows_ || transfers_.rows() >= full_rows_ ||
-         allocations_.rows() >= full_rows_ || synchronizations_.rows() >= full_rows_ ||
-         outcomes_.rows() >= full_rows_ || graph_nodes_.rows() >= full_rows_ || graph_runs_.rows() >= full_rows_ ||
-         stack_nodes_.rows() >= full_rows_ || python_stack_nodes_.rows() >= full_rows_;
+template <typename Visitor>
+void SliceFile::ForEachTable(Visitor&& visit) {
+  std::apply([&](auto&... table) { (visit(table), ...); },
+             std::tie(modules_, frames_, frame_names_, stack_nodes_, python_code_, python_frames_, python_stack_nodes_,
+                      shapes_, threads_, range_nodes_, calls_, outcomes_, kernels_, transfers_, allocations_,
+                      synchronizations_, graph_nodes_, graph_runs_, pauses_, clock_samples_));
+}
+
+bool SliceFile::is_full() {
+  uint32_t rows = 0;
+  size_t bytes = 0;
+  ForEachTable([&](const auto& table) {
+    rows = std::max(rows, table.rows());
+    bytes += table.bytes();
+  });
+  // A little early, so that the tables, which double, need not grow for what comes before the next look.
+  return rows >= full_rows_ - full_rows_ / 32 || bytes > most_row_bytes_;
+}
+
+void SliceFile::LimitRows(size_t most_bytes) {
+  most_row_bytes_ = most_bytes;
+  full_rows_ = static_cast<uint32_t>(std::clamp<size_t>(std::bit_floor(most_bytes / kBytesOfFullRow), 512, kFullRows));
+  full_rows_ = std::min(full_rows_, bounded_full_rows_);
+}
+
+void SliceFile::ReleaseRows() {
+  size_t bytes = 0;
+  ForEachTable([&](const auto& table) { bytes += table.bytes(); });
+  if (bytes <= most_row_bytes_) return;
+  ForEachTable([](auto& table) { table.Release(); });
+}
+
+Error SliceFile::ForgetDefinitions() {
+  const Error error = Flush();
+  const uint32_t last = definitions_->now().base;
+  for (DefinedSet* const set : AllDefined()) set->Reset(last);
+  threads_defined_ = {};
+  unnamed_frames_ = {};  // they have no names, and nobody will look for any
+  return error;
 }
 
 bool SliceFile::is_empty() const {
@@ -275,12 +320,12 @@ bool SliceFile::is_empty() const {
              0 &&
          lost_calls_ == 0 && lost_activities_ == 0 && lost_graph_nodes_ == 0 &&
          std::none_of(unnamed_frames_.begin(), unnamed_frames_.end(),
-                      [this](uint32_t id) { return definitions_->frames[id].name != 0; });
+                      [this](uint32_t id) { return definitions_->Of(id).frames[id].name != 0; });
 }
 
 void SliceFile::CollectFrameNames() {
   std::erase_if(unnamed_frames_, [this](uint32_t id) {
-    const FrameDefinition& frame = definitions_->frames[id];
+    const FrameDefinition& frame = definitions_->Of(id).frames[id];
     if (frame.name == 0) return false;
     NeedString(frame.name);
     frame_names_.Append({id, frame.name, frame.name_offset});
@@ -306,7 +351,7 @@ Error SliceFile::WriteStrings() {
   std::vector<uint64_t> lengths;
   std::vector<uint8_t> bytes;
   for (const uint32_t id : new_strings_) {
-    const std::string& text = definitions_->strings[id];
+    const std::string& text = definitions_->Of(id).strings[id];
     ids.push_back(id);
     lengths.push_back(text.size());
     bytes.insert(bytes.end(), text.begin(), text.end());
@@ -373,6 +418,7 @@ Error SliceFile::Flush() {
   write(pauses_);
   write(clock_samples_);
   if (!error.ok()) return error;
+  ReleaseRows();
   lost_calls_ += unwritten_calls;
   lost_activities_ += unwritten_activities;
   return error;

@@ -2,7 +2,9 @@
 // The trace file of one slice in one process.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "libmigprof/record/rotated_log.h"
 #include "libmigprof/record/row_table.h"
 #include "libmigprof/record/tally.h"
+#include "libmigprof/record/u64_map.h"
 
 namespace migprof::record {
 
@@ -65,7 +68,8 @@ struct ClockSample {
 // thread only.
 class SliceFile {
  public:
-  explicit SliceFile(Definitions* definitions);
+  // `compressor` may serve several files.
+  SliceFile(Definitions* definitions, std::shared_ptr<format::Compressor> compressor);
 
   // Of a file that is one of several of its recording, before Create: whom to ask for room on disk, and rows after
   // which it is_full.
@@ -119,8 +123,14 @@ class SliceFile {
   // Calls that give the GPU work and were added or stated as lost, but are not said in any chunk yet.
   uint64_t unwritten_calls() const { return lost_calls_ + unwritten_calls_; }
 
+  // Rows that wait take at most so much memory, together with the room that is kept for the next ones.
+  void LimitRows(size_t most_bytes);
+  // Writes everything, and refers to no definition any more that is not of the present generation. To be called right
+  // before Definitions::Forget.
+  Error ForgetDefinitions();
+
   // Whether enough has been collected that a Flush is due whatever the time.
-  bool is_full() const;
+  bool is_full();
   // Whether there is nothing to write.
   bool is_empty() const;
   const std::string& path() const { return path_; }
@@ -158,13 +168,21 @@ class SliceFile {
   void AppendGraphNodes(const GraphNodesEvent& nodes, uint64_t flags);
   void CollectFrameNames();
   Error WriteStrings();
+  template <typename Visitor>
+  void ForEachTable(Visitor&& visit);
+  void ReleaseRows();
+  // Of everything whose numbers Definitions gives.
+  std::array<DefinedSet*, 9> AllDefined() {
+    return {&strings_defined_,       &modules_defined_,       &frames_defined_, &stacks_defined_, &python_code_defined_,
+            &python_frames_defined_, &python_stacks_defined_, &ranges_defined_, &shapes_defined_};
+  }
   // Writes a chunk, or counts its `rows` as ones there was no room for. Returns whether it was written.
   bool Write(const format::ChunkBuilder& chunk, uint32_t rows, Error* first_error);
 
   Definitions* definitions_;
   std::string path_;
   FileSink sink_;
-  format::ChunkWriter writer_{&sink_};
+  format::ChunkWriter writer_;
 
   DefinedSet strings_defined_;
   DefinedSet modules_defined_;
@@ -175,7 +193,7 @@ class SliceFile {
   DefinedSet python_stacks_defined_;
   DefinedSet ranges_defined_;
   DefinedSet shapes_defined_;
-  DefinedSet threads_defined_;
+  U64Map threads_defined_;  // by serial
   std::vector<uint32_t> new_strings_;
   std::vector<uint32_t> unnamed_frames_;  // defined, but without a name so far
   std::vector<uint32_t> stack_path_;      // scratch
@@ -202,6 +220,9 @@ class SliceFile {
   RowTable<3> clock_samples_;
   CounterRows counters_;
   uint64_t unwritten_calls_ = 0;
+  uint32_t full_rows_ = kFullRows;
+  uint32_t bounded_full_rows_ = kFullRows;  // see SetBounds
+  size_t most_row_bytes_ = SIZE_MAX;
   uint64_t lost_calls_ = 0;
   uint64_t lost_activities_ = 0;
   uint64_t lost_graph_nodes_ = 0;
@@ -209,7 +230,6 @@ class SliceFile {
   bool has_graph_nodes_ = false;
   const uint64_t serial_ = NextSerial();
   uint32_t device_ = 0;
-  uint32_t full_rows_ = kFullRows;
   Tally waiting_;  // of the rows that wait for the next Flush
   Tally written_;
   bool is_starved_ = false;

@@ -15,8 +15,9 @@ constexpr ColumnEncoding kDelta = ColumnEncoding::kDelta;
 
 }  // namespace
 
-SliceFile::SliceFile(Definitions* definitions)
+SliceFile::SliceFile(Definitions* definitions, std::shared_ptr<format::Compressor> compressor)
     : definitions_(definitions),
+      writer_(&sink_, std::move(compressor)),
       modules_(ChunkKind::kModules, {{{column::modules::kId, kDelta},
                                       {column::modules::kPath, kPlain},
                                       {column::modules::kBuildId, kPlain},
@@ -133,6 +134,8 @@ SliceFile::SliceFile(Definitions* definitions)
                                     {column::pauses::kFirstAfter, kPlain}}}),
       clock_samples_(ChunkKind::kClockSamples, {{{column::clock_samples::kCupti, kDelta},
                                                  {column::clock_samples::kRealtime, kDelta},
-                                                 {column::clock_samples::kMonotonic, kDelta}}}) {}
+                                                 {column::clock_samples::kMonotonic, kDelta}}}) {
+  for (DefinedSet* const set : AllDefined()) set->Reset(definitions_->last_forgotten());
+}
 
 }  // namespace migprof::record

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 
 #include "libmigprof/base/clock.h"
 #include "libmigprof/base/raw_log.h"
@@ -83,12 +84,14 @@ SliceFile* SliceFiles::ForDevice(uint32_t ordinal) {
   entry.known_to_nvml = AskNvml(&entry.identity);
   AddInstanceIds(&entry.identity);
   error_ = entry.file->WriteIdentity(entry.identity);
-  return files_.emplace(ordinal, std::move(entry)).first->second.file.get();
+  SliceFile* const file = files_.emplace(ordinal, std::move(entry)).first->second.file.get();
+  for (auto& [other, made] : files_) made.file->LimitRows(most_row_bytes_ / files_.size());
+  return file;
 }
 
 std::unique_ptr<SliceFile> SliceFiles::CreateFile(uint32_t ordinal, const Entry& entry, uint32_t segment,
                                                   Error* error) {
-  auto file = std::make_unique<SliceFile>(definitions_);
+  auto file = std::make_unique<SliceFile>(definitions_, compressor_);
   file->SetDevice(ordinal);
   std::string path = entry.path;
   if (rotation_) {
@@ -137,6 +140,7 @@ Error SliceFiles::BeginSegment(uint32_t ordinal, Entry* entry) {
   live_allocations_.CarryTo(ordinal, next.get());
   next->TakeRestOf(before);
   rows_without_room_ += before->rows_without_room();
+  next->LimitRows(most_row_bytes_ / files_.size());
   rotation_->SetNewest(ordinal, next.get());
   rotation_->Close(ordinal, entry->segment, *before);
   entry->file = std::move(next);
@@ -154,16 +158,28 @@ Error SliceFiles::Rotate() {
 }
 
 void SliceFiles::WriteFull() {
-  if (!rotation_ || !error_.ok()) return;
+  if (!error_.ok()) return;
+  if (!rotation_) {
+    for (auto& [ordinal, entry] : files_) {
+      if (error_.ok() && entry.file->is_full()) error_ = entry.file->Flush();
+    }
+    return;
+  }
   bool any = false;
   for (auto& [ordinal, entry] : files_) any |= entry.file->is_full();
   if (!any) return;
   // A file that is closed afterwards has to have the names of its functions.
-  definitions_->frames.ResolveNames();
+  definitions_->now().frames.ResolveNames();
   for (auto& [ordinal, entry] : files_) {
     if (error_.ok() && !entry.file->is_empty()) error_ = entry.file->Flush();
   }
   if (error_.ok()) error_ = Rotate();
+}
+
+void SliceFiles::ForgetDefinitions() {
+  for (auto& [ordinal, entry] : files_) {
+    if (error_.ok()) error_ = entry.file->ForgetDefinitions();
+  }
 }
 
 Error SliceFiles::KeepWindow() {
@@ -229,6 +245,13 @@ bool SliceFiles::AddInstanceIds(mig::SliceIdentity* identity) const {
 }
 
 void SliceFiles::NoteMigDevice(const DeviceActivity& device) {
+  // CUPTI says it again for each new context.
+  const auto is_same = [&](const DeviceActivity& known) {
+    return known.ordinal == device.ordinal && known.gpu_instance_id == device.gpu_instance_id &&
+           known.compute_instance_id == device.compute_instance_id &&
+           std::equal(std::begin(known.mig_uuid), std::end(known.mig_uuid), std::begin(device.mig_uuid));
+  };
+  if (std::any_of(mig_devices_.begin(), mig_devices_.end(), is_same)) return;
   mig_devices_.push_back(device);
   for (auto& [ordinal, entry] : files_) {
     if (AddInstanceIds(&entry.identity)) {

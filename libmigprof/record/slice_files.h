@@ -31,8 +31,12 @@ class SliceFiles {
   SliceFiles(std::string folder, ProcessInfo process, Facts facts, const mig::DriverApi& driver,
              Definitions* definitions, const PauseLog* pauses);
 
+  // Rows that wait in all files take at most so much memory. Before there is any file.
+  void LimitRows(size_t most_bytes) { most_row_bytes_ = most_bytes; }
   // Before the first file: keeps the recording within `limits`. `now_ns` reads CUPTI's clock.
   void SetLimits(const RotationLimits& limits, uint64_t (*now_ns)());
+  // Before Definitions::Forget; see SliceFile. An error is error().
+  void ForgetDefinitions();
   bool is_bounded() const { return rotation_.has_value(); }
   // What later files must say for themselves. Used only where the recording is bounded.
   LiveGraphNodes* live_graph_nodes() { return &live_graph_nodes_; }
@@ -98,6 +102,8 @@ class SliceFiles {
   bool nvml_missing_ = false;
   Definitions* definitions_;
   const PauseLog* pauses_;
+  std::shared_ptr<format::Compressor> compressor_ = format::MakeCompressor();
+  size_t most_row_bytes_ = SIZE_MAX;
   std::map<uint32_t, Entry> files_;
   std::vector<DeviceActivity> mig_devices_;
   std::optional<Rotation> rotation_;

@@ -19,6 +19,7 @@ enum class RingRecordKind : uint8_t {
   kGraphNodes = 8,
   kRange = 9,
   kThreadName = 10,
+  kOwner = 11,
 };
 
 // The first bytes of every record. `bytes` is a multiple of 8.
@@ -68,7 +69,8 @@ class SpscRing {
   void Commit() { head_.store(reserved_, std::memory_order_release); }
 
   // Consumer: calls `visit(const RingRecordHeader*)` for every record that was committed when it started. Returns the
-  // number of bytes freed. What `visit` throws passes through; the record it was about counts as visited.
+  // number of bytes freed. They are freed in pieces of an eighth of the ring, so that the producer need not wait for
+  // the end of a visit that takes long. What `visit` throws passes through; the record it was about counts as visited.
   template <typename Visitor>
   uint64_t Drain(Visitor&& visit) {
     const uint64_t head = head_.load(std::memory_order_acquire);  // pairs with Commit: the records are complete
@@ -78,7 +80,12 @@ class SpscRing {
       uint64_t tail;
       ~Freed() { published->store(tail, std::memory_order_release); }
     } freed{&tail_, start};
+    uint64_t handed_back = start;
     while (freed.tail != head) {
+      if (freed.tail - handed_back >= size_ / 8) {
+        handed_back = freed.tail;
+        tail_.store(handed_back, std::memory_order_release);
+      }
       const auto* record = reinterpret_cast<const RingRecordHeader*>(memory_ + (freed.tail & (size_ - 1)));
       freed.tail += record->bytes;
       if (record->kind != RingRecordKind::kPadding) visit(record);

@@ -2,11 +2,15 @@
 // One slot per thread that calls CUDA: its ring, and everything the hot path needs, in one mapping.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "libmigprof/base/error.h"
+#include "libmigprof/record/memory_shares.h"
 #include "libmigprof/record/native_stack.h"
 #include "libmigprof/record/python_stack.h"
 #include "libmigprof/record/ring_records.h"
@@ -30,13 +34,18 @@ struct LostCalls {
 // a direct-mapped table without any upkeep is enough.
 class SentStacks {
  public:
-  bool Contains(uint64_t hash) const { return hashes_[hash % kSize] == hash; }
-  void Insert(uint64_t hash) { hashes_[hash % kSize] = hash; }
-  void Clear() { hashes_.fill(0); }
+  // `hashes`: room for `size` of them, a power of two, all 0.
+  void Init(uint64_t* hashes, size_t size) {
+    hashes_ = hashes;
+    mask_ = size - 1;
+  }
+  bool Contains(uint64_t hash) const { return hashes_[hash & mask_] == hash; }
+  void Insert(uint64_t hash) { hashes_[hash & mask_] = hash; }
+  void Clear() { std::fill_n(hashes_, mask_ + 1, 0); }
 
  private:
-  static constexpr size_t kSize = 4096;
-  std::array<uint64_t, kSize> hashes_{};
+  uint64_t* hashes_ = nullptr;
+  uint64_t mask_ = 0;
 };
 
 // The same for ranges, of which there are fewer.
@@ -76,14 +85,18 @@ class SlotLife {
 };
 
 struct ThreadSlot {
-  // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; kFree ->
-  // kActive by the next owner.
+  // kActive -> kRetired by the owner as it ends; kRetired -> kFree by the drain thread once the ring is empty; either
+  // -> kActive by the next owner. Who takes a slot that is not free yet writes behind what its last owner left.
   enum class State : uint32_t { kFree, kActive, kRetired };
 
   SpscRing ring;
   std::atomic<State> state{State::kFree};
   uint32_t system_thread_id = 0;  // of the owner; written before the slot becomes active
   uint32_t serial = 0;            // unique per owner within the process, from 1
+
+  // The drain thread's alone: whose records it reads at the moment.
+  uint32_t read_thread_id = 0;
+  uint32_t read_serial = 0;
 
   // The owner's alone.
   bool in_use = false;            // see SlotUse
@@ -98,7 +111,7 @@ struct ThreadSlot {
   uint64_t random = 0;               // state of a generator
   bool open_captured = false;        // it was said that the open call was captured
   GraphNodesRecord pending_nodes{};  // not in the ring yet, because it may grow; count 0: none
-  uint32_t generation = 0;           // of the code that sent_stacks is about
+  uint32_t generation = 0;           // of the code and the definitions that the tables of what was sent are about
   SentStacks sent_stacks;
   SentRanges sent_ranges;
   NativeStackState native_stack;
@@ -137,14 +150,39 @@ class SlotUse {
   const bool granted_;
 };
 
+// What a slot consists of. The tables have powers of two of entries.
+struct SlotSizes {
+  uint64_t ring_bytes;
+  size_t sent_stacks;
+  size_t known_code;
+
+  // Of the whole mapping.
+  size_t bytes() const;
+};
+
+// Of a slot with a ring of `ring_bytes`, a power of two.
+SlotSizes SizesOfSlot(uint64_t ring_bytes);
+
+// Of the next slot when slots take `used_bytes` of `most_bytes`, of which something else has `lent_bytes`, and rings
+// are to have `ring_bytes`: the first have them, later ones less and less, so that there is room for many; nothing when
+// there is none left.
+std::optional<SlotSizes> SizesOfNextSlot(size_t used_bytes, size_t most_bytes, size_t lent_bytes, uint64_t ring_bytes);
+
 // All slots of the process. Slots are mapped once, reused, and never unmapped: a thread may still be inside one at any
 // time.
 class ThreadSlots {
  public:
   static constexpr size_t kMaxSlots = 1024;
+  static constexpr size_t kNoLimit = SIZE_MAX / 32;
 
-  // `ring_bytes`: a power of two. Before any Mine(). Claims the pthread key that tells of thread ends.
-  Error Init(uint64_t ring_bytes);
+  // `ring_bytes`: a power of two of at least 16 KiB. All slots together take at most `most_bytes`, less what is taken
+  // of `lent`. Before any Mine(). Claims the pthread key that tells of thread ends.
+  Error Init(uint64_t ring_bytes, size_t most_bytes = kNoLimit, LentMemory* lent = nullptr);
+
+  // Threads for which there was no slot; never reset.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  // Slots whose ring is smaller than was asked for.
+  uint64_t small_rings() const { return small_rings_.load(std::memory_order_relaxed); }
 
   // Calls `hook` on each thread as it gets its slot, which is the place for what only a thread's first event may do.
   // Before any Mine().
@@ -169,9 +207,18 @@ class ThreadSlots {
  private:
   ThreadSlot* Acquire() noexcept;
   ThreadSlot* Map() noexcept;
+  // A slot whose owner is gone and whose ring is full to at most `most_used`, with the record of its new owner sent.
+  ThreadSlot* TakeSlot(uint64_t most_used, const OwnerRecord& owner) noexcept;
+  // Sets aside room for one more slot.
+  std::optional<SlotSizes> TakeRoom() noexcept;
   static void Retire(void* slot);
 
   uint64_t ring_bytes_ = 0;
+  size_t most_bytes_ = kNoLimit;
+  LentMemory* lent_ = nullptr;
+  std::atomic<size_t> used_bytes_{0};
+  std::atomic<uint64_t> refused_{0};
+  std::atomic<uint64_t> small_rings_{0};
   void (*first_event_hook_)(void* context, ThreadSlot* slot) noexcept = nullptr;
   void* first_event_context_ = nullptr;
   std::atomic<size_t> count_{0};

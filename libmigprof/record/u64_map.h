@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -28,6 +31,12 @@ class U64Map {
   }
 
   size_t size() const { return size_; }
+  // Memory it takes once it has `more` entries more.
+  size_t BytesWith(size_t more) const {
+    size_t capacity = entries_.size();
+    while (2 * (size_ + more) > capacity) capacity = capacity == 0 ? 64 : 2 * capacity;
+    return capacity * sizeof(Entry);
+  }
   void Clear() {
     entries_.clear();
     size_ = 0;
@@ -40,8 +49,9 @@ class U64Map {
     bool used = false;
   };
 
-  // Fibonacci hashing: addresses and ids have regular low bits, their product's high bits do not.
-  size_t Slot(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> 20 & (entries_.size() - 1); }
+  // Fibonacci hashing: keys have regular bits, also two ids in one word, of which the upper says nothing in the lower
+  // half of the product. Its highest bits depend on all bits of the key.
+  size_t Slot(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
 
   void Place(const Entry& entry) {
     size_t i = Slot(entry.key);
@@ -52,13 +62,24 @@ class U64Map {
   void Grow() {
     std::vector<Entry> old(entries_.empty() ? 64 : entries_.size() * 2);
     old.swap(entries_);
+    shift_ = 64 - std::countr_zero(entries_.size());
     for (const Entry& entry : old) {
       if (entry.used) Place(entry);
     }
   }
 
-  std::vector<Entry> entries_;
+  std::vector<Entry> entries_;  // a power of two of them
+  int shift_ = 0;
   size_t size_ = 0;
 };
+
+// The same of a vector that grows by doubling.
+template <typename Element>
+size_t BytesWith(const std::vector<Element>& elements, size_t more) {
+  const size_t size = elements.size() + more;
+  size_t capacity = elements.capacity();
+  if (size > capacity) capacity = std::max(2 * capacity, size);
+  return capacity * sizeof(Element);
+}
 
 }  // namespace migprof::record

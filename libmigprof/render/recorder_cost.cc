@@ -20,6 +20,8 @@ RecorderCost SumRecorderCost(const std::vector<const analyze::SliceProfile*>& sl
       if (!seen.emplace(slice->host, slice->boot_id, process.pid, process.name).second) continue;
       ++cost.processes;
       cost.own_ns += process.recorder.own_ns;
+      cost.memory_peak_bytes = std::max(cost.memory_peak_bytes, process.recorder.memory_peak_bytes);
+      cost.threads_without_ring += process.recorder.threads_without_ring;
       cost.largest_share = std::max(cost.largest_share, process.recorder.own_share_ppm / 1e6);
       cost.reduced += process.recorder.highest_level != 0;
       cost.without_lines_ms += process.recorder.without_lines_ms;
@@ -42,6 +44,11 @@ std::string DescribeRecorderCost(const RecorderCost& cost, bool ascii) {
     char share[64];
     std::snprintf(share, sizeof(share), ", at most %.1f%% of a thread's time", 100 * cost.largest_share);
     text += share;
+  }
+  if (cost.memory_peak_bytes != 0) text += ", and " + HumanBytes(cost.memory_peak_bytes) + " of memory";
+  if (cost.threads_without_ring != 0) {
+    text += "; nothing of " + std::to_string(cost.threads_without_ring) +
+            (cost.threads_without_ring == 1 ? " thread" : " threads") + ", for want of it (MIGPROF_MAX_MEMORY)";
   }
   if (cost.reduced == 0) return text;
   text += "; less detail to stay below MIGPROF_BUDGET in " + std::to_string(cost.reduced) +

@@ -50,7 +50,13 @@ Json ToJson(const analyze::ProcessInfo& process) {
             {"reduced", process.recorder.highest_level != 0},
             {"without_lines_ms", process.recorder.without_lines_ms},
             {"sampled_ms", process.recorder.sampled_ms},
-            {"whole_graphs_ms", process.recorder.whole_graphs_ms}}},
+            {"whole_graphs_ms", process.recorder.whole_graphs_ms},
+            {"memory_bytes", process.recorder.memory_bytes},
+            {"memory_peak_bytes", process.recorder.memory_peak_bytes},
+            {"memory_most_bytes", process.recorder.memory_most_bytes},
+            {"small_rings", process.recorder.small_rings},
+            {"threads_without_ring", process.recorder.threads_without_ring},
+            {"definitions_forgotten", process.recorder.definitions_forgotten}}},
           {"health", ToJson(process.health)}};
 }
 

@@ -54,7 +54,7 @@ class Climber {
   PythonThread python_{true};
   record::PythonRuntime runtime_;
   std::unique_ptr<record::NativeStackState> state_{new record::NativeStackState{}};
-  std::unique_ptr<record::PythonStackState> python_state_{new record::PythonStackState{}};
+  std::unique_ptr<record::WholePythonStackState> python_state_{new record::WholePythonStackState{}};
   std::vector<uint64_t> ring_memory_;
   record::SpscRing ring_;  // for Python alone
   record::CallRecorder recorder_;

@@ -30,6 +30,7 @@ void BenchLaunch(Figures* figures);
 void BenchPython(Figures* figures);
 void BenchStart(Figures* figures);
 void BenchCounters(Figures* figures);
+void BenchStorm(Figures* figures);
 void BenchTrace(Figures* figures);
 void BenchMerge(Figures* figures);
 void BenchDraw(Figures* figures);

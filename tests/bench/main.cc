@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
       {"launch", migprof::bench::BenchLaunch},     {"start", migprof::bench::BenchStart},
       {"trace", migprof::bench::BenchTrace},       {"python", migprof::bench::BenchPython},
       {"counters", migprof::bench::BenchCounters}, {"top", migprof::bench::BenchTop},
+      {"storm", migprof::bench::BenchStorm},
 #endif
       {"merge", migprof::bench::BenchMerge},       {"draw", migprof::bench::BenchDraw},
       {"symbols", migprof::bench::BenchSymbols},

@@ -13,7 +13,7 @@ namespace {
 
 // Walking, looking up each code object, and hashing; nothing is new, so nothing is sent.
 void Capture(benchmark::State& state, PythonThread* thread) {
-  const auto stack_state = std::make_unique<record::PythonStackState>();
+  const auto stack_state = std::make_unique<record::WholePythonStackState>();
   std::vector<uint64_t> memory((1 << 20) / 8);
   record::SpscRing ring;
   ring.Init(reinterpret_cast<uint8_t*>(memory.data()), memory.size() * 8);

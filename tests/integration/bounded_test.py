@@ -20,6 +20,7 @@ import harness
 KILLS = int(os.environ.get("BOUNDED_KILLS", "3"))
 SEED = int(os.environ.get("BOUNDED_SEED", time.time_ns() % 1_000_000))
 LIMIT = 1 << 20
+ROOM = {"MIGPROF_RING_KB": "16384", "MIGPROF_MAX_MEMORY": "1G"}  # what is lost here is lost on disk, however busy the machine
 
 
 def recording_of(path):
@@ -158,7 +159,7 @@ class Bounded(unittest.TestCase):
     def test_bytes_are_bounded_on_all_slices_at_once(self):
         run = harness.Run(self, "two-gpus.json")
         with FolderWatch(run.traces) as watch:
-            run.run("bounded_load", "--rounds", 3000, MIGPROF_MAX_BYTES="1M", MIGPROF_FLUSH_MS=100, SIMGPU_CLOCK="real")
+            run.run("bounded_load", "--rounds", 3000, MIGPROF_MAX_BYTES="1M", MIGPROF_FLUSH_MS=100, SIMGPU_CLOCK="real", **ROOM)
         self.assertGreater(watch.looks, 20)
         self.assertLessEqual(watch.most, LIMIT)
         slices, health = self.check(run)

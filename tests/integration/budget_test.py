@@ -3,6 +3,7 @@
 """MIGPROF_BUDGET: less detail of stacks, but all the time and all the counts."""
 
 import collections
+import time
 import unittest
 
 import harness
@@ -75,12 +76,14 @@ class Budget(unittest.TestCase):
 
     def test_cost_of_a_few_calls_is_in_the_report_and_plausible(self):
         run = harness.Run(self)
+        began_ns = time.monotonic_ns()
         run.run("copies", "--rounds", "2")
+        took_ns = time.monotonic_ns() - began_ns
         self.assertIn("recording itself took", run.merge("--format", "json").stdout)
         entry = run.summary()["slices"][0]
         own, calls = entry["processes"][0]["recorder"]["own_ns"], entry["health"]["launches"]
         self.assertGreater(own, 20 * calls)
-        self.assertLess(own, 100_000 * calls)
+        self.assertLess(own, took_ns)
 
     def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
         run = harness.Run(self)

@@ -61,13 +61,16 @@ class WithFaults(Disks):
         self.assertFalse(health["killed"] or health["stopped"])
         print(f"longest launch while the disk stalled: {int(report.read_text()) / 1e6:.3f} ms, {health['dropped']} dropped of {launches}")
 
-    def test_a_disk_that_is_full_for_a_while_costs_nothing(self):
+    def test_a_disk_that_fails_as_long_as_the_program_launches(self):
+        """What waits is written when the disk works again."""
+        launches = 50_000
         for code in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             with self.subTest(error=errno.errorcode[code]):
                 self.setUp()
-                executed, recorded, health = self.run_faulty(f"write:5-30={code}", lines=MAYBE)
-                self.assertEqual(self.failed["write"], 26)
-                self.assertEqual((recorded, health["unmatched"], health["dropped"]), (executed, 0, 0))
+                executed, recorded, health = self.run_faulty(f"write:5+={code}until{self.release}", "storm", launches, self.release, 300,
+                                                             lines=MAYBE, MIGPROF_RING_KB="65536", MIGPROF_FLUSH_MS="50")
+                self.assertGreater(self.failed["write"], 0)
+                self.assertEqual((executed, recorded, health["unmatched"], health["dropped"]), (launches, launches, 0, 0))
 
     def test_no_descriptor_for_a_while(self):
         """The file is made when there is one."""
@@ -78,14 +81,6 @@ class WithFaults(Disks):
     def test_a_disk_that_is_full_for_good(self):
         self.run_faulty(f"write:10+={errno.ENOSPC}", lines=1)
         self.assertIn("a trace file cannot be written: No space left on device", self.said)
-
-    def test_a_disk_that_is_full_as_long_as_the_program_launches(self):
-        """What waits is written when there is room again."""
-        launches = 50_000
-        executed, recorded, health = self.run_faulty(f"write:5+=fullUntil{self.release}", "storm", launches, self.release, 300,
-                                                     lines=MAYBE, MIGPROF_RING_KB="65536", MIGPROF_FLUSH_MS="50")
-        self.assertGreater(self.failed["write"], 0)
-        self.assertEqual((executed, recorded, health["unmatched"], health["dropped"]), (launches, launches, 0, 0))
 
     def test_memory_that_is_gone_for_good(self):
         """From some moment on there is none at all, for whatever is done."""
@@ -103,8 +98,9 @@ class WithFaults(Disks):
 
     def test_buffers_that_cannot_be_mapped_cost_activities_and_no_launch(self):
         """CUPTI gets none, drops its records, and says how many."""
-        executed, recorded, health = self.run_faulty(f"mmap:9+={errno.ENOMEM}", "storm", 20_000, self.release, lines=0)
-        self.assertGreater(self.failed["mmap"], 0)
+        executed, recorded, health = self.run_faulty(f"mmap_large:1+={errno.ENOMEM}", "storm", 20_000, self.release, lines=0,
+                                                     MIGPROF_BUFFER_KB="8192")
+        self.assertGreater(self.failed["mmap_large"], 0)
         counters = accounting.TraceCounts(self.run_.trace_files()[0]).counters
         self.assertGreater(counters["process.refused_buffers"], 0)
         self.assertGreater(counters["process.dropped_activities"], 0)

@@ -55,6 +55,8 @@ class Run:
                if not name.startswith(("MIGPROF_", "SIMGPU_", "CUDA_", "WORKLOAD_")) and name != "LD_PRELOAD"}
         env.update(LD_LIBRARY_PATH=str(SIMGPU), SIMGPU_TOPOLOGY=str(self.topology), SIMGPU_LEDGER=str(self.ledger_path),
                    WORKLOAD_CALLS=str(self.calls_path), MIGPROF_OUTPUT=str(self.traces))
+        if SANITIZED:  # what empties the rings is slower than what fills them, and tests are about other losses
+            env.update(MIGPROF_RING_KB="16384", MIGPROF_MAX_MEMORY="1G")
         if "address" in SANITIZED:
             env["LSAN_OPTIONS"] = f"suppressions={self.folder}/known-leaks.txt:print_suppressions=0"
         if way in (PRELOAD, BOTH):

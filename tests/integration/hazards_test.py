@@ -136,7 +136,7 @@ class Kernel(Hazards):
     @unittest.skipIf(harness.SANITIZED, "a sanitizer needs more address space than there is")
     def test_little_memory(self):
         """Eight threads for which there is no room: their kernels are there, without the calls, which are counted."""
-        _, numbers = self.check("little_memory", trace=COUNTED, MIGPROF_RING_KB="65536")
+        _, numbers = self.check("little_memory", trace=COUNTED, MIGPROF_RING_KB="65536", MIGPROF_MAX_MEMORY="8G")
         for executed, kernels, health in numbers.values():
             self.assertEqual((executed, kernels, health["launches"]), (80, 80, 40), health)
             self.assertEqual((health["dropped"], health["orphaned"]), (40, 40), health)

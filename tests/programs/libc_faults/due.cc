@@ -67,11 +67,10 @@ How Planned(const char* function, uint64_t call) {
         if (std::strncmp(rest, "short", 5) == 0) return {.kind = How::kShort};
         if (std::strncmp(rest, "step", 4) == 0)
           return {.kind = How::kStep, .seconds = std::strtoll(rest + 4, nullptr, 10)};
-        if (std::strncmp(rest, "fullUntil", 9) == 0) {
-          return IsThere(rest + 9) ? How{} : How{.kind = How::kError, .error = ENOSPC};
-        }
         if (std::strncmp(rest, "until", 5) == 0) return {.kind = How::kUntil, .file = rest + 5};  // the last entry
-        return {.kind = How::kError, .error = std::atoi(rest)};
+        const How how{.kind = How::kError, .error = static_cast<int>(std::strtol(rest, &rest, 10))};
+        const bool is_over = std::strncmp(rest, "until", 5) == 0 && IsThere(rest + 5);  // the last entry
+        return is_over ? How{} : how;
       }
     }
     entry = end != nullptr ? end + 1 : nullptr;

@@ -2,10 +2,10 @@
 // Which of the C library's functions fail when libmigprof.so calls them, and how. To be preloaded before libmigprof.so.
 //
 //   LIBC_FAULTS         comma list of NAME:K=HOW (the K-th call fails), NAME:K-L=HOW (those up to the L-th) and
-//                       NAME:K+=HOW (and all later ones). HOW is an errno, or "short" (half is done), "stepSECONDS" (of
-//                       clock_gettime: so much is added to the time of day), "untilFILE" (it takes until FILE is
-//                       there) or "fullUntilFILE" (no space left until FILE is there); the latter two as the last
-//                       entry.
+//                       NAME:K+=HOW (and all later ones). HOW is an errno, "ERRNOuntilFILE" (only until FILE is there),
+//                       "short" (half is done), "stepSECONDS" (of clock_gettime: so much is added to the time of day)
+//                       or "untilFILE" (it takes until FILE is there). One with a FILE must be the last entry.
+//                       Mappings of 8 MiB and more are counted as mmap_large besides.
 //   LIBC_FAULTS_REPORT  file that gets a line "NAME CALLS FAILED" for each function when the process ends.
 //
 // Calls are told apart by their return address, so that the program's and other libraries' are left alone, and what is

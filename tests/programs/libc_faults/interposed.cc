@@ -155,8 +155,15 @@ FAILING(int, setenv, (const char* name, const char* value, int replace), (name, 
 FAILING(tm*, gmtime_r, (const time_t* time, tm* broken_down), (time, broken_down), Null<tm>)
 FAILING(long, sysconf, (int name), (name), MinusOne)
 
-FAILING(void*, mmap, (void* at, size_t size, int protection, int flags, int file, off_t offset),
-        (at, size, protection, flags, file, offset), MapFailed)
+// Counted by size besides: which call it is that maps something large depends on what is mapped before.
+INTERPOSED void* mmap(void* at, size_t size, int protection, int flags, int file, off_t offset) {
+  static const auto next = reinterpret_cast<void* (*)(void*, size_t, int, int, int, off_t)>(Next("mmap"));
+  static Function function = {"mmap"}, large = {"mmap_large"};
+  constexpr size_t kLarge = 8 << 20;
+  How how = Due(&function, __builtin_return_address(0));
+  if (how.kind == How::kNot && size >= kLarge) how = Due(&large, __builtin_return_address(0));
+  return how.kind == How::kNot ? next(at, size, protection, flags, file, offset) : MapFailed(how.error);
+}
 FAILING(int, munmap, (void* memory, size_t size), (memory, size), MinusOne)
 FAILING(int, mincore, (void* memory, size_t size, unsigned char* resident), (memory, size, resident), MinusOne)
 FAILING(int, msync, (void* memory, size_t size, int flags), (memory, size, flags), MinusOne)

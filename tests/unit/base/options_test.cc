@@ -75,6 +75,20 @@ TEST(Options, ValuesOutOfRange_KeepTheDefaultAndAreNamed) {
   }
 }
 
+TEST(Options, Memory_IsInBytesOrPowersOf1024) {
+  constexpr uint64_t kMiB = 1 << 20;
+  EXPECT_EQ(Read({}).max_memory_bytes, 64 * kMiB);
+  EXPECT_EQ(Read({"MIGPROF_MAX_MEMORY=16M"}).max_memory_bytes, 16 * kMiB);
+  EXPECT_EQ(Read({"MIGPROF_MAX_MEMORY=1G"}).max_memory_bytes, 1024 * kMiB);
+  EXPECT_EQ(Read({"MIGPROF_MAX_MEMORY=20480K"}).max_memory_bytes, 20 * kMiB);
+  EXPECT_EQ(Read({"MIGPROF_MAX_MEMORY=33554432"}).max_memory_bytes, 32 * kMiB);
+  EXPECT_TRUE(g_complaints.empty());
+  for (const char* entry : {"15M", "65G", "64MB", "64 M", "M", "", "-64M", " 64M", "0", "18446744073709551615G"}) {
+    EXPECT_EQ(Read({("MIGPROF_MAX_MEMORY=" + std::string(entry)).c_str()}).max_memory_bytes, 64 * kMiB) << entry;
+    EXPECT_EQ(g_complaints.size(), 1u) << entry;
+  }
+}
+
 TEST(Options, PathTooLong_KeepsTheDefault) {
   const std::string entry = "MIGPROF_OUTPUT=/" + std::string(5000, 'x');
   EXPECT_STREQ(Read({entry.c_str()}).output.data(), "migprof-traces");

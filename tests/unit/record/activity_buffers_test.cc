@@ -107,17 +107,53 @@ TEST(ActivityBuffers, BeyondTheMost_IsRefusedAndCounted) {
   EXPECT_NE(buffers.Take(), nullptr);
 }
 
-TEST(ActivityBuffers, TooMuchWaiting_IsRefusedUntilItIsRead) {
+std::vector<ActivityBuffer*> TakeAll(ActivityBuffers* buffers) {
+  std::vector<ActivityBuffer*> taken;
+  while (ActivityBuffer* const buffer = buffers->Take()) taken.push_back(buffer);
+  return taken;
+}
+
+TEST(ActivityBuffers, AllMemoryTaken_IsRefusedUntilSomeIsGivenBack) {
   ActivityBuffers buffers;
-  buffers.Init(kBytes, 100, 1000);
-  for (int i = 0; i < 3; ++i) {
-    ActivityBuffer* buffer = buffers.Take();
-    ASSERT_NE(buffer, nullptr);
-    buffers.Complete(buffer, 400);
+  constexpr size_t kMost = 1 << 20;
+  buffers.Init(kBytes, 1000, kMost);
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<ActivityBuffer*> taken = TakeAll(&buffers);
+    EXPECT_GT(taken.size(), 16u);
+    EXPECT_LE(buffers.used_bytes(), kMost);
+    EXPECT_GT(buffers.used_bytes(), kMost - 16 * 1024);
+    size_t capacities = 0;
+    for (const ActivityBuffer* buffer : taken) capacities += buffer->capacity;
+    EXPECT_LE(capacities, kMost);
+    EXPECT_GT(capacities, kMost / 2);
+    for (ActivityBuffer* buffer : taken) buffers.Complete(buffer, buffer->capacity);
+    EXPECT_EQ(buffers.Take(), nullptr) << "what waits takes memory as well";
+    for (ActivityBuffer* buffer = buffers.TakeCompleted(); buffer != nullptr;) {
+      ActivityBuffer* const following = buffer->next;
+      buffers.Recycle(buffer);
+      buffer = following;
+    }
+    EXPECT_LE(buffers.used_bytes(), kMost);
   }
-  EXPECT_EQ(buffers.Take(), nullptr);
-  ActivityBuffer* oldest = buffers.TakeCompleted();
-  buffers.Recycle(oldest);
+  EXPECT_EQ(buffers.refused(), 6u);
+}
+
+TEST(ActivityBuffers, LittleMemory_IsKeptForSmallBuffers) {
+  ActivityBuffers buffers;
+  buffers.Init(1 << 20, 1000, 1 << 20);
+  const std::vector<ActivityBuffer*> taken = TakeAll(&buffers);
+  EXPECT_EQ(std::count_if(taken.begin(), taken.end(), [](auto* buffer) { return buffer->capacity > 512 * 1024; }), 0);
+  // A quarter, of 12 KiB each.
+  EXPECT_GE(std::count_if(taken.begin(), taken.end(), [](auto* buffer) { return buffer->capacity == 8 * 1024; }), 20);
+}
+
+TEST(ActivityBuffers, WhatCuptiDidNotUse_IsNotTaken) {
+  ActivityBuffers buffers;
+  buffers.Init(1 << 20, 1000, 1 << 20);
+  const std::vector<ActivityBuffer*> taken = TakeAll(&buffers);
+  for (ActivityBuffer* buffer : taken) buffers.Complete(buffer, 64);
+  EXPECT_LE(buffers.used_bytes(), (taken.size() + 1) * 4096)
+      << "a page each, and of the one for which there was no room";
   EXPECT_NE(buffers.Take(), nullptr);
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -61,7 +62,7 @@ class CallRecorderTest : public testing::Test {
           EXPECT_EQ(recorded.calls.size(), calls_before) << "not the slot's first";
           EXPECT_EQ(header->flags, 0) << "the system's";
           recorded.names.emplace_back(reinterpret_cast<const ThreadNameRecord*>(header)->text(), header->correlation);
-        } else {
+        } else if (header->kind == RingRecordKind::kStack) {
           const auto* stack = reinterpret_cast<const StackRecord*>(header);
           recorded.stacks.emplace_back(stack->frames(), stack->frames() + stack->depth());
           recorded.hashes.push_back(stack->hash);
@@ -161,7 +162,19 @@ TEST_F(CallRecorderTest, NewGeneration_SendsTheStackAgain) {
   Start(1 << 16, 256);
   OnThread([&] {
     for (uint32_t i = 1; i <= 10; ++i) {
-      recorder_->SetGeneration(i / 6);  // no branch: every call is to come from the same place
+      recorder_->SetGeneration(i / 6, 0);  // no branch: every call is to come from the same place
+      recorder_->Enter(kLaunch, i, kContext);
+      recorder_->Exit(i, 0);
+    }
+  });
+  EXPECT_EQ(Drain().stacks.size(), 2u);
+}
+
+TEST_F(CallRecorderTest, ForgottenDefinitions_SendsTheStackAgain) {
+  Start(1 << 16, 256);
+  OnThread([&] {
+    for (uint32_t i = 1; i <= 10; ++i) {
+      recorder_->SetGeneration(3, i / 6);
       recorder_->Enter(kLaunch, i, kContext);
       recorder_->Exit(i, 0);
     }
@@ -317,15 +330,19 @@ TEST_F(CallRecorderTest, EndedThread_GivesItsSlotBackOnceDrained) {
 TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
   Start(1 << 12, 0);
   constexpr size_t kThreads = ThreadSlots::kMaxSlots + 5;
+  std::latch all(kThreads);
+  std::vector<std::thread> threads;
   for (size_t i = 0; i < kThreads; ++i) {
-    OnThread([&] {
+    threads.emplace_back([&] {
       recorder_->Enter(kLaunch, 5, kContext);
       recorder_->Exit(5, 0);
       recorder_->Enter(kLaunch, 6, kContext);
       recorder_->Exit(6, 0);
       recorder_->Enter(kSynchronize, 7, kContext);
-    });  // nobody drains, so no slot is free again
+      all.arrive_and_wait();  // slots of threads that ended are taken over
+    });
   }
+  for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(recorder_->untracked().of_device[kDevice].load(), 2u * 5u);
   EXPECT_EQ(recorder_->untracked().others.load(), 5u);
   EXPECT_EQ(Drain().calls.size(), 3 * ThreadSlots::kMaxSlots);

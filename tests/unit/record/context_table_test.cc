@@ -33,6 +33,30 @@ TEST(ContextTable, FullTable_Refuses) {
   EXPECT_EQ(table->DeviceOf(ContextTable::kCapacity), ContextTable::kCapacity);
 }
 
+TEST(ContextTable, ContextsMadeAndDestroyedForEver_NeverFillIt) {
+  auto table = std::make_unique<ContextTable>();
+  ASSERT_TRUE(table->Add(1, 6));
+  for (uint32_t context = 2; context <= 10 * ContextTable::kCapacity; ++context) {
+    ASSERT_TRUE(table->Add(context, context % 8));
+    ASSERT_EQ(table->DeviceOf(context), context % 8);
+    table->Destroy(context);
+    ASSERT_EQ(table->DeviceOf(context), context % 8) << "of its work that is still under way";
+  }
+  EXPECT_EQ(table->DeviceOf(1), 6u) << "one that lives is not forgotten";
+  EXPECT_FALSE(table->DeviceOf(2));
+  EXPECT_EQ(table->DeviceOf(10 * ContextTable::kCapacity - 1000), (10 * ContextTable::kCapacity - 1000) % 8);
+}
+
+TEST(ContextTable, DestroyedOnceMore_OrNeverSeen_ChangesNothing) {
+  auto table = std::make_unique<ContextTable>();
+  table->Destroy(3);
+  EXPECT_TRUE(table->Add(3, 2));
+  table->Destroy(3);
+  table->Destroy(3);
+  EXPECT_TRUE(table->Add(3, 2));
+  EXPECT_EQ(table->DeviceOf(3), 2u);
+}
+
 TEST(ContextTable, ManyThreads_AllFindTheirOwn) {
   auto table = std::make_unique<ContextTable>();
   std::vector<std::thread> threads;

@@ -3,7 +3,10 @@
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+
 #include <unistd.h>
+#include <cstring>
+#include <string>
 
 namespace migprof::record {
 namespace {
@@ -122,6 +125,167 @@ TEST(ShapeIndex, NameAndShape_MakeTheIdentity) {
   EXPECT_NE(shapes.Intern("axpy", shape), axpy);
   const uint32_t unnamed = shapes.Intern(nullptr, shape);
   EXPECT_EQ(shapes[unnamed].name, 0u);
+}
+
+// Edges of a trie: a table that looks at their lower half only takes hours for this.
+TEST(U64Map, KeysThatDifferInTheirUpperHalf_DoNotMeet) {
+  U64Map map;
+  constexpr uint64_t kKeys = 1'000'000;
+  for (uint64_t i = 1; i <= kKeys; ++i) map.Insert(i << 32 | 3, static_cast<uint32_t>(i));
+  for (uint64_t i = 1; i <= kKeys; ++i) ASSERT_EQ(*map.Find(i << 32 | 3), i);
+  EXPECT_EQ(map.Find(3), nullptr);
+  EXPECT_GE(map.BytesWith(kKeys), 2 * map.BytesWith(0));
+}
+
+// The addresses of a stack, innermost first.
+std::vector<uint64_t> AddressesOf(const Definitions& definitions, uint32_t node) {
+  std::vector<uint64_t> addresses;
+  for (; node != 0; node = definitions.Of(node).stacks[node].parent) {
+    const uint32_t frame = definitions.Of(node).stacks[node].frame;
+    addresses.push_back(definitions.Of(frame).frames[frame].address);
+  }
+  return addresses;
+}
+
+TEST(Definitions, OnceForgotten_AreStillFound_AndThenNot) {
+  Definitions definitions;
+  const std::vector<uint64_t> first = {0x30, 0x20, 0x10};
+  const std::vector<uint64_t> second = {0x40, 0x20, 0x10};
+  definitions.now().stacks.Define(1, first);
+  definitions.now().ranges.Define(7, 0, "", "epoch", false);
+  const uint32_t before = definitions.FindStack(1);
+  definitions.Forget();
+  EXPECT_EQ(definitions.FindStack(1), before);
+  EXPECT_EQ(AddressesOf(definitions, before), first);
+  definitions.now().ranges.Define(8, definitions.FindRange(7), "", "step", false);
+  const uint32_t step = definitions.FindRange(8);
+  const uint32_t epoch = definitions.Of(step).ranges[step].parent;
+  EXPECT_EQ(definitions.Of(epoch).strings[definitions.Of(epoch).ranges[epoch].name], "epoch");
+
+  // Said again, it gets another number, and so does what is new.
+  definitions.now().stacks.Define(1, first);
+  definitions.now().stacks.Define(2, second);
+  const uint32_t after = definitions.FindStack(1);
+  EXPECT_GT(after, before);
+  EXPECT_EQ(AddressesOf(definitions, after), first);
+  EXPECT_EQ(AddressesOf(definitions, definitions.FindStack(2)), second);
+
+  definitions.Forget();
+  EXPECT_GE(definitions.last_forgotten(), before);
+  EXPECT_LT(definitions.last_forgotten(), after);
+  EXPECT_EQ(definitions.FindStack(1), after);
+  definitions.Forget();
+  EXPECT_EQ(definitions.FindStack(1), 0u);
+  EXPECT_EQ(definitions.times_forgotten(), 3u);
+}
+
+TEST(Definitions, WhatIsRenewed_IsTheSameUnderAnotherNumber) {
+  Definitions definitions;
+  const auto in_libc = reinterpret_cast<uint64_t>(&getpid) + 1;
+  const std::vector<uint64_t> addresses = {in_libc, 0x20, 0x10};
+  definitions.now().stacks.Define(1, addresses);
+  definitions.now().ranges.Define(7, 0, "domain", "epoch", false);
+  definitions.now().ranges.Define(8, definitions.FindRange(7), "", "step", true);
+  uint32_t api = definitions.now().strings.Intern("cuMemAlloc");
+  uint32_t stack = definitions.FindStack(1);
+  uint32_t range = definitions.FindRange(8);
+  for (int generation = 0; generation < 4; ++generation) {
+    definitions.now().frames.ResolveNames();
+    definitions.Forget();
+    const uint32_t stack_before = stack;
+    stack = definitions.RenewStack(stack);
+    EXPECT_GT(stack, stack_before);
+    EXPECT_EQ(definitions.RenewStack(stack_before), stack);
+    EXPECT_EQ(definitions.RenewStack(stack), stack);
+    range = definitions.RenewRange(range);
+    api = definitions.RenewString(api);
+    EXPECT_EQ(definitions.RenewStack(0), 0u);
+    // All that they refer to is of the present generation, too.
+    const DefinitionTables& now = definitions.now();
+    EXPECT_GT(std::min({stack, range, api, now.ranges[range].parent}), now.base);
+    EXPECT_EQ(AddressesOf(definitions, stack), addresses);
+    for (uint32_t node = stack; node != 0; node = now.stacks[node].parent) {
+      EXPECT_GT(node, now.base);
+      EXPECT_GT(now.stacks[node].frame, now.base);
+    }
+    const FrameDefinition& frame = now.frames[now.stacks[stack].frame];
+    EXPECT_FALSE(now.frames.modules()[frame.module].path.empty());
+    EXPECT_EQ(now.strings[api], "cuMemAlloc");
+    EXPECT_EQ(now.strings[now.ranges[range].name], "step");
+    EXPECT_TRUE(now.ranges[range].is_started);
+    const RangeNode& parent = now.ranges[now.ranges[range].parent];
+    EXPECT_EQ(now.strings[parent.name], "epoch");
+    EXPECT_EQ(now.strings[parent.domain], "domain");
+  }
+}
+
+TEST(Definitions, NamesThatThreadsSaidOnce_AreKeptFromGenerationToGeneration) {
+  Definitions definitions;
+  const auto name_of = [&](uint32_t serial) {
+    const uint32_t name = definitions.FindThread(serial).name;
+    return name != 0 ? definitions.Of(name).strings[name] : std::string();
+  };
+  const auto here = static_cast<uint32_t>(gettid());
+  definitions.now().threads.Name(3, "Thread-1 (work)", /*for_good=*/true);
+  definitions.now().threads.Note(3, here);
+  definitions.now().threads.Name(4, "Thread-2 (work)", /*for_good=*/true);  // has not called yet
+  for (int generation = 0; generation < 4; ++generation) {
+    definitions.Forget();
+    for (const uint32_t serial : {3u, 4u, 5u}) definitions.KeepThread(serial);
+    EXPECT_EQ(name_of(3), "Thread-1 (work)");
+    EXPECT_EQ(definitions.FindThread(3).system_id, here);
+    EXPECT_EQ(name_of(4), "Thread-2 (work)");
+    EXPECT_FALSE(definitions.FindThread(5).is_known());
+  }
+  definitions.now().threads.Note(4, here);
+  EXPECT_EQ(name_of(4), "Thread-2 (work)");
+  EXPECT_EQ(definitions.FindThread(4).system_id, here);
+  definitions.Forget();
+  EXPECT_EQ(name_of(3), "Thread-1 (work)") << "of the generation before";
+  definitions.Forget();
+  EXPECT_EQ(name_of(3), "") << "nobody kept it";
+}
+
+TEST(Definitions, WhatComesForEver_StaysWithinItsMemory) {
+  constexpr size_t kMost = 1 << 20;
+  Definitions definitions;
+  definitions.LimitMemory(kMost);
+  for (uint64_t i = 1; i <= 200'000; ++i) {
+    if (definitions.is_full()) definitions.Forget();
+    ASSERT_LE(definitions.now().BytesSoon(), kMost / 2);
+    definitions.now().stacks.Define(i, std::vector<uint64_t>{i << 4, (i / 7) << 4, 0x10});
+    const uint32_t node = definitions.FindStack(i);
+    ASSERT_NE(node, 0u);
+    ASSERT_EQ(AddressesOf(definitions, node).front(), i << 4);
+    ASSERT_TRUE(i == 1 || definitions.FindStack(i - 1) != 0) << "what came a moment ago is never forgotten";
+    definitions.now().shapes.Intern(("kernel" + std::to_string(i)).c_str(), {});
+  }
+  EXPECT_GT(definitions.times_forgotten(), 10u);
+}
+
+TEST(Definitions, PythonCodeThatWasForgotten_IsCarriedOver) {
+  Definitions definitions;
+  alignas(8) uint8_t bytes[64] = {};
+  auto& record = *reinterpret_cast<PythonCodeRecord*>(bytes);
+  record = {.header = {64, RingRecordKind::kPythonCode, 0, 0},
+            .code = 99,
+            .first_line = 5,
+            .line_table_bytes = 0,
+            .file_bytes = 4,
+            .name_bytes = 3};
+  std::memcpy(bytes + sizeof(record), "a.pyrun", 7);
+  definitions.now().python.AddCode(1, record);
+  definitions.Forget();
+  // The stack was sent right behind the code, which its thread therefore does not send again.
+  definitions.now().python.DefineStack(5, std::vector<PythonFrame>{{.code = 99, .lasti = kNoLine, .is_entry = 1}});
+  definitions.Forget();
+  const uint32_t node = definitions.FindPythonStack(5);
+  ASSERT_NE(node, 0u);
+  const DefinitionTables& tables = definitions.Of(node);
+  const uint32_t code = tables.python.frame(tables.python.node(node).frame).code;
+  ASSERT_NE(code, 0u);
+  EXPECT_EQ(tables.strings[tables.python.code(code).name], "run");
+  EXPECT_EQ(tables.strings[tables.python.code(code).file], "a.py");
 }
 
 }  // namespace

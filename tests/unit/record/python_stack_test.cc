@@ -51,7 +51,7 @@ class PythonStackTest : public testing::Test {
     reader_.code_type = kCodeType;
     reader_.this_thread = [] { return reinterpret_cast<void*>(g_thread); };
     reader_.is_finalizing = [] { return g_finalizing; };
-    state_ = std::make_unique<PythonStackState>();
+    state_ = std::make_unique<WholePythonStackState>();
     ring_memory_.assign(ring_bytes / 8, 0);
     ring_.Init(reinterpret_cast<uint8_t*>(ring_memory_.data()), ring_bytes);
     thread_ = Object(400);
@@ -147,7 +147,7 @@ class PythonStackTest : public testing::Test {
   }
 
   PythonReader reader_;
-  std::unique_ptr<PythonStackState> state_;
+  std::unique_ptr<WholePythonStackState> state_;
   std::vector<uint64_t> ring_memory_;
   SpscRing ring_;
   std::deque<std::vector<uint64_t>> memory_;

@@ -173,7 +173,7 @@ class RotationTest : public testing::Test {
     CallEvent call;
     call.correlation = ++correlation_;
     call.time_ns = now_ns_ + random_() % 500;
-    definitions_.threads.Note(1, 1);
+    definitions_.now().threads.Note(1, 1);
     call.thread = 1;
     file->AddCall(call);
     KernelActivity kernel;
