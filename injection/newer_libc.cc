@@ -38,6 +38,10 @@ MIGPROF_HIDDEN int lstat(const char* path, struct stat* status) noexcept {
 MIGPROF_HIDDEN int fstat(int file, struct stat* status) noexcept {
   return static_cast<int>(syscall(SYS_fstat, file, status));
 }
+// What libstdc++ calls where all files may be large; the same there.
+MIGPROF_HIDDEN int fstat64(int file, struct stat64* status) noexcept {
+  return static_cast<int>(syscall(SYS_fstat, file, status));
+}
 }
 #endif
 
