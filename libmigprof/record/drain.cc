@@ -132,6 +132,7 @@ void Drain::TakeRecord(ThreadSlot& slot, const RingRecordHeader* header) {
       return TakeGraphNodes(slot, *reinterpret_cast<const GraphNodesRecord*>(header));
     case RingRecordKind::kOwner: {
       const auto& owner = *reinterpret_cast<const OwnerRecord*>(header);
+      if (slot.read_serial != owner.serial) watch_.NoteEnd(slot.read_serial);
       slot.read_serial = owner.serial;
       slot.read_thread_id = owner.system_thread_id;
       return;

@@ -51,6 +51,15 @@ void TakeoverWatch::NoteReturned(uint32_t thread, uint32_t correlation) {
   synchronized_ns_ = std::max(synchronized_ns_, mine.synchronizing_ns);
 }
 
+void TakeoverWatch::NoteEnd(uint32_t thread) {
+  const auto found = threads_.find(thread);
+  if (found == threads_.end()) return;
+  const Thread& ended = found->second;
+  if (ended.last_work_ns > ended.synchronized_ns) ended_work_ns_ = std::max(ended_work_ns_, ended.last_work_ns);
+  threads_.erase(found);
+  newest_thread_ = nullptr;
+}
+
 void TakeoverWatch::NoteBuffers(uint64_t held_bytes) {
   held_bytes_ = held_bytes;
   unhoused_ = 0;
@@ -58,6 +67,7 @@ void TakeoverWatch::NoteBuffers(uint64_t held_bytes) {
 
 bool TakeoverWatch::is_idle() const {
   if (several_contexts_) return false;
+  if (ended_work_ns_ != 0 && ended_work_ns_ + kReturnedNs > synchronized_ns_) return false;
   return std::all_of(threads_.begin(), threads_.end(), [this](const auto& entry) {
     const Thread& thread = entry.second;
     return thread.last_work_ns <= thread.synchronized_ns || thread.last_work_ns + kReturnedNs <= synchronized_ns_;

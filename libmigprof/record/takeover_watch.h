@@ -26,6 +26,10 @@ class TakeoverWatch {
   // cuCtxSynchronize was entered. And: that call, if it was the thread's last of these, returned without an error.
   void NoteSynchronizing(uint32_t thread, uint32_t correlation, uint64_t time_ns);
   void NoteReturned(uint32_t thread, uint32_t correlation);
+  // The thread has ended, and makes no other call. Nothing of its own is kept: programs make threads without end.
+  void NoteEnd(uint32_t thread);
+  // Threads of which something is kept.
+  size_t threads() const { return threads_.size(); }
   // A kernel has arrived.
   void NoteKernel() { kernels_ = 0; }
   // CUPTI asked for a buffer or completed one, since the last time. `held_bytes`: room in those it has now.
@@ -71,6 +75,7 @@ class TakeoverWatch {
   uint32_t newest_ = 0;  // rings are emptied one after the other, so that mostly the same thread is asked for
   Thread* newest_thread_ = nullptr;
   uint64_t synchronized_ns_ = 0;  // by any thread
+  uint64_t ended_work_ns_ = 0;    // the last work of threads that ended without having synchronized after it
   uint32_t context_ = 0;
   bool several_contexts_ = false;
   uint64_t kernels_ = 0;  // launched since one arrived

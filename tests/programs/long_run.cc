@@ -24,7 +24,7 @@ using hazards::Gpu;
 constexpr int kThreads = 2;
 constexpr int kRound = 1000;  // launches between two synchronizations
 // In rounds of a thread.
-constexpr int kBetweenThreads = 20;
+constexpr int kBetweenThreads = 1;
 constexpr int kBetweenGraphs = 50;
 
 std::atomic<uint64_t> g_launched{0};

@@ -53,6 +53,25 @@ TEST(TakeoverWatch, AsLongAsAnythingMayRun_NothingIsProven) {
   EXPECT_FALSE(program.Wait(600'000)) << "a graph or copy of another thread";
 }
 
+TEST(TakeoverWatch, ThreadsThatEnded_LeaveNothingButTheTimeOfTheirLastWork) {
+  Program program;
+  for (uint32_t thread = 2; thread < 1000; ++thread) {
+    program.Launch(thread, 1);
+    program.watch.NoteEnd(thread);
+  }
+  EXPECT_EQ(program.watch.threads(), 0U);
+  EXPECT_FALSE(program.Wait(5000)) << "nobody waited for their work";
+  program.now_ns += 20 * kMs;
+  program.Synchronize(1);
+  EXPECT_TRUE(program.Wait(5000));
+
+  Program careful;
+  careful.Launch(2, 20);
+  careful.Synchronize(2);
+  careful.watch.NoteEnd(2);
+  EXPECT_TRUE(careful.Wait(5000)) << "it waited itself";
+}
+
 TEST(TakeoverWatch, WorkOfOtherThreads_IsDoneIfItWasCalledForBefore) {
   Program program;
   program.Launch(2, 20);
