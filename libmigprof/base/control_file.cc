@@ -24,7 +24,8 @@ std::optional<std::string> ReadOwnFile(const std::string& path, uid_t owner) {
   struct stat status;
   char text[kMostBytes];
   ssize_t bytes = -1;
-  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == owner && status.st_nlink == 1 &&
+  // No link is left where another file has taken its place since it was opened.
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == owner && status.st_nlink <= 1 &&
       (status.st_mode & 022) == 0 && status.st_size <= static_cast<off_t>(kMostBytes)) {
     bytes = read(descriptor, text, sizeof(text));
   }

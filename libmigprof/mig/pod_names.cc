@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -25,13 +26,38 @@ bool IsName(std::string_view text) {
   return !text.empty() && text.size() <= kMostNameBytes && std::all_of(text.begin(), text.end(), is_allowed);
 }
 
-// The first line of a file in the container, if it is a name. Links are followed inside of the container only: it
-// could have one to a file of the host.
-std::string NameInFile(int root, const char* path) {
+constexpr int kForReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+// As openat, but follows no link at all.
+int OpenWithoutLinks(int root, std::string_view path) {
+  int folder = dup(root);
+  while (folder >= 0) {
+    const size_t slash = path.find('/');
+    const bool is_last = slash == std::string_view::npos;
+    const std::string name(path.substr(0, slash));
+    const int next =
+        openat(folder, name.c_str(), (is_last ? kForReading : O_PATH | O_DIRECTORY | O_CLOEXEC) | O_NOFOLLOW);
+    close(folder);
+    if (is_last) return next;
+    folder = next;
+    path.remove_prefix(slash + 1);
+  }
+  return -1;
+}
+
+// Links are followed inside of the container only: it could have one to a file of the host. Where the kernel (before
+// 5.6) cannot see to that, none is.
+int OpenInside(int root, const char* path) {
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  how.flags = kForReading;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const int file = static_cast<int>(syscall(SYS_openat2, root, path, &how, sizeof(how)));
+  return file < 0 && errno == ENOSYS ? OpenWithoutLinks(root, path) : file;
+}
+
+// The first line of a file in the container, if it is a name.
+std::string NameInFile(int root, const char* path) {
+  const int file = OpenInside(root, path);
   if (file < 0) return "";
   struct stat status {};
   char text[kMostNameBytes + 2];
