@@ -58,7 +58,9 @@ std::optional<std::string> ControlOne(const ControlOptions& options, pid_t pid) 
     folder = proc + "/root" + folder;
   }
   ControlFiles files(folder, OwnNumber(pid));
-  if (!files.ReadState()) return "it is not under migprof, has not initialised CUDA, or belongs to somebody else";
+  if (!files.ReadState())
+    return "it is not under migprof, has not initialised CUDA, has stopped recording for good, or belongs to somebody "
+           "else";
   const ControlCommand command = {options.verb, RealtimeNs()};
   if (const Error error = files.Ask(command, process.st_uid); !error.ok()) {
     return absl::StrCat(error.what, ": ", std::strerror(error.code));
@@ -66,7 +68,7 @@ std::optional<std::string> ControlOne(const ControlOptions& options, pid_t pid) 
   const uint64_t deadline = MonotonicNs() + static_cast<uint64_t>(options.timeout_seconds * 1e9);
   while (MonotonicNs() < deadline) {
     const std::optional<ControlState> state = files.ReadState();
-    if (!state) return "it ended";
+    if (!state) return "it ended, or has stopped recording for good";
     if (state->ticket == command.ticket) {
       if (!state->succeeded) return "it could not: recording has come to its end";
       std::cout << pid << ": " << (state->recording ? "recording" : "stopped")

@@ -119,7 +119,10 @@ struct Session final : DrainWork {
   }
   bool Attend() override {
     if (failed) {
-      if (!std::exchange(ended, true)) tracer.EndActivities();
+      if (!std::exchange(ended, true)) {
+        tracer.EndActivities();
+        if (control) control->Retire();  // nobody obeys any more
+      }
       drain->Discard();
       return true;
     }

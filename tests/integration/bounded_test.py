@@ -246,7 +246,9 @@ class Bounded(unittest.TestCase):
         result = subprocess.run(["unshare", "-Urm", "/bin/sh", "-c", script], text=True, capture_output=True, timeout=120,
                                 env=run.environment(MIGPROF_MAX_BYTES="1M", MIGPROF_FLUSH_MS="50", SIMGPU_CLOCK="real"))
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        # On a busy machine questions to NVML may take too long, and are given up.
+        said = [line for line in result.stderr.splitlines() if "no more NVML counters" not in line]
+        self.assertEqual(len(said), 1, result.stderr)
         # Nothing is deleted whose numbers wait in memory, so that there is no room for more.
         self.assertIn("nothing can be written for now", result.stderr)
         self.assertIn("No space left on device", result.stderr)

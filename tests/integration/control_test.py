@@ -233,6 +233,27 @@ class Control(unittest.TestCase):
         program.end()
         self.assertEqual(program.merged()[0]["health"]["launches"], 5)
 
+    def test_recording_that_has_failed_keeps_nobody_waiting(self):
+        run = harness.Run(self)
+        control = run.folder / "control"
+        process = run.start("training_loop", "--steps", 100_000, MIGPROF_CONTROL=control, MIGPROF_WINDOW="500ms", MIGPROF_FLUSH_MS="50",
+                            SIMGPU_CLOCK="real", SIMGPU_LEDGER=None, WORKLOAD_CALLS=None)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        end = time.monotonic() + 60
+        while not list(run.traces.glob("*.000001.migtrace")) and time.monotonic() < end:
+            time.sleep(0.01)
+        run.traces.rename(run.folder / "elsewhere")
+        self.assertIn("recording stops", process.stderr.readline())
+        state = control / f"{process.pid}.state"
+        while state.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        began = time.monotonic()
+        flush = subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, text=True, timeout=30)
+        self.assertEqual(flush.returncode, 1)
+        self.assertIn("has stopped recording for good", flush.stderr)
+        self.assertLess(time.monotonic() - began, 5, "it waited for an answer until it gave up")
+
     def test_without_the_recorder_nothing_happens(self):
         program = Program(self, way=harness.PLAIN)
         for verb in ("stop", "start", "flush"):
