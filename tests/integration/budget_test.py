@@ -83,7 +83,7 @@ class Budget(unittest.TestCase):
         entry = run.summary()["slices"][0]
         own, calls = entry["processes"][0]["recorder"]["own_ns"], entry["health"]["launches"]
         self.assertGreater(own, 20 * calls)
-        self.assertLess(own, took_ns)
+        self.assertLess(own, took_ns if harness.SANITIZED else 100_000 * calls)
 
     def test_without_a_budget_the_cost_is_reported_and_nothing_left_out(self):
         run = harness.Run(self)
