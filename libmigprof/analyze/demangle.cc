@@ -133,7 +133,9 @@ std::string ShortName(absl::string_view demangled) {
     name = name.substr(NameStart(name));
   }
   if (name.empty()) return std::string(demangled);
-  return absl::StrReplaceAll(ShortenArguments(name), {{"(anonymous namespace)::", ""}});
+  std::string shorter = absl::StrReplaceAll(ShortenArguments(name), {{"(anonymous namespace)::", ""}});
+  // Whole, if nothing is left to read: "(anonymous namespace)::()" is no name of a compiler's, but a trace may hold it.
+  return shorter.empty() ? std::string(demangled) : shorter;
 }
 
 }  // namespace migprof::analyze

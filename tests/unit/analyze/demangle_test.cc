@@ -36,6 +36,7 @@ TEST(ShortName, KeepsWhatTellsFunctionsApart) {
       {"std::ostream& operator<<(std::ostream&, A)", "operator<<"},
       {"A::operator bool() const", "A::operator bool"},
       {"f(", "f"},
+      {"int (anonymous namespace)::()", "int (anonymous namespace)::()"},
       {"a<b", "a<b"},
       {"", ""},
       {"cublas_gemm_kernel", "cublas_gemm_kernel"},
