@@ -15,19 +15,20 @@ struct Health {
   uint64_t captured = 0;   // … that put a node into a CUDA graph instead of running
   uint64_t failed = 0;     // … that returned an error
   uint64_t dropped = 0;    // calls and activities lost before they reached a file
-  uint64_t other_calls_dropped =
-      0;                   // calls of the processes, on whatever slice, that give no work, lost in the same way
-  uint64_t untimed = 0;    // activities without usable times: counted, but of width 0
-  uint64_t orphaned = 0;   // activities whose call is not in the trace; shown under "[unknown launch]"
-  uint64_t stackless = 0;  // calls whose stack was lost
-  uint64_t truncated = 0;  // calls whose stack lacks its outermost frames
-  uint64_t graph_unattributed = 0;  // activities of graph nodes of which it is not known what captured or added them
-  uint64_t sampled_out = 0;         // calls whose stack was left out to save time; others stand for it: no loss
-  uint64_t ranges_lost = 0;         // ranges of the processes, on whatever slice, that were not kept
-  uint64_t python_lost = 0;         // calls from Python whose Python frames were lost
-  uint64_t unspliced = 0;           // calls whose Python frames are all there, but in a block of their own: no loss
-  uint64_t damaged_bytes = 0;       // of trace files that could not be read
-  uint64_t missing_chunks = 0;      // of trace files, and such files: not damaged but gone
+  uint64_t unplaced = 0;   // calls and activities of the processes, lost on whichever of their slices: CUPTI drops
+                           // without a word on whose they are
+  uint64_t other_calls_dropped = 0;  // calls that give no work, lost before they reached a file
+  uint64_t untimed = 0;              // activities without usable times: counted, but of width 0
+  uint64_t orphaned = 0;             // activities whose call is not in the trace; shown under "[unknown launch]"
+  uint64_t stackless = 0;            // calls whose stack was lost
+  uint64_t truncated = 0;            // calls whose stack lacks its outermost frames
+  uint64_t graph_unattributed = 0;   // activities of graph nodes of which it is not known what captured or added them
+  uint64_t sampled_out = 0;          // calls whose stack was left out to save time; others stand for it: no loss
+  uint64_t ranges_lost = 0;          // ranges of the processes, on whatever slice, that were not kept
+  uint64_t python_lost = 0;          // calls from Python whose Python frames were lost
+  uint64_t unspliced = 0;            // calls whose Python frames are all there, but in a block of their own: no loss
+  uint64_t damaged_bytes = 0;        // of trace files that could not be read
+  uint64_t missing_chunks = 0;       // of trace files, and such files: not damaged but gone
   // Deleted to stay within MIGPROF_MAX_BYTES or MIGPROF_WINDOW, as was asked for: no loss.
   uint64_t rotated_files = 0;
   uint64_t rotated_bytes = 0;
@@ -50,14 +51,16 @@ struct HealthField {
   const char* key;                                 // in summary.json
   uint64_t Health::*count;
   Meaning meaning;
+  bool is_of_process = false;  // on each of its slices the same number again
 };
-inline constexpr std::array<HealthField, 24> kHealthFields = {{
+inline constexpr std::array<HealthField, 25> kHealthFields = {{
     {"launches", &Health::launches, HealthField::kUnderstood},
     {"matched", &Health::matched, HealthField::kUnderstood},
     {"unmatched", &Health::unmatched, HealthField::kLoss},
     {"captured", &Health::captured, HealthField::kUnderstood},
     {"failed", &Health::failed, HealthField::kUnderstood},
     {"dropped", &Health::dropped, HealthField::kLoss},
+    {"unplaced", &Health::unplaced, HealthField::kLoss, /*is_of_process=*/true},
     {"other_calls_dropped", &Health::other_calls_dropped, HealthField::kLoss},
     {"untimed", &Health::untimed, HealthField::kLoss},
     {"orphaned", &Health::orphaned, HealthField::kLoss},
@@ -66,7 +69,7 @@ inline constexpr std::array<HealthField, 24> kHealthFields = {{
     {"truncated", &Health::truncated, HealthField::kLoss},
     {"sampled_out", &Health::sampled_out, HealthField::kEstimate},
     {"python_lost", &Health::python_lost, HealthField::kLoss},
-    {"ranges_lost", &Health::ranges_lost, HealthField::kLoss},
+    {"ranges_lost", &Health::ranges_lost, HealthField::kLoss, /*is_of_process=*/true},
     {"unspliced", &Health::unspliced, HealthField::kEstimate},
     {"damaged_bytes", &Health::damaged_bytes, HealthField::kLoss},
     {"missing_chunks", &Health::missing_chunks, HealthField::kLoss},
@@ -79,7 +82,7 @@ inline constexpr std::array<HealthField, 24> kHealthFields = {{
 }};
 static_assert(sizeof(Health) == (kHealthFields.size() + 3) * sizeof(uint64_t), "a number without a line in the table");
 
-// The health of several slices or processes as one.
+// The health of several processes as one. Of several slices, what is of a process must not be added for each.
 void AddHealth(const Health& health, Health* sum);
 
 // Whether anything is missing from the picture. Calls that failed or were captured into a graph are not losses.

@@ -4,11 +4,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
+
 namespace migprof::analyze {
 
 ProcessInfo DescribeProcess(const TraceScan& scan) {
   ProcessInfo process;
   process.pid = scan.process.pid;
+  process.recording =
+      absl::StrCat(scan.process.host, "/", scan.process.boot_id, "/", scan.process.pid, "/",
+                   scan.process.recording_start_ns != 0 ? scan.process.recording_start_ns : scan.process.start_ns);
   process.name = scan.process.name;
   process.command_line = scan.process.command_line;
   process.window_ns = scan.last_ns - scan.first_ns;
@@ -45,9 +50,10 @@ ProcessInfo DescribeProcess(const TraceScan& scan) {
     process.health.rotated_launches += gap.launches;
     process.health.rotated_activities += gap.activities;
   }
-  process.health.dropped = scan.lost;
+  process.health.dropped = scan.lost + counter("device.late_calls") + counter("device.late_activities");
+  process.health.unplaced = counter("process.unplaced_losses");
   process.health.ranges_lost = counter("process.ranges_lost");
-  process.health.other_calls_dropped = counter("process.dropped_other_calls");
+  process.health.other_calls_dropped = counter("device.dropped_other_calls");
   process.health.killed = !scan.closed;
   process.health.damaged_bytes = scan.damaged_bytes;
   process.health.missing_chunks = scan.missing_chunks;

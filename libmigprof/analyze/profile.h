@@ -42,8 +42,9 @@ struct ProcessInfo {
   uint64_t gpu_ns = 0;       // sum of kernel, copy and memset time
   RecorderUse recorder;
   Health health;
-  uint64_t stops = 0;       // how often its recording was stopped (migprof_stop, `migprof stop`, MIGPROF_START=off)
-  uint64_t stopped_ns = 0;  // for how long; what was stopped to the end counts up to there
+  uint64_t stops = 0;          // how often its recording was stopped (migprof_stop, `migprof stop`, MIGPROF_START=off)
+  uint64_t stopped_ns = 0;     // for how long; what was stopped to the end counts up to there
+  std::string recording = {};  // what tells the process from all others; the same on all of its slices
 };
 
 // One slice of one host, over all processes that ran on it.

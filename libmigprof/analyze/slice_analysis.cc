@@ -257,8 +257,9 @@ void SliceReader::AddTimeWithoutProcess(uint64_t start, uint64_t end) {
 void SliceReader::FinishCounters() {
   SliceProfile& profile = result_.profile;
   const Health& health = profile.health;
-  const bool complete = health.dropped + health.untimed + health.damaged_bytes + health.missing_chunks == 0 &&
-                        !health.stopped && !health.killed;
+  const bool complete =
+      health.dropped + health.unplaced + health.untimed + health.damaged_bytes + health.missing_chunks == 0 &&
+      !health.stopped && !health.killed;
   profile.metrics.counters = counters_->Finish(complete, profile.first_ns, profile.metrics.timeline);
 }
 

@@ -256,8 +256,6 @@ absl::StatusOr<TraceScan> Scan(const std::string& path) {
   // The clocks are read once more when the last events are written, which is after it.
   if (end != scan.counters.end() && end->second != 0 && end->second <= INT64_MAX) last_sign_ns = end->second;
   if (scan.last_ns != 0) scan.last_ns = std::max(scan.last_ns, last_sign_ns);
-  const auto late = scan.counters.find("device.late_calls");
-  if (late != scan.counters.end()) scan.lost += late->second;
   for (const char* reason : {"process.cupti_fatal_error", "process.stopped_by_error"}) {
     const auto counter = scan.counters.find(reason);
     scan.stopped |= counter != scan.counters.end() && counter->second != 0;

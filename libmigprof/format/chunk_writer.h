@@ -52,6 +52,10 @@ class ChunkWriter {
   // allowed.
   Error Write(const ChunkBuilder& chunk);
 
+  // The number of the next chunk. Where the sink was cut back to the beginning of a chunk, that one's must be set.
+  uint32_t sequence() const { return sequence_; }
+  void SetSequence(uint32_t sequence) { sequence_ = sequence; }
+
  private:
   ByteSink* sink_;
   std::shared_ptr<Compressor> compressor_;

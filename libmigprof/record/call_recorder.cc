@@ -82,8 +82,8 @@ void CallRecorder::Enter(uint32_t callback_id, uint32_t correlation, uint32_t co
 }
 
 std::atomic<uint64_t>* CallRecorder::CounterOf(LostCalls* lost, uint32_t callback_id, uint32_t context) const noexcept {
-  if (!format::GivesWork(CallClassOf(callback_id))) return &lost->others;
-  return &lost->of_device[CountedDevice(contexts_->DeviceOf(context).value_or(0))];
+  auto& counters = format::GivesWork(CallClassOf(callback_id)) ? lost->of_device : lost->others_of_device;
+  return &counters[CountedDevice(contexts_->DeviceOf(context))];
 }
 
 void CallRecorder::Record(ThreadSlot* slot, uint32_t callback_id, uint32_t correlation, uint32_t context) noexcept {

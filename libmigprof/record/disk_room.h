@@ -15,6 +15,8 @@ class DiskRoom {
   // Before so many bytes are appended to a file. On kNoRoom they must not be; the file is as good as before.
   virtual Error MakeRoom(uint64_t bytes) = 0;
   virtual void Took(uint64_t bytes) = 0;
+  // What was taken before is free again: the file was cut.
+  virtual void GaveBack(uint64_t bytes) = 0;
 };
 
 // Named, so that all files compare with the same one: literals need not be.

@@ -185,7 +185,9 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   } else if (event.call_class != format::CallClass::kGraphConstruction &&
              event.call_class != format::CallClass::kLoad) {
     ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
-    new_unrouted_calls_ += format::GivesWork(event.call_class);
+    if (parts_.files->error().ok()) {  // else it is one that was not read
+      new_dropped_calls_[CountedDeviceOf(call.context)] += format::GivesWork(event.call_class);
+    }
   }
   if (parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
 }
@@ -282,101 +284,6 @@ bool Drain::is_full() {
   return full;
 }
 
-// Adds what was lost since the last time to the files of the devices it belongs to.
-void Drain::NoteLosses() {
-  for (size_t device = 0; device < kCountedDevices; ++device) {
-    uint64_t dropped = parts_.calls->untracked().of_device[device].load(std::memory_order_relaxed);
-    parts_.slots->ForEach(
-        [&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[device].load(std::memory_order_relaxed); });
-    new_dropped_calls_[device] += dropped - dropped_calls_[device];
-    dropped_calls_[device] = dropped;
-  }
-  uint64_t dropped_graph_nodes = 0;
-  parts_.slots->ForEach(
-      [&](ThreadSlot* slot) { dropped_graph_nodes += slot->dropped_graph_nodes.load(std::memory_order_relaxed); });
-  new_dropped_graph_nodes_ += dropped_graph_nodes - std::exchange(dropped_graph_nodes_, dropped_graph_nodes);
-  const uint64_t dropped_activities = parts_.tracer->TakeDroppedRecords();
-  dropped_activities_ += dropped_activities;
-  new_dropped_activities_ += dropped_activities + unrouted_activities_ - noted_unrouted_activities_;
-  noted_unrouted_activities_ = unrouted_activities_;
-  parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
-    file->AddLostCalls(std::exchange(new_dropped_calls_[CountedDevice(ordinal)], 0));
-    file->AddLostCalls(std::exchange(new_unrouted_calls_, 0));  // whose they are is not known: the first device's
-    // Graphs are the process's, and CUPTI does not say whose records it dropped: the first device's file carries them.
-    file->AddLostGraphNodes(std::exchange(new_dropped_graph_nodes_, 0));
-    file->AddLostActivities(std::exchange(new_dropped_activities_, 0));
-  });
-}
-
-Counters Drain::CountersOf(uint32_t ordinal, uint64_t unwritten_calls) {
-  uint64_t dropped_outcomes = 0;
-  uint64_t by_libunwind = 0;
-  uint64_t checked = 0;
-  uint64_t different = 0;
-  uint64_t lost_ranges = RangeStack::overflowed();
-  uint64_t dropped_other_calls = parts_.calls->untracked().others.load(std::memory_order_relaxed);
-  parts_.slots->ForEach([&](ThreadSlot* slot) {
-    dropped_outcomes += slot->dropped_outcomes.load(std::memory_order_relaxed);
-    by_libunwind += slot->native_stack.by_libunwind.load(std::memory_order_relaxed);
-    checked += slot->native_stack.checked.load(std::memory_order_relaxed);
-    different += slot->native_stack.different.load(std::memory_order_relaxed);
-    lost_ranges += slot->dropped_ranges.load(std::memory_order_relaxed);
-    dropped_other_calls += slot->dropped_calls.others.load(std::memory_order_relaxed);
-  });
-  uint64_t sampled_ms = 0;
-  for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
-  return {{"process.own_ns", governor_.own_ns()},
-          {"process.own_share_ppm", governor_.largest_share_ppm()},
-          {"process.budget_ppm", governor_.budget_ppm()},
-          {"process.last_level_share_ppm", governor_.share_at_last_level_ppm()},
-          {"process.budget_level", governor_.level()},
-          {"process.budget_highest_level", governor_.highest_level()},
-          {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
-          {"process.ms_of_sampled_stacks", sampled_ms},
-          {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
-          {"device.dropped_calls", dropped_calls_[CountedDevice(ordinal)]},
-          {"device.late_calls", LateCalls(ordinal) + unwritten_calls},
-          {"process.calls", calls_},
-          {"process.activities", activities_},
-          {"process.dropped_other_calls", dropped_other_calls},
-          {"process.dropped_activities", dropped_activities_},
-          {"process.dropped_outcomes", dropped_outcomes},
-          {"process.dropped_graph_nodes", dropped_graph_nodes_},
-          {"process.forgotten_graph_events", graph_log_.forgotten()},
-          {"process.rows_without_room", parts_.files->rows_without_room()},
-          {"process.forgotten_carried",
-           parts_.files->live_graph_nodes()->forgotten() + parts_.files->live_allocations()->forgotten()},
-          {"process.carried_stacks_lost", carried_stacks_lost_},
-          {"process.ranges_lost", lost_ranges},
-          {"process.stacks_lost", stacks_lost_},
-          {"process.stacks_by_libunwind", by_libunwind},
-          {"process.stacks_checked", checked},
-          {"process.stacks_different", different},
-          {"process.python_stacks_lost", python_stacks_lost_},
-          {"process.unrouted_calls", unrouted_calls_},
-          {"process.unrouted_activities", unrouted_activities_},
-          {"process.unknown_records", unknown_records_},
-          {"process.stops", parts_.pauses->stops()},
-          {"process.unrecorded_activities", unrecorded_activities_},
-          {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
-          {"process.foreign_buffers", parts_.tracer->foreign_buffers()},
-          {"process.takeover", static_cast<uint64_t>(takeover_)},
-          {"process.taken_over_ns", taken_over_ns_},
-          {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
-          {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
-          {"process.memory_bytes", MemoryUse::bytes()},
-          {"process.memory_peak_bytes", MemoryUse::peak_bytes()},
-          {"process.memory_most_bytes", parts_.most_memory_bytes},
-          {"process.small_rings", parts_.slots->small_rings()},
-          {"process.threads_without_ring", parts_.slots->refused()},
-          {"process.definitions_forgotten", parts_.definitions->times_forgotten()},
-          {"process.refused_buffers", parts_.buffers->refused()},
-          {"process.counter_samples", parts_.counters->samples()},
-          {"process.slow_counter_samples", parts_.counters->slow_samples()},
-          {"process.counter_cpu_ns", parts_.counters->cpu_ns()},
-          {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
-}
-
 void Drain::NotePauses() {
   if (!parts_.pauses->TakeChange()) return;
   parts_.files->ForEach([&](uint32_t, SliceFile* file) { file->AddPause(parts_.pauses->pauses().back()); });
@@ -415,11 +322,12 @@ Error Drain::Write(bool forced) {
   governor_.Measure(parts_.slots, MonotonicNs());
   const ClockSample clocks{parts_.cupti->Now(), RealtimeNs(), MonotonicNs()};
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
-    if (file->is_empty()) return;  // an idle process writes nothing
+    Error written = file->Check();
+    if (written.ok() && file->is_empty()) return;  // an idle process writes nothing
     file->AddClockSample(clocks);
-    Error written = file->Flush();
+    if (written.ok()) written = file->Flush();
     if (written.ok()) {
-      written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal, file->unwritten_calls()));
+      written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal, *file));
     }
     if (error.ok()) error = written;
   });

@@ -83,6 +83,15 @@ class Drain : private ActivitySink {
   // The last call after that: tries to say in the files how much is missing, with `error`, the reason as an errno.
   Error FinishFailed(int error);
 
+  // When what waits for a disk has waited in vain, and the process ends.
+  struct GivenUp {
+    uint64_t launches = 0;
+    uint64_t activities = 0;
+    bool is_stated = true;  // the files say so
+  };
+  // Has files end early, so that they can say how much is missing, and with which error as above.
+  GivenUp GiveUpWaiting(int error);
+
  private:
   void OnKernel(const KernelActivity& kernel) override;
   void OnTransfer(const TransferActivity& transfer) override;
@@ -120,9 +129,11 @@ class Drain : private ActivitySink {
   uint64_t Losses() const;
   void CountUnreadCalls(ThreadSlot* slot);
   size_t CountedDeviceOf(uint32_t context) const;
-  uint64_t LateCalls(uint32_t device) const;
+  uint64_t LateCalls(size_t device) const;
+  uint64_t DroppedOtherCalls(size_t device) const;
+  Error WriteTrailer(uint32_t ordinal, SliceFile* file);
   Error WriteTrailers();
-  Counters CountersOf(uint32_t ordinal, uint64_t unwritten_calls);
+  Counters CountersOf(uint32_t ordinal, const SliceFile& file) const;
 
   struct Api {
     uint32_t name;  // in StringIndex
@@ -148,16 +159,16 @@ class Drain : private ActivitySink {
   uint64_t python_stacks_lost_ = 0;
   uint64_t carried_stacks_lost_ = 0;  // of calls that later files must tell of
   uint64_t unrouted_calls_ = 0;
-  uint64_t new_unrouted_calls_ = 0;  // that give work, and were not yet told to a file
   uint64_t unrouted_activities_ = 0;
   uint64_t noted_unrouted_activities_ = 0;  // of them, told to a file
   uint64_t unknown_records_ = 0;
   uint64_t unrecorded_activities_ = 0;
   uint64_t dropped_activities_ = 0;
-  std::array<uint64_t, kCountedDevices> dropped_calls_{};      // as last seen
-  std::array<uint64_t, kCountedDevices> new_dropped_calls_{};  // not yet told to a file
-  std::array<uint64_t, kCountedDevices> unread_calls_{};  // that came too late for the last round, or got lost in it
-  int stopped_by_ = 0;                                    // see FinishFailed
+  PerDevice<uint64_t> dropped_calls_{};      // as last seen
+  PerDevice<uint64_t> new_dropped_calls_{};  // not yet told to a file
+  PerDevice<uint64_t> unread_calls_{};       // that came too late for the last round, or got lost in it
+  uint64_t unplaced_losses_ = 0;             // calls and activities of a device that is not known, one of several
+  int stopped_by_ = 0;                       // see FinishFailed
   uint64_t new_dropped_activities_ = 0;
   uint64_t dropped_graph_nodes_ = 0;
   uint64_t new_dropped_graph_nodes_ = 0;

@@ -17,6 +17,8 @@ namespace {
 constexpr Error kForeignLink = {"the output folder is behind a link of another user", 0};
 constexpr char kNotCreated[] = "a trace file cannot be created";
 constexpr char kNotWritten[] = "a trace file cannot be written";
+constexpr char kNotCut[] = "a trace file cannot be cut";
+constexpr char kClosed[] = "the application closed the trace file";
 
 // Whether what failed with `error` may work a moment later. Of a limit on the size of files (EFBIG) too, since a
 // program may raise it.
@@ -91,17 +93,22 @@ int FileSink::OpenNew() {
   return error;
 }
 
+Error FileSink::Check() const {
+  if (descriptor_ < 0) return Error::None();  // not made yet
+  struct stat now;
+  if (fstat(descriptor_, &now) != 0) return {errno == EBADF ? kClosed : kNotWritten, errno};
+  if (now.st_ino != identity_.st_ino || now.st_dev != identity_.st_dev) return {kClosed, EBADF};
+  // Some file systems never count links.
+  if (now.st_nlink == 0 && identity_.st_nlink != 0) return {"the trace file was deleted", ENOENT};
+  return Error::None();
+}
+
 // Takes what could be written off the front of `*bytes`.
 Error FileSink::WriteSome(std::span<const uint8_t>* bytes) {
   if (descriptor_ < 0) {
     if (const int error = OpenNew(); error != 0) return {kNotCreated, error};
   }
-  struct stat now;
-  if (fstat(descriptor_, &now) != 0)
-    return {errno == EBADF ? "the application closed the trace file" : kNotWritten, errno};
-  if (now.st_ino != identity_.st_ino || now.st_dev != identity_.st_dev) {
-    return {"the application closed the trace file", EBADF};
-  }
+  if (Error error = Check(); !error.ok()) return error;
   while (!bytes->empty()) {
     const ssize_t written = write(descriptor_, bytes->data(), bytes->size());
     if (written < 0) {
@@ -113,6 +120,7 @@ Error FileSink::WriteSome(std::span<const uint8_t>* bytes) {
     bytes_written_ += written;
     if (room_ != nullptr) room_->Took(written);
   }
+  EndCut();
   return Error::None();
 }
 
@@ -123,6 +131,29 @@ Error FileSink::WriteWaiting() {
   waiting_.erase(waiting_.begin(), waiting_.end() - static_cast<ptrdiff_t>(left.size()));
   if (waiting_.empty()) waiting_.shrink_to_fit();
   return error;
+}
+
+Error FileSink::CutTo(uint64_t bytes) {
+  waiting_ = {};
+  if (bytes >= bytes_written_) return Error::None();
+  if (Error error = Check(); !error.ok()) return error;
+  const uint64_t end = std::max(bytes_written_, end_of_file_);
+  struct stat now;
+  // What somebody else has added or cut is not understood, and left alone.
+  if (fstat(descriptor_, &now) != 0 || static_cast<uint64_t>(now.st_size) != end) return {kNotCut, errno};
+  // The descriptor is this sink's alone, and so are its flags and its position.
+  if (fcntl(descriptor_, F_SETFL, 0) != 0 || lseek(descriptor_, static_cast<off_t>(bytes), SEEK_SET) < 0) {
+    return {kNotCut, errno};
+  }
+  if (room_ != nullptr) room_->GaveBack(bytes_written_ - bytes);
+  bytes_written_ = bytes;
+  end_of_file_ = end;
+  return Error::None();
+}
+
+void FileSink::EndCut() {
+  if (end_of_file_ <= bytes_written_ || !Check().ok()) return;
+  if (ftruncate(descriptor_, static_cast<off_t>(bytes_written_)) == 0) end_of_file_ = 0;
 }
 
 Error FileSink::Append(std::span<const uint8_t> bytes) {

@@ -53,6 +53,16 @@ class FileSink : public format::ByteSink {
   // Tries once more what waits. No error while there is nothing left.
   Error WriteWaiting();
 
+  // Whether what is written still reaches somebody: an error when the file was deleted, or closed by the application.
+  // Of a file that was moved nothing is lost.
+  Error Check() const;
+
+  // Gives up what waits, and what the file holds beyond `bytes`: the next Append takes its place, and that of others
+  // only after it is used up. What others could take meanwhile is not let go of before.
+  Error CutTo(uint64_t bytes);
+  // Lets go of what no Append came for.
+  void EndCut();
+
   size_t waiting_bytes() const { return waiting_.size(); }
   // Also for what waits.
   Error MakeRoom(uint64_t bytes) override {
@@ -72,6 +82,7 @@ class FileSink : public format::ByteSink {
   struct stat identity_ {};
   std::vector<uint8_t> waiting_;
   uint64_t bytes_written_ = 0;
+  uint64_t end_of_file_ = 0;  // after CutTo, and until what is written has got there; else 0
   DiskRoom* room_ = nullptr;
 };
 

@@ -194,8 +194,7 @@ void GpuTracer::CountLateCall(CUpti_CallbackId callback_id, const CUpti_Callback
   for (const HookedCall& call : kHookedCalls) {
     if (call.callback_id != callback_id) continue;
     if (format::GivesWork(call.call_class)) {
-      late_calls_[CountedDevice(parts_.contexts->DeviceOf(data.contextUid).value_or(0))].fetch_add(
-          1, std::memory_order_relaxed);
+      late_calls_[CountedDevice(parts_.contexts->DeviceOf(data.contextUid))].fetch_add(1, std::memory_order_relaxed);
     }
     return;
   }

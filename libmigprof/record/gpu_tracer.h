@@ -81,10 +81,8 @@ class GpuTracer {
   int fatal_error() const { return fatal_error_.load(std::memory_order_relaxed); }
   // From now on calls are counted and nothing else.
   void CountOnly() { counting_.store(true, std::memory_order_release); }
-  // Calls that give the GPU work and came after CountOnly, per device.
-  uint64_t late_calls(uint32_t device_ordinal) const {
-    return late_calls_[CountedDevice(device_ordinal)].load(std::memory_order_relaxed);
-  }
+  // Calls that give the GPU work and came after CountOnly, by CountedDevice.
+  uint64_t late_calls(size_t device) const { return late_calls_[device].load(std::memory_order_relaxed); }
   // Buffers that CUPTI gave back here and were another client's.
   uint64_t foreign_buffers() const { return foreign_buffers_.load(std::memory_order_relaxed); }
   // Contexts that found the table full.
@@ -124,7 +122,7 @@ class GpuTracer {
   // CUPTI's buffer callbacks carry no user data.
   static std::atomic<uint64_t> foreign_buffers_;
   static CUpti_BuffersCallbackCompleteFunc foreign_;
-  std::array<std::atomic<uint64_t>, kCountedDevices> late_calls_{};
+  PerDevice<std::atomic<uint64_t>> late_calls_{};
 };
 
 }  // namespace migprof::record

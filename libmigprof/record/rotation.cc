@@ -49,8 +49,14 @@ Error Rotation::Delete(std::vector<Segment>::iterator segment) {
   if (!written.ok()) return written;
   // Not before the numbers are on disk: what waits in memory is gone with the process.
   if (newest->waiting_bytes() != 0) return kNoRoom;
+  if (Error error = RemoveFile(segment->path, segment->identity, segment->bytes); !error.ok()) {
+    // It is still there, and a reader would leave it out.
+    is_deleting_ = true;
+    static_cast<void>(newest->WriteRotated(log));
+    is_deleting_ = false;
+    return error;
+  }
   log = std::move(longer);
-  if (Error error = RemoveFile(segment->path, segment->identity, segment->bytes); !error.ok()) return error;
   total_bytes_ -= segment->bytes;
   closed_.erase(segment);
   return Error::None();

@@ -30,6 +30,7 @@ class Rotation final : public DiskRoom {
   // Deletes the oldest segments as far as MIGPROF_MAX_BYTES demands; kNoRoom when that is not enough.
   Error MakeRoom(uint64_t bytes) override;
   void Took(uint64_t bytes) override { total_bytes_ += bytes; }
+  void GaveBack(uint64_t bytes) override { total_bytes_ -= bytes; }
 
   // The newest file of `device`. It must stay until there is another.
   void SetNewest(uint32_t device, SliceFile* file) { newest_[device] = file; }

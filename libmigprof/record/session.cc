@@ -158,8 +158,8 @@ struct Session final : DrainWork {
     try {
       Error error;
       if (failed) error = drain->FinishFailed(failed_by);
-      if (error.ok()) error = files->WriteWaiting();
-      if (!error.ok()) Say("the trace ends early", error);
+      if (const Error waiting = files->WriteWaiting(); !waiting.ok()) error = waiting;
+      if (!error.ok()) GiveUpWaiting(error);
       if (control) control->Retire();
     } catch (...) {
       Say("the trace ends early", kOutOfMemory);
@@ -285,6 +285,16 @@ struct Session final : DrainWork {
     counters->Stop();
     Say("recording stops", error);
     return false;
+  }
+
+  void GiveUpWaiting(const Error& error) {
+    const Drain::GivenUp lost = drain->GiveUpWaiting(error.code);
+    if (failed && lost.launches + lost.activities == 0) return;  // why was said
+    static LogOnce log;
+    log.Print("the trace ends early: %s%s%s; %llu launches and %llu activities are missing%s", error.what,
+              error.code != 0 ? ": " : "", error.code != 0 ? std::strerror(error.code) : "",
+              static_cast<unsigned long long>(lost.launches), static_cast<unsigned long long>(lost.activities),
+              lost.is_stated ? "" : ", which it does not say itself");
   }
 
   // Of all that can go wrong with files and memory, the first: the others usually follow from it.

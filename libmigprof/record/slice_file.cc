@@ -65,6 +65,7 @@ Error SliceFile::Create(const std::string& path, const Facts& process, const mig
 }
 
 Error SliceFile::WriteIdentity(const mig::SliceIdentity& identity) {
+  MarkPlace();
   const Error error = writer_.Write(FactsChunk(ChunkKind::kSlice, IdentityFacts(identity)));
   return IsNoRoom(error) ? Error::None() : error;  // the next file says it
 }
@@ -333,7 +334,36 @@ void SliceFile::CollectFrameNames() {
   });
 }
 
+void SliceFile::MarkPlace() {
+  const uint64_t begin = sink_.bytes_written() + sink_.waiting_bytes();
+  if (is_cut_ || (!marks_.empty() && begin - marks_.back().begin < kBytesBetweenMarks)) return;
+  marks_.push_back({begin, writer_.sequence(), written_});
+  const auto is_behind = [this](const Mark& mark) { return mark.begin + kMarkedBytes > sink_.bytes_written(); };
+  const auto first = std::find_if(marks_.begin(), marks_.end(), is_behind);
+  marks_.erase(marks_.begin(), first);
+}
+
+bool SliceFile::CutBack() {
+  is_cut_ = true;
+  while (!marks_.empty() && marks_.back().begin > sink_.bytes_written()) marks_.pop_back();
+  if (marks_.empty()) {
+    sink_.EndCut();
+    return false;
+  }
+  const Mark mark = marks_.back();
+  marks_.pop_back();
+  if (!sink_.CutTo(mark.begin).ok()) return false;
+  writer_.SetSequence(mark.sequence);
+  lost_calls_ += written_.launches - mark.before.launches;
+  lost_activities_ += written_.kernels - mark.before.kernels + written_.transfers - mark.before.transfers +
+                      written_.graph_runs - mark.before.graph_runs + written_.lost - mark.before.lost;
+  lost_other_calls_ += written_.other_calls - mark.before.other_calls;
+  written_ = mark.before;
+  return true;
+}
+
 bool SliceFile::Write(const ChunkBuilder& chunk, uint32_t rows, Error* first_error) {
+  MarkPlace();
   // Without its definitions an event says nothing: after the first chunk that found no room, none is tried.
   const Error error = is_starved_ ? kNoRoom : writer_.Write(chunk);
   if (IsNoRoom(error)) {
@@ -425,10 +455,12 @@ Error SliceFile::Flush() {
 }
 
 Error SliceFile::WriteRotated(const RotatedLog& log) {
-  return log.gaps().empty() ? Error::None() : writer_.Write(log.Chunk());
+  MarkPlace();
+  return writer_.Write(log.Chunk());
 }
 
 Error SliceFile::WriteCounters(ChunkKind kind, const Counters& counters) {
+  MarkPlace();
   const Error error = writer_.Write(CountersChunk(kind, counters));
   return IsNoRoom(error) ? Error::None() : error;  // the next ones say more
 }

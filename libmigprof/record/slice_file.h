@@ -119,9 +119,18 @@ class SliceFile {
   // Tries once more what could not be written when it should have been. No error while there is nothing left.
   Error WriteWaiting() { return sink_.WriteWaiting(); }
   size_t waiting_bytes() const { return sink_.waiting_bytes(); }
+  // See FileSink.
+  Error Check() const { return sink_.Check(); }
+  // Gives up what waits, and a little of what is in the file, so that it ends with a whole chunk and what is written
+  // next may find room on a full disk. To be called again while that does not: false when it was of no use.
+  bool CutBack();
 
   // Calls that give the GPU work and were added or stated as lost, but are not said in any chunk yet.
   uint64_t unwritten_calls() const { return lost_calls_ + unwritten_calls_; }
+  // The same of activities and of what happened to graphs, as far as they are known to be lost.
+  uint64_t unwritten_activities() const { return lost_activities_ + lost_graph_nodes_; }
+  // Calls that give no work, and were lost with the end of the file.
+  uint64_t lost_other_calls() const { return lost_other_calls_; }
 
   // Rows that wait take at most so much memory, together with the room that is kept for the next ones.
   void LimitRows(size_t most_bytes);
@@ -176,6 +185,16 @@ class SliceFile {
     return {&strings_defined_,       &modules_defined_,       &frames_defined_, &stacks_defined_, &python_code_defined_,
             &python_frames_defined_, &python_stacks_defined_, &ranges_defined_, &shapes_defined_};
   }
+  // A place where the file may be cut.
+  struct Mark {
+    uint64_t begin;  // of a chunk
+    uint32_t sequence;
+    Tally before;
+  };
+  static constexpr uint64_t kBytesBetweenMarks = 4096;
+  static constexpr uint64_t kMarkedBytes = 64 * 1024;  // at the end of what is on disk, and all that waits
+  // Before a chunk is written.
+  void MarkPlace();
   // Writes a chunk, or counts its `rows` as ones there was no room for. Returns whether it was written.
   bool Write(const format::ChunkBuilder& chunk, uint32_t rows, Error* first_error);
 
@@ -234,6 +253,9 @@ class SliceFile {
   Tally written_;
   bool is_starved_ = false;
   uint64_t rows_without_room_ = 0;
+  std::vector<Mark> marks_;
+  bool is_cut_ = false;  // then what is added may only be cut together with what was there before
+  uint64_t lost_other_calls_ = 0;
 };
 
 // The facts of kSlice chunks.

@@ -124,7 +124,7 @@ Error SliceFiles::BeginSegment(uint32_t ordinal, Entry* entry) {
   Error error;
   rotation_->UseReserve(true);
   std::unique_ptr<SliceFile> next = CreateFile(ordinal, *entry, entry->segment + 1, &error);
-  if (error.ok()) error = next->WriteRotated(rotation_->log(ordinal));
+  if (error.ok() && !rotation_->log(ordinal).gaps().empty()) error = next->WriteRotated(rotation_->log(ordinal));
   rotation_->UseReserve(false);
   if (!error.ok()) {
     LogDebug("no further trace file: %s (%d)", error.what, error.code);

@@ -18,16 +18,21 @@
 
 namespace migprof::record {
 
-// Losses are counted per device, so that every slice knows its own. Devices beyond the last share the last counter.
+// Losses are counted per device, so that every slice knows its own. Devices beyond the last share the last counter;
+// what has no context that is known has one of its own.
 inline constexpr size_t kCountedDevices = 64;
-inline constexpr size_t CountedDevice(uint32_t ordinal) {
-  return ordinal < kCountedDevices ? ordinal : kCountedDevices - 1;
+inline constexpr size_t kUnknownDevice = kCountedDevices;
+inline constexpr size_t CountedDevice(std::optional<uint32_t> ordinal) {
+  return !ordinal ? kUnknownDevice : *ordinal < kCountedDevices ? *ordinal : kCountedDevices - 1;
 }
+// One number for each.
+template <typename Number>
+using PerDevice = std::array<Number, kCountedDevices + 1>;
 
 // Calls that are not recorded and count for that.
 struct LostCalls {
-  std::array<std::atomic<uint64_t>, kCountedDevices> of_device{};  // those that give it work
-  std::atomic<uint64_t> others{0};                                 // allocations, synchronization, loading, …
+  PerDevice<std::atomic<uint64_t>> of_device{};         // those that give it work
+  PerDevice<std::atomic<uint64_t>> others_of_device{};  // allocations, synchronization, loading, …
 };
 
 // Remembers the stacks a thread has sent lately. Forgetting one costs a few hundred bytes of ring and nothing else, so

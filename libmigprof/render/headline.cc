@@ -29,6 +29,7 @@ struct Sum {
   Totals memsets;
   Totals graph_runs;
   Health health;
+  std::set<std::string> recordings;  // whose losses are in `health`
   size_t killed = 0;
 };
 
@@ -47,6 +48,12 @@ void AddSlice(const SliceProfile& slice, Sum* sum) {
   AddTotals(slice.memsets, &sum->memsets);
   AddTotals(slice.graph_runs, &sum->graph_runs);
   analyze::AddHealth(slice.health, &sum->health);
+  for (const analyze::ProcessInfo& process : slice.processes) {
+    if (process.recording.empty() || sum->recordings.insert(process.recording).second) continue;
+    for (const analyze::HealthField& field : analyze::kHealthFields) {  // it was on a slice before
+      if (field.is_of_process) sum->health.*field.count -= process.health.*field.count;
+    }
+  }
   sum->killed += KilledProcesses(slice);
 }
 
@@ -193,6 +200,7 @@ std::string DescribeHealth(const Health& health, size_t killed) {
   };
   append_if_any(health.captured, "captured into graphs");
   append_if_any(health.failed, "failed");
+  append_if_any(health.unplaced, "dropped on an unknown slice");
   append_if_any(health.other_calls_dropped, "other calls dropped");
   append_if_any(health.orphaned, "without their launch");
   append_if_any(health.stackless, "without a stack");

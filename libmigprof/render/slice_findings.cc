@@ -169,7 +169,7 @@ void FindLosses(const SliceProfile& slice, size_t index, const std::string& name
 bool IsIdleKnown(const SliceProfile& slice) {
   const analyze::Health& health = slice.health;
   if (health.damaged_bytes + health.missing_chunks != 0 || health.stopped) return false;
-  const uint64_t without_time = health.untimed + health.dropped + health.unmatched;
+  const uint64_t without_time = health.untimed + health.dropped + health.unplaced + health.unmatched;
   return static_cast<double>(without_time) <= kMuchLost * static_cast<double>(health.launches + health.dropped);
 }
 

@@ -5,6 +5,7 @@ program runs as without migprof, at most one line says what is wrong, and what i
 
 import errno
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -41,6 +42,7 @@ class Disks(unittest.TestCase):
         said = own_lines(result.stderr)
         self.assertIn(len(said), lines if isinstance(lines, range) else [lines], result.stderr)
         self.said = said[0] if said else ""
+        self.end = said[-1] if said else ""
         if lines == MAYBE and said:
             self.assertIn("nothing can be written for now", self.said)
         self.failed = {name: int(failed) for name, _, failed in map(str.split, (run.folder / "faults.txt").read_text().splitlines())}
@@ -79,8 +81,26 @@ class WithFaults(Disks):
         self.assertEqual((recorded, health["dropped"]), (executed, 0))
 
     def test_a_disk_that_is_full_for_good(self):
-        self.run_faulty(f"write:10+={errno.ENOSPC}", lines=1)
+        """The first of them perhaps while it runs; in the end how much is missing, which the file itself has no room for."""
+        self.run_faulty(f"write:10+={errno.ENOSPC}", lines=range(1, 3))
         self.assertIn("a trace file cannot be written: No space left on device", self.said)
+        self.assertRegex(self.end, r"ends early: .* launches and .* activities are missing, which it does not say itself")
+
+    def test_old_files_that_cannot_be_deleted(self):
+        """They are not counted as deleted: what is in them is there."""
+        run = self.run_
+        result = run.run("training_loop", "--steps", 3000, way=harness.PLAIN, LD_PRELOAD=f"{LIBC_FAULTS}:{harness.LIBRARY}",
+                         LIBC_FAULTS=f"unlink:1+={errno.EACCES}", MIGPROF_WINDOW="1s", MIGPROF_FLUSH_MS="50")
+        self.assertEqual(len(own_lines(result.stderr)), 1, result.stderr)
+        self.assertIn("recording stops: an old trace file cannot be removed: Permission denied", result.stderr)
+        traces = [accounting.TraceCounts(path) for path in run.trace_files()]
+        self.assertGreater(len(traces), 3)
+        run.merge("--format", "json", "--strict", expect=2)
+        health = run.summary()["slices"][0]["health"]
+        late = max(trace.counters.get("device.late_calls", 0) for trace in traces)
+        self.assertGreater(late, 0)
+        self.assertEqual((health["rotated_files"], health["launches"]), (0, sum(trace.calls for trace in traces)))
+        self.assertEqual(health["launches"] + late, len(run.ledger()))
 
     def test_memory_that_is_gone_for_good(self):
         """From some moment on there is none at all, for whatever is done."""
@@ -142,10 +162,70 @@ class Limits(Disks):
         process = self.start(*PROGRAM, stderr=subprocess.PIPE, limit=4096)
         out, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0, err)
-        self.assertEqual(len(own_lines(err)), 1, err)
-        self.assertIn("File too large", own_lines(err)[0])
+        self.assertIn(len(own_lines(err)), (1, 2), err)
+        for line in own_lines(err):
+            self.assertIn("File too large", line)
         for path in self.run_.trace_files():
             harness.Dump(path)
+
+    def test_what_a_limit_on_the_size_of_files_costs_is_counted(self):
+        run, limit = self.run_, 16384
+        result = subprocess.run([str(harness.BIN / "training_loop"), "--steps", "300"], capture_output=True, text=True, cwd=run.folder, timeout=60,
+                                env=run.environment(SIMGPU_LEDGER=run.folder / "elsewhere" / "ledger", WORKLOAD_CALLS=None),
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertLessEqual(run.trace_files()[0].stat().st_size, limit)
+        plain = harness.Run(self)  # the ledger has no room either
+        plain.run("training_loop", "--steps", "300")
+        done = len(plain.ledger())
+        self.check_numbers(own_lines(result.stderr)[-1], done)
+
+    def check_numbers(self, line, done):
+        """Of `done` launches with a piece of work each, all are there or counted; and the program's last word says so, too."""
+        self.assertRegex(line, r"the trace ends early: .*; \d+ launches and \d+ activities are missing$")
+        launches, activities = map(int, re.search(r"(\d+) launches and (\d+) activities", line).groups())
+        self.run_.merge("--format", "json", "--strict", expect=2)
+        health = self.run_.summary()["slices"][0]["health"]
+        self.assertGreater(launches, 0)
+        self.assertEqual(health["launches"] + launches, done, health)
+        self.assertEqual(health["matched"] + health["orphaned"] + activities, done, health)
+        self.assertEqual(health["dropped"], launches + activities)
+        self.assertEqual((health["killed"], health["stopped"], health["missing_chunks"], health["damaged_bytes"]), (False, True, 0, 0))
+
+    def test_the_output_folder_is_removed(self):
+        """While the program runs on: it is said, and a flush does not succeed."""
+        for extra in ({}, {"MIGPROF_WINDOW": "10s"}):
+            with self.subTest(**extra):
+                self.setUp()
+                run = self.run_
+                control = run.folder / "control"
+                process = subprocess.Popen([str(harness.BIN / "controlled")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                           cwd=run.folder, env=run.environment(MIGPROF_CONTROL=control, **extra))
+                self.addCleanup(process.kill)
+                self.assertEqual(process.stdout.readline(), "ready\n")
+
+                def do(line):
+                    process.stdin.write(line + "\n")
+                    process.stdin.flush()
+                    self.assertTrue(process.stdout.readline())
+
+                def flush():
+                    return subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, text=True, timeout=30)
+
+                do("launch matmul 100")
+                self.assertEqual(flush().returncode, 0)
+                moved = run.folder / "moved"
+                run.traces.rename(moved)
+                if not extra:  # what has a window goes on in new files, for which there is no folder
+                    self.assertEqual(flush().returncode, 0, "nothing is lost of a file that was moved")
+                shutil.rmtree(moved)
+                refused = flush()
+                self.assertEqual(refused.returncode, 1, refused.stdout)
+                do("launch matmul 100")
+                _, err = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 0)
+                self.assertEqual(len(own_lines(err)), 1, err)
+                self.assertRegex(own_lines(err)[0], "recording stops: the (trace file was deleted|output folder is no longer)")
 
     def test_standard_error_at_the_limit(self):
         log = self.run_.folder / "log"
@@ -182,12 +262,20 @@ class Mounted(Disks):
         return own_lines(result.stderr)
 
     def test_a_disk_that_is_full(self):
-        lines = self.run_on("size=8k", *PROGRAM)
-        self.assertEqual(len(lines), 1)
-        self.assertIn("No space left on device", lines[0])
-        for executed, recorded, health in accounting.check(self, self.run_, traces=[accounting.TraceCounts(path) for path in
-                                                           self.run_.trace_files() if path.stat().st_size], cut=True).values():
-            self.assertTrue(health["killed"])
+        """To the end: what is missing is counted, on the disk."""
+        for size, steps in (("8k", "3"), ("12k", "300"), ("64k", "3000")):
+            with self.subTest(size=size):
+                self.setUp()
+                lines = self.run_on(f"size={size}", "training_loop", "--steps", steps)
+                self.assertIn(len(lines), (1, 2), lines)
+                for line in lines:
+                    self.assertIn("No space left on device", line)
+                for executed, recorded, health in accounting.check(self, self.run_).values():
+                    self.assertFalse(health["killed"])
+                    self.assertTrue(health["stopped"])
+                    self.assertGreater(health["dropped"], 0)
+                    launches, activities = map(int, re.search(r"(\d+) launches and (\d+) activities", lines[-1]).groups())
+                    self.assertEqual((health["launches"] + launches, recorded + activities, launches + activities), (executed, executed, health["dropped"]))
 
     def test_a_disk_that_is_read_only(self):
         lines = self.run_on("ro", *PROGRAM)

@@ -210,6 +210,23 @@ class RecordingSuffers(unittest.TestCase):
         self.assertGreater(health["unmatched"], 0)
         self.assertEqual(run.merge("--strict", "--format", "json", expect=2).returncode, 2)
 
+    def test_losses_of_several_slices_are_each_their_own(self):
+        """Of calls, exactly: rings overflow. CUPTI does not say whose records it dropped: that number is the process's, and stands for no
+        slice alone."""
+        for faults in (None, "drop-records=5"):
+            with self.subTest(faults=faults):
+                run = harness.Run(self)
+                run.run("all_devices", "--steps", 4000, MIGPROF_RING_KB=64, **({"SIMGPU_FAULTS": faults} if faults else {}))
+                slices = accounting.check(self, run).values()
+                self.assertEqual(len(slices), 3)
+                missing = sum(executed - recorded for executed, recorded, _ in slices)
+                unplaced = {health["unplaced"] for _, _, health in slices}
+                self.assertEqual(len(unplaced), 1)
+                # CUPTI counts records of synchronization with them.
+                self.assertIn(unplaced.pop() - missing, range(8))
+                if faults:
+                    self.assertGreater(missing, 1000)
+
     def test_slices_are_known_without_nvml(self):
         for fault in ("nvmlInit_v2=4", "nvmlDeviceGetHandleByUUID=15", "nvml-gpu-lost"):
             with self.subTest(fault=fault):

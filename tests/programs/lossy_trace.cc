@@ -78,7 +78,10 @@ int main(int argc, char** argv) {
     trace.Kernel(
         {.correlation = correlation, .start_ns = now_ns, .duration_ns = 100, .shape = shape, .graph_node = 900 + i});
   }
-  trace.Counters({{"process.ranges_lost", 14}, {"process.dropped_other_calls", 15}, {"process.stopped_by_error", 28}});
+  trace.Counters({{"process.ranges_lost", 14},
+                  {"process.unplaced_losses", 16},
+                  {"device.dropped_other_calls", 15},
+                  {"process.stopped_by_error", 28}});
   if (argc == 3) trace.Close();
   return 0;
 }

@@ -344,7 +344,7 @@ TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(recorder_->untracked().of_device[kDevice].load(), 2u * 5u);
-  EXPECT_EQ(recorder_->untracked().others.load(), 5u);
+  EXPECT_EQ(recorder_->untracked().others_of_device[kDevice].load(), 5u);
   EXPECT_EQ(Drain().calls.size(), 3 * ThreadSlots::kMaxSlots);
 }
 

@@ -117,6 +117,51 @@ TEST_F(FileSinkTest, GivesUpAtOnceWhatDoesNotPass) {
   EXPECT_EQ(sink.Create(path_).code, EEXIST);
 }
 
+TEST_F(FileSinkTest, WritesWhereTheFileWasMovedTo) {
+  FileSink sink;
+  ASSERT_TRUE(sink.Create(path_).ok());
+  const std::string elsewhere = path_ + ".moved";
+  ASSERT_EQ(rename(path_.c_str(), elsewhere.c_str()), 0);
+  EXPECT_TRUE(sink.Check().ok());
+  EXPECT_TRUE(Append(&sink, 100, 1).ok());
+  unlink(elsewhere.c_str());
+  EXPECT_EQ(sink.Check().code, ENOENT);
+  EXPECT_EQ(Append(&sink, 100, 1).code, ENOENT);
+  EXPECT_EQ(sink.waiting_bytes(), 0u);
+}
+
+TEST_F(FileSinkTest, IsCutToMakeRoom) {
+  FileSink sink;
+  ASSERT_TRUE(sink.Create(path_).ok());
+  Limit(RLIMIT_FSIZE, 1500);
+  ASSERT_TRUE(Append(&sink, 1000, 1).ok());
+  expected_.resize(1000);
+  ASSERT_TRUE(sink.Append(Chunk(1000, 2)).ok());  // the second half of it waits
+  EXPECT_TRUE(sink.CutTo(1000).ok());
+  EXPECT_EQ(sink.bytes_written(), 1000u);
+  EXPECT_EQ(sink.waiting_bytes(), 0u);
+  EXPECT_THAT(Content(), SizeIs(1500));  // nobody else gets the room
+  EXPECT_TRUE(Append(&sink, 400, 3).ok());
+  EXPECT_EQ(sink.waiting_bytes(), 0u);
+  EXPECT_EQ(Content(), expected_);
+  // There is a second time, and one for nothing.
+  ASSERT_TRUE(sink.Append(Chunk(1000, 4)).ok());
+  EXPECT_EQ(sink.waiting_bytes(), 900u);
+  EXPECT_TRUE(sink.CutTo(1000).ok());
+  ASSERT_TRUE(sink.Append(Chunk(600, 5)).ok());
+  EXPECT_EQ(sink.waiting_bytes(), 100u);
+  EXPECT_TRUE(sink.CutTo(900).ok());
+  sink.EndCut();
+  EXPECT_THAT(Content(), SizeIs(900));
+  expected_.resize(900);
+  EXPECT_TRUE(Append(&sink, 500, 6).ok());
+  EXPECT_EQ(Content(), expected_);
+  // Somebody else has written to it.
+  std::ofstream(path_, std::ios::app) << "x";
+  EXPECT_FALSE(sink.CutTo(1000).ok());
+  EXPECT_THAT(Content(), SizeIs(1401));
+}
+
 TEST_F(FileSinkTest, WritesNothingIntoAnotherFileThatGotItsDescriptor) {
   FileSink sink;
   ASSERT_TRUE(sink.Create(path_).ok());

@@ -29,6 +29,22 @@ TEST(MakeHeadline, AllSlices_AreCounted) {
   EXPECT_EQ(headline.verdict, "⚠ Trace incomplete");
 }
 
+TEST(MakeHeadline, WhatIsOfAProcess_CountsOnceForAllItsSlices) {
+  analyze::Profile profile = SampleProfile();
+  profile.slices.resize(2);
+  for (analyze::SliceProfile& slice : profile.slices) {
+    slice.health = {.dropped = 4, .unplaced = 7, .ranges_lost = 5};
+    analyze::ProcessInfo process;
+    process.health = slice.health;
+    process.recording = "node-a17/boot/1/2";
+    slice.processes = {process};
+  }
+  const std::string text = MakeHeadline(profile).health;
+  EXPECT_THAT(text, HasSubstr("8 dropped"));
+  EXPECT_THAT(text, HasSubstr("7 dropped on an unknown slice"));
+  EXPECT_THAT(text, HasSubstr("5 ranges lost"));
+}
+
 TEST(MakeHeadline, SlicesOfOneGpu_NameItsHostAndIt) {
   analyze::Profile profile = SampleProfile();
   profile.slices.resize(2);
