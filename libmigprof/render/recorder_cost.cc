@@ -9,19 +9,73 @@
 #include "libmigprof/render/human_units.h"
 
 namespace migprof::render {
+namespace {
+
+// A process, whatever slices it used: host, boot, number, name.
+using ProcessKey = std::tuple<std::string, std::string, uint32_t, std::string>;
+
+ProcessKey KeyOf(const analyze::SliceProfile& slice, const analyze::ProcessInfo& process) {
+  return {slice.host, slice.boot_id, process.pid, process.name};
+}
+
+// A process counts what it dropped for each slice.
+std::set<ProcessKey> ProcessesThatDropped(const std::vector<const analyze::SliceProfile*>& slices) {
+  std::set<ProcessKey> keys;
+  for (const analyze::SliceProfile* slice : slices) {
+    for (const analyze::ProcessInfo& process : slice->processes) {
+      if (process.health.dropped + process.health.other_calls_dropped != 0) keys.insert(KeyOf(*slice, process));
+    }
+  }
+  return keys;
+}
+
+void AddRings(const analyze::RecorderUse& recorder, RecorderCost* cost) {
+  if (recorder.small_rings + recorder.threads_without_ring == 0) return;
+  const bool is_first = cost->small_rings + cost->threads_without_ring == 0;
+  if (is_first) cost->memory_most_bytes = recorder.memory_most_bytes;
+  if (cost->memory_most_bytes != recorder.memory_most_bytes) cost->memory_most_bytes = 0;
+  cost->small_rings += recorder.small_rings;
+  cost->threads_without_ring += recorder.threads_without_ring;
+}
+
+// As one writes it for an option: "64M".
+std::string OptionBytes(uint64_t bytes) {
+  constexpr uint64_t kUnit = 1024;
+  const char* units = "KMGT";
+  std::string unit;
+  for (; bytes != 0 && bytes % kUnit == 0 && *units != '\0'; ++units, bytes /= kUnit) unit = *units;
+  return std::to_string(bytes) + unit;
+}
+
+// Where something was dropped: what a user may raise.
+std::string DescribeRings(const RecorderCost& cost) {
+  if (cost.small_rings + cost.threads_without_ring == 0) return "";
+  std::string text = "; ";
+  if (cost.small_rings != 0) text += CountOf(cost.small_rings, "thread", "threads") + " had small rings";
+  if (cost.threads_without_ring != 0) {
+    text += cost.small_rings != 0 ? " and " + HumanCount(cost.threads_without_ring) + " none"
+                                  : CountOf(cost.threads_without_ring, "thread", "threads") + " had no ring";
+  }
+  text += ", because of MIGPROF_MAX_MEMORY";
+  return cost.memory_most_bytes != 0 ? text + "=" + OptionBytes(cost.memory_most_bytes) : text;
+}
+
+}  // namespace
 
 RecorderCost SumRecorderCost(const std::vector<const analyze::SliceProfile*>& slices) {
   RecorderCost cost;
-  std::set<std::tuple<std::string, std::string, uint32_t, std::string>> seen;
+  std::set<ProcessKey> seen;
+  const std::set<ProcessKey> dropped = ProcessesThatDropped(slices);
   for (const analyze::SliceProfile* slice : slices) {
     cost.simulated |= slice->simulated;
     for (const analyze::ProcessInfo& process : slice->processes) {
       if (process.recorder.own_ns == 0 && process.recorder.own_share_ppm == 0) continue;
-      if (!seen.emplace(slice->host, slice->boot_id, process.pid, process.name).second) continue;
+      const ProcessKey key = KeyOf(*slice, process);
+      if (!seen.insert(key).second) continue;
       ++cost.processes;
       cost.own_ns += process.recorder.own_ns;
       cost.memory_peak_bytes = std::max(cost.memory_peak_bytes, process.recorder.memory_peak_bytes);
-      cost.threads_without_ring += process.recorder.threads_without_ring;
+      if (dropped.contains(key)) AddRings(process.recorder, &cost);
       cost.largest_share = std::max(cost.largest_share, process.recorder.own_share_ppm / 1e6);
       cost.reduced += process.recorder.highest_level != 0;
       cost.without_lines_ms += process.recorder.without_lines_ms;
@@ -46,10 +100,7 @@ std::string DescribeRecorderCost(const RecorderCost& cost, bool ascii) {
     text += share;
   }
   if (cost.memory_peak_bytes != 0) text += ", and " + HumanBytes(cost.memory_peak_bytes) + " of memory";
-  if (cost.threads_without_ring != 0) {
-    text += "; nothing of " + std::to_string(cost.threads_without_ring) +
-            (cost.threads_without_ring == 1 ? " thread" : " threads") + ", for want of it (MIGPROF_MAX_MEMORY)";
-  }
+  text += DescribeRings(cost);
   if (cost.reduced == 0) return text;
   text += "; less detail to stay below MIGPROF_BUDGET in " + std::to_string(cost.reduced) +
           (cost.reduced == 1 ? " process" : " processes");

@@ -115,6 +115,46 @@ TEST(DescribeRecorderCost, Budget_IsSaidToBeKeptOrNot) {
               ::testing::EndsWith("; above MIGPROF_BUDGET all the same (2.7%)"));
 }
 
+// One slice with one process that has 5 threads too many for its memory.
+analyze::SliceProfile SliceWithSmallRings(uint64_t dropped) {
+  analyze::SliceProfile slice;
+  slice.processes.emplace_back();
+  slice.processes[0].recorder = {.own_ns = 3'000'000, .memory_most_bytes = 64 << 20, .small_rings = 5};
+  slice.processes[0].health.dropped = dropped;
+  return slice;
+}
+
+TEST(DescribeRecorderCost, SmallRings_AreNamedWhereCallsWereDropped) {
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({})), "");
+  analyze::SliceProfile slice = SliceWithSmallRings(0);
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})), "3.00 ms");
+  slice = SliceWithSmallRings(7);
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  slice.processes[0].recorder.threads_without_ring = 2;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 5 threads had small rings and 2 none, because of MIGPROF_MAX_MEMORY=64M");
+  slice.processes[0].recorder.small_rings = 0;
+  slice.processes[0].recorder.threads_without_ring = 1;
+  slice.processes[0].recorder.memory_most_bytes = (16 << 20) + 1024;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 1 thread had no ring, because of MIGPROF_MAX_MEMORY=16385K");
+}
+
+TEST(DescribeRecorderCost, SmallRings_AreOfTheProcessesThatLost) {
+  analyze::SliceProfile first = SliceWithSmallRings(0), second = SliceWithSmallRings(1);
+  // The same process on two slices.
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "3.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  second.processes[0].pid = 2;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "6.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  first.processes[0].health.other_calls_dropped = 1;
+  first.processes[0].recorder.memory_most_bytes = uint64_t{1} << 30;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "6.00 ms; 10 threads had small rings, because of MIGPROF_MAX_MEMORY");
+}
+
 TEST(WriteSliceTable, NoSlices_GiveASentence) {
   EXPECT_THAT(Table(analyze::Profile()), HasSubstr("No GPU activity was recorded"));
 }
