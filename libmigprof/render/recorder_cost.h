@@ -17,10 +17,10 @@ struct RecorderCost {
   size_t reduced = 0;        // … of which recorded less, to stay below MIGPROF_BUDGET
   size_t above = 0;          // … of which were above it all the same
   double share_above = 0;    // the largest share of those, when nothing more could be left out
-  // For how long, summed.
-  uint64_t without_lines_ms = 0;
-  uint64_t sampled_ms = 0;
-  uint64_t whole_graphs_ms = 0;
+  // For how long, summed; of each process at most its window.
+  uint64_t without_lines_ns = 0;
+  uint64_t sampled_ns = 0;
+  uint64_t whole_graphs_ns = 0;
   bool simulated = false;
   uint64_t memory_peak_bytes = 0;  // of the process that took the most
   // Of the processes that dropped something, for want of memory perhaps: threads whose rings were small, and threads of

@@ -107,12 +107,29 @@ TEST(DescribeRecorderCost, Budget_IsSaidToBeKeptOrNot) {
                                  .without_lines_ms = 3000,
                                  .sampled_ms = 2000,
                                  .whole_graphs_ms = 1000};
+  slice.processes[0].window_ns = 4'000'000'000;
   EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
             "3.00 ms, at most 3.1% of a thread's time; less detail to stay below MIGPROF_BUDGET in 1 process: "
             "no Python lines for 3.00 s, sampled stacks for 2.00 s, graphs as a whole for 1.00 s");
   slice.processes[0].recorder.last_level_share_ppm = 27'000;
   EXPECT_THAT(DescribeRecorderCost(SumRecorderCost({&slice})),
               ::testing::EndsWith("; above MIGPROF_BUDGET all the same (2.7%)"));
+}
+
+TEST(DescribeRecorderCost, LessDetail_LastsNoLongerThanTheWindow) {
+  analyze::SliceProfile first;
+  first.processes.emplace_back();
+  first.processes[0].window_ns = 103'200'000;
+  first.processes[0].recorder = {.own_ns = 3'000'000, .highest_level = 3, .sampled_ms = 1280};
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first})),
+            "3.00 ms; less detail to stay below MIGPROF_BUDGET in 1 process: sampled stacks for 103 ms");
+  // Python launched on another slice only.
+  analyze::SliceProfile second = first;
+  second.processes[0].window_ns = 2'000'000'000;
+  second.processes[0].recorder.without_lines_ms = 1500;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "3.00 ms; less detail to stay below MIGPROF_BUDGET in 1 process: no Python lines for 1.50 s, "
+            "sampled stacks for 1.28 s");
 }
 
 // One slice with one process that has 5 threads too many for its memory.
