@@ -18,7 +18,7 @@ SCALE = int(os.environ.get("MEMORY_SCALE", "1"))
 
 
 def counters_of(path):
-    text = subprocess.run([str(harness.BIN / "migprof-dump"), str(path)], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([str(harness.BIN / "migprof-dump"), "--all", str(path)], check=True, capture_output=True, text=True).stdout
     return {name: int(value) for name, value in re.findall(r"^trailer ([a-z_.]+)=(\d+)$", text, re.M)}
 
 
