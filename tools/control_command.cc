@@ -43,6 +43,19 @@ std::string ChosenFolder(pid_t pid) {
   return "";
 }
 
+// Why a process does not answer, where the kernel knows it: ": …", else empty.
+std::string WhySilent(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string line;
+  std::getline(file, line, '\0');
+  // The name before the state may hold anything, also parentheses and line ends.
+  const size_t name_end = line.rfind(") ");
+  const char state = name_end != std::string::npos && name_end + 2 < line.size() ? line[name_end + 2] : '\0';
+  if (state == 'T') return absl::StrCat(": it is stopped, by Ctrl-Z or SIGSTOP; `kill -CONT ", pid, "` has it go on");
+  if (state == 't') return ": it is stopped by a debugger";
+  return "";
+}
+
 // Returns what is wrong, in words; nothing when the process has obeyed.
 std::optional<std::string> ControlOne(const ControlOptions& options, pid_t pid) {
   struct stat process;
@@ -78,7 +91,7 @@ std::optional<std::string> ControlOne(const ControlOptions& options, pid_t pid) 
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   files.Withdraw();
-  return absl::StrCat("it did not answer within ", options.timeout_seconds, " s");
+  return absl::StrCat("it did not answer within ", options.timeout_seconds, " s", WhySilent(pid));
 }
 
 }  // namespace

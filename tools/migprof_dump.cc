@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", MIGPROF_VERSION);
   app.add_option("FILE", files, "trace files")->required();
   app.add_flag("--chunks", options.chunks_only, "one line per chunk instead of one per record");
+  app.add_flag("--all", options.all, "print all of files that are far more text than their size lets expect, too");
   app.footer(
       "Exit status: 0, also for damaged files (their damage is printed); 1 when a file could not be read at all;\n125 "
       "after wrong use.");

@@ -126,6 +126,10 @@ void ExplainMissingTrace() {
   std::cerr << "migprof: no trace was written: ";
   if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) {
     std::cerr << "there is no NVIDIA driver here (libcuda.so.1 is not found)\n";
+  } else if (!ReadOptions(environ, nullptr).start) {
+    std::cerr
+        << "recording was never started (MIGPROF_START=off waits for migprof_start or `migprof start PID`), or the "
+           "program made no CUDA context\n";
   } else {
     std::cerr
         << "the program made no CUDA context, or replaced or ended itself (exec, _exit, a signal) within moments, "

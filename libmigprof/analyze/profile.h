@@ -20,7 +20,7 @@ struct RecorderUse {
   uint32_t budget_ppm = 0;            // MIGPROF_BUDGET; 0: none
   uint32_t last_level_share_ppm = 0;  // as own_share_ppm, over the time when nothing more could be left out
   uint32_t highest_level = 0;         // 0: everything was recorded; else how many steps MIGPROF_BUDGET asked for
-  uint64_t without_lines_ms = 0;
+  uint64_t without_lines_ms = 0;      // of Python frames; 0 where there are none
   uint64_t sampled_ms = 0;
   uint64_t whole_graphs_ms = 0;
   // Memory that the recorder took, when it last said so and at most; and MIGPROF_MAX_MEMORY. 0: not said.

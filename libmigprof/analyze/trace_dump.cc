@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libmigprof/analyze/trace_dump.h"
 
+#include <algorithm>
 #include <ostream>
 #include <span>
 #include <vector>
@@ -20,6 +21,16 @@ using format::ChunkKind;
 namespace column = format::column;
 
 std::string Quoted(absl::string_view text) { return absl::StrCat("\"", absl::CHexEscape(text), "\""); }
+
+// A file of some kilobytes can claim to be gigabytes of text. Honest ones become up to some 2400 times as long.
+constexpr uint64_t kLeastText = uint64_t{16} << 20;
+constexpr uint64_t kTextPerByte = 4096;
+constexpr char kTooMuchText[] = "more text than files of this size are; --all prints the rest";
+
+uint64_t MostText(const DumpOptions& options, uint64_t file_bytes) {
+  if (options.all || file_bytes > UINT64_MAX / kTextPerByte) return UINT64_MAX;
+  return std::max(kLeastText, file_bytes * kTextPerByte);
+}
 
 // How a number is written.
 enum class Style { kDecimal, kHexadecimal, kString, kKernel };
@@ -223,9 +234,17 @@ const char* KindName(ChunkKind kind) {
 class Dumper : public format::DamageReporter {
  public:
   Dumper(const DumpOptions& options, uint64_t file_bytes, std::ostream& out)
-      : options_(options), out_(out), budget_(file_bytes) {}
+      : out_(out), file_bytes_(file_bytes), text_left_(MostText(options, file_bytes)), budget_(file_bytes) {}
 
   bool is_budget_spent() const { return budget_.is_spent(); }
+  bool is_full() const { return is_full_; }
+
+  // Of a dump that is full: what was not printed.
+  void NoteRest(const format::ChunkRef& ref) {
+    out_ << "stopped offset=" << ref.offset << " rows_left=" << rows_left_
+         << " bytes_behind=" << file_bytes_ - std::min(file_bytes_, ref.offset + ref.total_bytes())
+         << " reason=" << Quoted(kTooMuchText) << "\n";
+  }
 
   void OnDamage(uint64_t offset, uint64_t bytes, const char* reason) override {
     was_damaged_ = true;
@@ -273,6 +292,18 @@ class Dumper : public format::DamageReporter {
   }
 
  private:
+  // False when that is too much; then `rows_left` of the chunk are not printed, nor anything behind them.
+  bool Print(const std::string& line, size_t rows_left) {
+    if (line.size() <= text_left_) {
+      text_left_ -= line.size();
+      out_ << line;
+      return true;
+    }
+    is_full_ = true;
+    rows_left_ = rows_left;
+    return false;
+  }
+
   bool DumpNamedValues(const Chunk& chunk, bool numbers) {
     namespace kv = column::key_value;
     std::vector<uint64_t> keys, texts, values;
@@ -284,8 +315,8 @@ class Dumper : public format::DamageReporter {
     for (size_t row = 0; row < keys.size(); ++row) {
       if (keys[row] > bytes.size() || texts[row] > bytes.size() - keys[row]) return false;
       const std::string key = absl::CHexEscape({bytes.data(), keys[row]});
-      out_ << KindName(chunk.kind()) << " " << key << "="
-           << (numbers ? absl::StrCat(values[row]) : Quoted({bytes.data() + keys[row], texts[row]})) << "\n";
+      const std::string value = numbers ? absl::StrCat(values[row]) : Quoted({bytes.data() + keys[row], texts[row]});
+      if (!Print(absl::StrCat(KindName(chunk.kind()), " ", key, "=", value, "\n"), keys.size() - row)) return true;
       bytes.remove_prefix(keys[row] + texts[row]);
     }
     return true;
@@ -294,7 +325,10 @@ class Dumper : public format::DamageReporter {
   bool DumpStrings(const Chunk& chunk) {
     std::vector<uint64_t> ids;
     if (!chunk.Column(column::strings::kId, &ids)) return false;
-    for (const uint64_t id : ids) out_ << "string id=" << id << " text=" << Quoted(definitions_.String(id)) << "\n";
+    for (size_t row = 0; row < ids.size(); ++row) {
+      const std::string text = Quoted(definitions_.String(ids[row]));
+      if (!Print(absl::StrCat("string id=", ids[row], " text=", text, "\n"), ids.size() - row)) return true;
+    }
     return true;
   }
 
@@ -303,12 +337,14 @@ class Dumper : public format::DamageReporter {
     for (size_t i = 0; i < values.size(); ++i) {
       if (!chunk.Column(style.columns[i].id, &values[i])) return false;
     }
+    std::string line;
     for (uint32_t row = 0; row < chunk.rows(); ++row) {
-      out_ << style.name;
+      line = style.name;
       for (size_t i = 0; i < values.size(); ++i) {
-        out_ << " " << style.columns[i].name << "=" << Format(values[i][row], style.columns[i].style);
+        absl::StrAppend(&line, " ", style.columns[i].name, "=", Format(values[i][row], style.columns[i].style));
       }
-      out_ << "\n";
+      line += '\n';
+      if (!Print(line, chunk.rows() - row)) return true;
     }
     return true;
   }
@@ -327,8 +363,11 @@ class Dumper : public format::DamageReporter {
     return "";
   }
 
-  DumpOptions options_;
   std::ostream& out_;
+  uint64_t file_bytes_;
+  uint64_t text_left_;
+  bool is_full_ = false;
+  size_t rows_left_ = 0;
   FileBudget budget_;
   TraceDefinitions definitions_{&budget_};
   uint32_t next_sequence_ = 0;
@@ -364,6 +403,10 @@ absl::Status DumpTrace(const std::string& path, const DumpOptions& options, std:
         break;
       }
       reader.ReportBadContent(ref, "the chunk's columns do not fit together");
+    }
+    if (dumper.is_full()) {
+      dumper.NoteRest(ref);
+      break;
     }
   }
   if (status == format::ChunkReader::Status::kUnknownVersion) {

@@ -2,6 +2,7 @@
 #include "libmigprof/base/options.h"
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -133,10 +134,14 @@ const OptionSpec* FindSpec(const char* name, size_t length) {
   return nullptr;
 }
 
-void Complain(OptionComplaint complain, const char* format, const char* entry, const char* range) {
+void Complain(OptionComplaint complain, const char* format, ...) __attribute__((format(printf, 2, 3)));
+void Complain(OptionComplaint complain, const char* format, ...) {
   if (complain == nullptr) return;
   char sentence[400];
-  std::snprintf(sentence, sizeof(sentence), format, entry, range);
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(sentence, sizeof(sentence), format, arguments);
+  va_end(arguments);
   complain(sentence);
 }
 
@@ -212,7 +217,11 @@ const std::array<OptionSpec, 23> kOptionSpecs = {{
 
 Options ReadOptions(const char* const* environment, OptionComplaint complain) {
   Options options;
-  for (const OptionSpec& spec : kOptionSpecs) spec.parse(spec.default_text, &options);
+  std::array<const char*, kOptionSpecs.size()> used;  // a variable may be there twice
+  for (size_t i = 0; i < kOptionSpecs.size(); ++i) {
+    used[i] = kOptionSpecs[i].default_text;
+    kOptionSpecs[i].parse(used[i], &options);
+  }
   for (; environment != nullptr && *environment != nullptr; ++environment) {
     const char* entry = *environment;
     if (std::strncmp(entry, "MIGPROF_", 8) != 0) continue;
@@ -220,11 +229,16 @@ Options ReadOptions(const char* const* environment, OptionComplaint complain) {
     if (equals == nullptr) continue;
     const size_t length = equals - entry;
     if (const OptionSpec* spec = FindSpec(entry, length)) {
-      if (!spec->parse(equals + 1, &options)) {
-        Complain(complain, "%.200s is ignored: expected %s", entry, spec->range);
+      const char*& text = used[spec - kOptionSpecs.data()];
+      if (spec->parse(equals + 1, &options)) {
+        text = equals + 1;
+      } else if (*text == '\0') {
+        Complain(complain, "%.200s is ignored: expected %s; it counts as unset", entry, spec->range);
+      } else {
+        Complain(complain, "%.200s is ignored: expected %s; %.100s is used", entry, spec->range, text);
       }
     } else {
-      Complain(complain, "%.200s is ignored: no such option%s", entry, "");
+      Complain(complain, "%.200s is ignored: no such option", entry);
     }
   }
   return options;

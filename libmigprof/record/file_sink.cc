@@ -2,6 +2,7 @@
 #include "libmigprof/record/file_sink.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,10 @@ Error MakeTraceFolder(const std::string& folder) {
     [[maybe_unused]] const int ignored = chmod(folder.c_str(), 0700);  // whatever the application's umask says
   } else if (errno != EEXIST) {
     return {"the output folder cannot be created", errno};
+  }
+  struct stat there;
+  if (stat(folder.c_str(), &there) == 0 && !S_ISDIR(there.st_mode)) {
+    return {"the output folder (MIGPROF_OUTPUT) is not a folder", 0};
   }
   if (HasForeignLink(folder)) return kForeignLink;
   if (access(folder.c_str(), W_OK | X_OK) != 0) return {"the output folder cannot be written to", errno};

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -82,7 +83,13 @@ std::optional<SlotSizes> SizesOfNextSlot(size_t used_bytes, size_t most_bytes, s
   return std::nullopt;
 }
 
-Error ThreadSlots::Init(uint64_t ring_bytes, size_t most_bytes, LentMemory* lent) {
+Error ThreadSlots::Init(uint64_t ring_bytes, size_t most_bytes, LentMemory* lent, size_t most_slots) {
+  const size_t table_bytes = most_slots * sizeof(*slots_);
+  void* const table = mmap(nullptr, table_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (table == MAP_FAILED) return {"out of memory", errno};
+  MemoryUse::Add(table_bytes);
+  slots_ = static_cast<std::atomic<ThreadSlot*>*>(table);  // zeros are null pointers
+  most_slots_ = most_slots;
   ring_bytes_ = ring_bytes;
   most_bytes_ = most_bytes;
   lent_ = lent;
@@ -101,7 +108,7 @@ ThreadSlot* ThreadSlots::Mine() noexcept {
 
 ThreadSlot* ThreadSlots::TakeSlot(uint64_t most_used, const OwnerRecord& owner) noexcept {
   const size_t count = count_.load(std::memory_order_acquire);
-  for (size_t i = 0; i < count && i < kMaxSlots; ++i) {
+  for (size_t i = 0; i < count && i < most_slots_; ++i) {
     ThreadSlot* const slot = slots_[i].load(std::memory_order_acquire);
     if (slot == nullptr) continue;
     ThreadSlot::State state = slot->state.load(std::memory_order_relaxed);
@@ -177,8 +184,8 @@ ThreadSlot* ThreadSlots::Map() noexcept {
   if (!sizes) return nullptr;
   const size_t index = count_.fetch_add(1, std::memory_order_acq_rel);
   void* memory = MAP_FAILED;
-  if (index >= kMaxSlots) {
-    count_.store(kMaxSlots, std::memory_order_relaxed);
+  if (index >= most_slots_) {
+    count_.store(most_slots_, std::memory_order_relaxed);
   } else {
     memory = mmap(nullptr, sizes->bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   }

@@ -177,12 +177,15 @@ std::optional<SlotSizes> SizesOfNextSlot(size_t used_bytes, size_t most_bytes, s
 // time.
 class ThreadSlots {
  public:
-  static constexpr size_t kMaxSlots = 1024;
+  // More than have room below any MIGPROF_MAX_MEMORY but those of several gigabytes. Looking for a free slot takes time
+  // in proportion to those that there are.
+  static constexpr size_t kMostSlots = 8192;
   static constexpr size_t kNoLimit = SIZE_MAX / 32;
 
   // `ring_bytes`: a power of two of at least 16 KiB. All slots together take at most `most_bytes`, less what is taken
   // of `lent`. Before any Mine(). Claims the pthread key that tells of thread ends.
-  Error Init(uint64_t ring_bytes, size_t most_bytes = kNoLimit, LentMemory* lent = nullptr);
+  Error Init(uint64_t ring_bytes, size_t most_bytes = kNoLimit, LentMemory* lent = nullptr,
+             size_t most_slots = kMostSlots);
 
   // Threads for which there was no slot; never reset.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
@@ -204,7 +207,7 @@ class ThreadSlots {
   template <typename Visitor>
   void ForEach(Visitor&& visit) {
     const size_t count = count_.load(std::memory_order_acquire);
-    for (size_t i = 0; i < count && i < kMaxSlots; ++i) {
+    for (size_t i = 0; i < count && i < most_slots_; ++i) {
       if (ThreadSlot* slot = slots_[i].load(std::memory_order_acquire)) visit(slot);
     }
   }
@@ -228,7 +231,8 @@ class ThreadSlots {
   void* first_event_context_ = nullptr;
   std::atomic<size_t> count_{0};
   std::atomic<uint32_t> next_serial_{1};
-  std::array<std::atomic<ThreadSlot*>, kMaxSlots> slots_{};
+  size_t most_slots_ = 0;
+  std::atomic<ThreadSlot*>* slots_ = nullptr;  // of which only what was used takes memory
 };
 
 }  // namespace migprof::record

@@ -17,13 +17,17 @@ struct RecorderCost {
   size_t reduced = 0;        // … of which recorded less, to stay below MIGPROF_BUDGET
   size_t above = 0;          // … of which were above it all the same
   double share_above = 0;    // the largest share of those, when nothing more could be left out
-  // For how long, summed.
-  uint64_t without_lines_ms = 0;
-  uint64_t sampled_ms = 0;
-  uint64_t whole_graphs_ms = 0;
+  // For how long, summed; of each process at most its window.
+  uint64_t without_lines_ns = 0;
+  uint64_t sampled_ns = 0;
+  uint64_t whole_graphs_ns = 0;
   bool simulated = false;
-  uint64_t memory_peak_bytes = 0;     // of the process that took the most
-  uint64_t threads_without_ring = 0;  // of which nothing was recorded, for want of memory
+  uint64_t memory_peak_bytes = 0;  // of the process that took the most
+  // Of the processes that dropped something, for want of memory perhaps: threads whose rings were small, and threads of
+  // which nothing was recorded; and MIGPROF_MAX_MEMORY, 0 where it is not known or not the same for all.
+  uint64_t small_rings = 0;
+  uint64_t threads_without_ring = 0;
+  uint64_t memory_most_bytes = 0;
 };
 
 RecorderCost SumRecorderCost(const std::vector<const analyze::SliceProfile*>& slices);

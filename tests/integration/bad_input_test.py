@@ -137,6 +137,14 @@ class BadInput(unittest.TestCase):
                 self.assertEqual(dump.returncode, 0, dump.stderr)
                 self.assertIn(message, dump.stdout[-1000:])
 
+    def test_small_file_that_claims_to_be_huge_is_not_printed_at_length(self):
+        bad = self.run_.folder / "bad.migtrace"
+        self.run_.run("crafted_trace", "launches", 4, bad, way=harness.PLAIN)
+        self.assertLess(bad.stat().st_size, 5000)
+        dump = subprocess.run([str(harness.BIN / "migprof-dump"), str(bad)], check=True, capture_output=True, text=True).stdout
+        self.assertLess(len(dump), 20_000_000)
+        self.assertRegex(dump.splitlines()[-1], r"^stopped offset=\d+ rows_left=\d+ bytes_behind=\d+ reason=")
+
     def merge_in_little_memory(self, *arguments):
         return in_little_memory("migprof-merge", "-q", "-o", self.run_.report, *arguments)
 

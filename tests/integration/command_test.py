@@ -57,6 +57,15 @@ class MigprofRun(unittest.TestCase):
         self.assertNotIn("wrote", result.stdout)
 
     @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
+    def test_recording_that_was_never_started_is_the_reason(self):
+        run = harness.Run(self)
+        for start, reason in (("off", "recording was never started"), ("on", "the program made no CUDA context")):
+            result = self.migprof(run, "run", "--", harness.BIN / "copies" if start == "off" else "true", MIGPROF_START=start)
+            self.assertEqual(result.returncode, 0)
+            self.assertIn(f"migprof: no trace was written: {reason}", result.stderr)
+            self.assertEqual("MIGPROF_START=off" in result.stderr, start == "off", result.stderr)
+
+    @unittest.skipIf(harness.SANITIZED, "migprof run preloads")
     def test_second_run_shows_only_its_own_traces(self):
         run = harness.Run(self)
         for rounds in (2, 3):

@@ -5,6 +5,7 @@ told to do, are the oracles."""
 
 import os
 import pathlib
+import signal
 import subprocess
 import time
 import unittest
@@ -38,8 +39,8 @@ class Program:
         assert self.process.returncode == 0, (self.process.returncode, err)
         return err
 
-    def ask(self, verb, expect=0, env=None):
-        result = subprocess.run([str(harness.BIN / "migprof"), verb, str(self.process.pid)], capture_output=True, text=True,
+    def ask(self, verb, *options, expect=0, env=None):
+        result = subprocess.run([str(harness.BIN / "migprof"), verb, *options, str(self.process.pid)], capture_output=True, text=True,
                                 timeout=30, env=env)
         assert result.returncode == expect, (result.returncode, result.stdout, result.stderr)
         return result.stdout + result.stderr
@@ -251,6 +252,16 @@ class Control(unittest.TestCase):
         self.assertEqual(flush.returncode, 1)
         self.assertIn("has stopped recording for good", flush.stderr)
         self.assertLess(time.monotonic() - began, 5, "it waited for an answer until it gave up")
+
+    def test_a_process_that_cannot_answer_because_it_is_stopped(self):
+        program = Program(self)
+        program.do("launch 5")
+        program.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(program.process.send_signal, signal.SIGCONT)
+        self.assertIn("did not answer within 0.3 s: it is stopped, by Ctrl-Z", program.ask("flush", "--timeout", "0.3", expect=1))
+        program.process.send_signal(signal.SIGCONT)
+        self.assertIn("flushed", program.ask("flush"))
+        program.end()
 
     def test_without_the_recorder_nothing_happens(self):
         program = Program(self, way=harness.PLAIN)

@@ -86,8 +86,10 @@ class CannotRecord(unittest.TestCase):
         self.check("output folder", MIGPROF_OUTPUT="/proc/nowhere/traces")
         run = harness.Run(self)
         (run.folder / "file").write_text("in the way")
-        result = run.run(*PROGRAM, MIGPROF_OUTPUT=run.folder / "file")
-        self.assertRegex(result.stderr, "output folder")
+        for mode in (0o600, 0o700):  # whatever one may do with it
+            (run.folder / "file").chmod(mode)
+            result = run.run(*PROGRAM, MIGPROF_OUTPUT=run.folder / "file")
+            self.assertEqual(own_lines(result.stderr), ["migprof: not recording: the output folder (MIGPROF_OUTPUT) is not a folder"])
 
     def test_disk_is_full(self):
         run = harness.Run(self)

@@ -122,7 +122,7 @@ class Dump:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.text = subprocess.run([str(BIN / "migprof-dump"), str(path)], check=True, capture_output=True, text=True).stdout
+        self.text = subprocess.run([str(BIN / "migprof-dump"), "--all", str(path)], check=True, capture_output=True, text=True).stdout
         self.records = collections.defaultdict(list)
         for line in self.text.splitlines():
             kind, rest = line.split(" ", 1)

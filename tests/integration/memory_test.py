@@ -18,7 +18,7 @@ SCALE = int(os.environ.get("MEMORY_SCALE", "1"))
 
 
 def counters_of(path):
-    text = subprocess.run([str(harness.BIN / "migprof-dump"), str(path)], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([str(harness.BIN / "migprof-dump"), "--all", str(path)], check=True, capture_output=True, text=True).stdout
     return {name: int(value) for name, value in re.findall(r"^trailer ([a-z_.]+)=(\d+)$", text, re.M)}
 
 
@@ -36,7 +36,7 @@ class Ceiling(unittest.TestCase):
         # On a busy machine questions to NVML may take too long, and are given up.
         self.assertRegex(result.stderr, r"^(migprof: no more NVML counters: .*\n)?$")
         (plain_kb, _, _), (peak_kb, executed, waits) = numbers_of(plain), numbers_of(result)
-        run.merge("--format", "json,folded")
+        table = run.merge("--format", "json,folded").stdout
         slices = run.summary()["slices"]
         health = collections.Counter()
         for entry in slices:
@@ -58,6 +58,9 @@ class Ceiling(unittest.TestCase):
             recorder = entry["processes"][0]["recorder"]
             self.assertEqual(recorder["definitions_forgotten"], total["process.definitions_forgotten"])
             self.assertEqual(recorder["threads_without_ring"], total["process.threads_without_ring"])
+        small = total["process.small_rings"] + total["process.threads_without_ring"]
+        because = f", because of MIGPROF_MAX_MEMORY={megabytes}M"
+        (self.assertIn if small and health["dropped"] else self.assertNotIn)(because, table)
         return run, executed, total, health
 
     def check_sums(self, executed, total, health):

@@ -424,6 +424,23 @@ TEST_F(AnalysisTest, PythonFramesThatDoNotFit_AreMarkedAndCounted) {
   EXPECT_TRUE(HasLoss(slice.health));
 }
 
+TEST_F(AnalysisTest, PythonLines_AreMissedByProcessesWithPythonFramesOnly) {
+  for (const bool has_python : {false, true}) {
+    TraceBuilder trace(Path("a"));
+    trace.Process();
+    trace.Slice();
+    const uint64_t python = has_python ? trace.PythonStack({trace.PythonFrame("<module>", "train.py", 0, true)}) : 0;
+    trace.Call({.correlation = 1,
+                .time_ns = 10,
+                .stack_node = MixedStack(&trace),
+                .api = trace.String("cuLaunchKernel"),
+                .python_node = python});
+    trace.Counters({{"process.own_ns", 1000}, {"process.ms_without_python_lines", 1280}});
+    trace.Close();
+    EXPECT_EQ(Analyze().profile.slices.at(0).processes.at(0).recorder.without_lines_ms, has_python ? 1280u : 0u);
+  }
+}
+
 TEST_F(AnalysisTest, KernelsOfAGraph_AreBelowItsLaunchAndWhatCapturedThem) {
   TraceBuilder trace(Path("a"));
   trace.Process({{"graphs", "node"}});

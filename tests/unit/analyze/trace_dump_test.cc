@@ -88,6 +88,40 @@ TEST_F(TraceDumpTest, Damage_IsALineOfItsOwn) {
   EXPECT_NE(Dump().find("\ndamage offset="), std::string::npos);
 }
 
+TEST_F(TraceDumpTest, SmallFileOfVeryMuchText_IsCutOffAndSaysSo) {
+  constexpr size_t kMostText = size_t{16} << 20;
+  constexpr int kRuns = 300'000;
+  TraceBuilder trace(path_.string());
+  trace.Process();
+  trace.Slice();
+  for (int i = 0; i < kRuns; ++i) trace.GraphRun({.correlation = 1, .start_ns = 1800, .duration_ns = 50});
+  trace.Flush();
+  trace.Counter({.time_ns = 1900, .counter = 17, .value = 1});
+  trace.Close();
+  ASSERT_LT(fs::file_size(path_), 4096u);
+  const std::string text = Dump();
+  EXPECT_LT(text.size(), kMostText + 1000);
+  EXPECT_GT(text.size(), kMostText - 1000);
+  const std::string last = text.substr(text.rfind('\n', text.size() - 2) + 1);
+  EXPECT_EQ(last.find("stopped offset="), 0u) << last;
+  EXPECT_NE(last.find("--all"), std::string::npos);
+  const auto number = [&last](const std::string& name) {
+    return std::stoull(last.substr(last.find(" " + name + "=") + name.size() + 2));
+  };
+  const std::string all = Dump({.all = true});
+  EXPECT_EQ(all.find("stopped "), std::string::npos);
+  EXPECT_NE(all.find("\ncounter_sample "), std::string::npos);
+  const auto runs = [](const std::string& dump) {
+    size_t count = 0;
+    for (size_t at = dump.find("graph_run "); at != std::string::npos; at = dump.find("graph_run ", at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(runs(all), static_cast<size_t>(kRuns));
+  EXPECT_EQ(runs(text) + number("rows_left"), static_cast<size_t>(kRuns));
+  EXPECT_GT(number("bytes_behind"), 0u);
+  EXPECT_LT(number("bytes_behind"), fs::file_size(path_) - number("offset"));
+}
+
 TEST_F(TraceDumpTest, UnreadableFiles_AreErrors) {
   std::ostringstream out;
   EXPECT_FALSE(DumpTrace("/nonexistent", {}, out).ok());

@@ -75,6 +75,17 @@ TEST(Options, ValuesOutOfRange_KeepTheDefaultAndAreNamed) {
   }
 }
 
+TEST(Options, WhatIsUsedInstead_IsSaid) {
+  Read({"MIGPROF_MAX_MEMORY=1M", "MIGPROF_CONTROL=here", "MIGPROF_STACKS=maybe"});
+  EXPECT_EQ(g_complaints, (std::vector<std::string>{
+                              "MIGPROF_MAX_MEMORY=1M is ignored: expected 16M to 64G; 64M is used",
+                              "MIGPROF_CONTROL=here is ignored: expected a folder, off; it counts as unset",
+                              "MIGPROF_STACKS=maybe is ignored: expected on, off; on is used",
+                          }));
+  Read({"MIGPROF_STACKS=off", "MIGPROF_STACKS=maybe"});
+  EXPECT_EQ(g_complaints, std::vector<std::string>{"MIGPROF_STACKS=maybe is ignored: expected on, off; off is used"});
+}
+
 TEST(Options, Memory_IsInBytesOrPowersOf1024) {
   constexpr uint64_t kMiB = 1 << 20;
   EXPECT_EQ(Read({}).max_memory_bytes, 64 * kMiB);

@@ -32,11 +32,11 @@ struct Recorded {
 
 class CallRecorderTest : public testing::Test {
  protected:
-  void Start(uint64_t ring_bytes, uint32_t max_depth) {
+  void Start(uint64_t ring_bytes, uint32_t max_depth, size_t most_slots = ThreadSlots::kMostSlots) {
     // As in the product: threads may outlive everything, so nothing is ever freed.
     static std::vector<ThreadSlots*>& all_slots = *new std::vector<ThreadSlots*>;
     slots_ = all_slots.emplace_back(new ThreadSlots);
-    ASSERT_TRUE(slots_->Init(ring_bytes).ok());
+    ASSERT_TRUE(slots_->Init(ring_bytes, ThreadSlots::kNoLimit, nullptr, most_slots).ok());
     contexts_ = std::make_unique<ContextTable>();
     contexts_->Add(kContext, kDevice);
     recorder_ = std::make_unique<CallRecorder>(
@@ -328,8 +328,9 @@ TEST_F(CallRecorderTest, EndedThread_GivesItsSlotBackOnceDrained) {
 }
 
 TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
-  Start(1 << 12, 0);
-  constexpr size_t kThreads = ThreadSlots::kMaxSlots + 5;
+  constexpr size_t kSlots = 100;
+  constexpr size_t kThreads = kSlots + 5;
+  Start(1 << 12, 0, kSlots);
   std::latch all(kThreads);
   std::vector<std::thread> threads;
   for (size_t i = 0; i < kThreads; ++i) {
@@ -345,7 +346,7 @@ TEST_F(CallRecorderTest, MoreThreadsThanSlots_AreCountedNotLost) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(recorder_->untracked().of_device[kDevice].load(), 2u * 5u);
   EXPECT_EQ(recorder_->untracked().others_of_device[kDevice].load(), 5u);
-  EXPECT_EQ(Drain().calls.size(), 3 * ThreadSlots::kMaxSlots);
+  EXPECT_EQ(Drain().calls.size(), 3 * kSlots);
 }
 
 }  // namespace

@@ -101,6 +101,25 @@ TEST(ThreadSlots, MoreThreadsThanThereIsRoomFor_AreCounted) {
   EXPECT_EQ(lent.offered.load(), (kMost - bytes) / 2);
 }
 
+TEST(ThreadSlots, AThousandThreads_AreNotTooManyWhereThereIsMemory) {
+  static auto& slots = *new ThreadSlots;
+  constexpr size_t kThreads = 1100;
+  ASSERT_TRUE(slots.Init(kRing, MemoryShares::Of(1 << 30, false).threads).ok());
+  std::barrier all(kThreads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      slots.Mine();
+      all.arrive_and_wait();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(slots.refused(), 0u);
+  size_t count = 0;
+  slots.ForEach([&](ThreadSlot*) { ++count; });
+  EXPECT_EQ(count, kThreads);
+}
+
 TEST(ThreadSlots, ThreadsThatComeAndGoBeforeAnybodyLooks_ShareASlot) {
   static auto& slots = *new ThreadSlots;
   ASSERT_TRUE(slots.Init(64 * 1024).ok());

@@ -107,12 +107,69 @@ TEST(DescribeRecorderCost, Budget_IsSaidToBeKeptOrNot) {
                                  .without_lines_ms = 3000,
                                  .sampled_ms = 2000,
                                  .whole_graphs_ms = 1000};
+  slice.processes[0].window_ns = 4'000'000'000;
   EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
             "3.00 ms, at most 3.1% of a thread's time; less detail to stay below MIGPROF_BUDGET in 1 process: "
             "no Python lines for 3.00 s, sampled stacks for 2.00 s, graphs as a whole for 1.00 s");
   slice.processes[0].recorder.last_level_share_ppm = 27'000;
   EXPECT_THAT(DescribeRecorderCost(SumRecorderCost({&slice})),
               ::testing::EndsWith("; above MIGPROF_BUDGET all the same (2.7%)"));
+}
+
+TEST(DescribeRecorderCost, LessDetail_LastsNoLongerThanTheWindow) {
+  analyze::SliceProfile first;
+  first.processes.emplace_back();
+  first.processes[0].window_ns = 103'200'000;
+  first.processes[0].recorder = {.own_ns = 3'000'000, .highest_level = 3, .sampled_ms = 1280};
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first})),
+            "3.00 ms; less detail to stay below MIGPROF_BUDGET in 1 process: sampled stacks for 103 ms");
+  // Python launched on another slice only.
+  analyze::SliceProfile second = first;
+  second.processes[0].window_ns = 2'000'000'000;
+  second.processes[0].recorder.without_lines_ms = 1500;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "3.00 ms; less detail to stay below MIGPROF_BUDGET in 1 process: no Python lines for 1.50 s, "
+            "sampled stacks for 1.28 s");
+}
+
+// One slice with one process that has 5 threads too many for its memory.
+analyze::SliceProfile SliceWithSmallRings(uint64_t dropped) {
+  analyze::SliceProfile slice;
+  slice.processes.emplace_back();
+  slice.processes[0].recorder = {.own_ns = 3'000'000, .memory_most_bytes = 64 << 20, .small_rings = 5};
+  slice.processes[0].health.dropped = dropped;
+  return slice;
+}
+
+TEST(DescribeRecorderCost, SmallRings_AreNamedWhereCallsWereDropped) {
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({})), "");
+  analyze::SliceProfile slice = SliceWithSmallRings(0);
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})), "3.00 ms");
+  slice = SliceWithSmallRings(7);
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  slice.processes[0].recorder.threads_without_ring = 2;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 5 threads had small rings and 2 none, because of MIGPROF_MAX_MEMORY=64M");
+  slice.processes[0].recorder.small_rings = 0;
+  slice.processes[0].recorder.threads_without_ring = 1;
+  slice.processes[0].recorder.memory_most_bytes = (16 << 20) + 1024;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&slice})),
+            "3.00 ms; 1 thread had no ring, because of MIGPROF_MAX_MEMORY=16385K");
+}
+
+TEST(DescribeRecorderCost, SmallRings_AreOfTheProcessesThatLost) {
+  analyze::SliceProfile first = SliceWithSmallRings(0), second = SliceWithSmallRings(1);
+  // The same process on two slices.
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "3.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  second.processes[0].pid = 2;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "6.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
+  first.processes[0].health.other_calls_dropped = 1;
+  first.processes[0].recorder.memory_most_bytes = uint64_t{1} << 30;
+  EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
+            "6.00 ms; 10 threads had small rings, because of MIGPROF_MAX_MEMORY");
 }
 
 TEST(WriteSliceTable, NoSlices_GiveASentence) {
