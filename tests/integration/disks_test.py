@@ -82,9 +82,12 @@ class WithFaults(Disks):
 
     def test_a_disk_that_is_full_for_good(self):
         """The first of them perhaps while it runs; in the end how much is missing, which the file itself has no room for."""
-        self.run_faulty(f"write:10+={errno.ENOSPC}", lines=range(1, 3))
-        self.assertIn("a trace file cannot be written: No space left on device", self.said)
-        self.assertRegex(self.end, r"ends early: .* launches and .* activities are missing, which it does not say itself")
+        for also in ("", "lseek", "ftruncate", "fcntl"):
+            with self.subTest(also=also):
+                self.setUp()
+                self.run_faulty(f"write:10+={errno.ENOSPC}" + (f",{also}:1+={errno.EIO}" if also else ""), lines=range(1, 3))
+                self.assertIn("a trace file cannot be written: No space left on device", self.said)
+                self.assertRegex(self.end, r"ends early: .* launches and .* activities are missing, which it does not say itself")
 
     def test_old_files_that_cannot_be_deleted(self):
         """They are not counted as deleted: what is in them is there."""

@@ -24,7 +24,7 @@ WORKERS = 2
 LIBC_ERRORS = {
     "open": ["EMFILE", "EACCES"], "write": ["ENOSPC", "EIO", "EDQUOT", "EINTR", "EROFS", "short"], "close": ["EIO", "EINTR"],
     "read": ["EIO", "EINTR", "short"], "pread": ["EIO", "short"], "access": ["EACCES", "EIO"], "mkdir": ["ENOSPC", "EROFS"],
-    "chmod": ["EPERM"], "fchmod": ["EPERM", "EIO"], "fcntl": ["EMFILE"], "rename": ["ENOSPC"], "unlink": ["EBUSY"], "readlink": ["EACCES"],
+    "chmod": ["EPERM"], "fchmod": ["EPERM", "EIO"], "fcntl": ["EMFILE"], "rename": ["ENOSPC"], "ftruncate": ["EIO"], "lseek": ["EINVAL"], "unlink": ["EBUSY"], "readlink": ["EACCES"],
     "realpath": ["EACCES"], "getcwd": ["ENOENT"], "gethostname": ["EFAULT"], "setenv": ["ENOMEM"], "gmtime_r": ["EOVERFLOW"],
     "clock_gettime": ["EINVAL"], "sysconf": ["EINVAL"], "syscall": ["EIO", "ENOMEM", "EINTR"],
     "malloc": ["ENOMEM"], "calloc": ["ENOMEM"], "realloc": ["ENOMEM"], "mmap": ["ENOMEM"], "munmap": ["ENOMEM"], "mincore": ["ENOMEM"],

@@ -40,7 +40,7 @@ UNCOUNTED = set("""
     pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_init pthread_condattr_destroy pthread_condattr_init
     pthread_condattr_setclock pthread_key_create pthread_mutex_init pthread_setspecific sigfillset snprintf sprintf stderr stpcpy
     strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr strstr strtoul
-    __isoc99_sscanf strcspn strtoull access clock_gettime close fchown fstat lstat rename unlink getcwd geteuid gethostname getpid mincore mkdir msync open prctl pread pthread_getattr_np pthread_self
+    __isoc99_sscanf strcspn strtoull access clock_gettime close fchown fstat ftruncate lseek lstat rename unlink getcwd geteuid gethostname getpid mincore mkdir msync open prctl pread pthread_getattr_np pthread_self
     pthread_attr_getstack pthread_setname_np pthread_setcancelstate pthread_sigmask process_vm_readv read readlink realpath sigaltstack stat
     sigaddset sigemptyset sigismember sigpending sigtimedwait syscall sysconf write""".split())
 
