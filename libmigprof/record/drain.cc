@@ -180,16 +180,18 @@ void Drain::TakeCall(const ThreadSlot& slot, const CallRecord& call) {
   if (event.call_class == format::CallClass::kAllocate && parts_.files->is_bounded()) {
     parts_.files->live_allocations()->NoteCall(event);
   }
-  if (SliceFile* const file = FileOfCall(call.context)) {
+  SliceFile* const file = FileOfCall(call.context);
+  if (file != nullptr) {
     file->AddCall(event);
   } else if (event.call_class != format::CallClass::kGraphConstruction &&
              event.call_class != format::CallClass::kLoad) {
     ++unrouted_calls_;  // graphs may be built without a device, as graph_log_ knows, and code may be loaded for all
-    if (parts_.files->error().ok()) {  // else it is one that was not read
+    if (parts_.files->error().ok()) {
       new_dropped_calls_[CountedDeviceOf(call.context)] += format::GivesWork(event.call_class);
     }
   }
-  if (parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
+  // A file that could not be finished when it was made counts what it was given, too.
+  if (file != nullptr || parts_.files->error().ok()) unread -= format::GivesWork(api->second.call_class);
 }
 
 void Drain::TakeGraphNodes(const ThreadSlot& slot, const GraphNodesRecord& record) {

@@ -234,6 +234,7 @@ bool Recording::Obey(ControlVerb verb) {
 
 void Recording::Finish() {
   if (!failed_) Attempt([this] { return Check(drain_->Finish()); });
+  if (drain_->takeover() != Drain::Takeover::kNone && !is_taken_over_) SayTakenOver();  // it was found only now
   try {
     Error error;
     if (failed_) error = drain_->FinishFailed(failed_by_);
@@ -329,15 +330,19 @@ bool Recording::TakeBack() {
   return !has_yielded_;
 }
 
+void Recording::SayTakenOver() const {
+  static LogOnce log;
+  log.Print("recording stops: another CUPTI client %s; what comes from now on is not recorded",
+            drain_->takeover() == Drain::Takeover::kActivity ? "gets the GPU's activity" : "has finalized CUPTI");
+}
+
 bool Recording::EndForTakeover() {
   is_taken_over_ = true;
   tracer_.StandDown();
   is_recording_.store(false, std::memory_order_release);
   is_paused_.store(false, std::memory_order_release);
   counters_->Stop();
-  static LogOnce log;
-  log.Print("recording stops: another CUPTI client %s; what comes from now on is not recorded",
-            drain_->takeover() == Drain::Takeover::kActivity ? "gets the GPU's activity" : "has finalized CUPTI");
+  SayTakenOver();
   control_state_.recording = false;
   if (control_) static_cast<void>(control_->WriteState(control_state_));
   return Check(drain_->EndForTakeover(CuptiNow()));

@@ -93,6 +93,7 @@ class Recording final : private DrainWork {
   bool TakeBack();
   // Another client has CUPTI. What is called from now on is counted, where the callbacks still come.
   bool EndForTakeover();
+  void SayTakenOver() const;
 
   // The drain thread's edge: what throws below, std::bad_alloc above all, ends the recording and not the process.
   template <typename Body>
