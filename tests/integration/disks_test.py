@@ -74,6 +74,11 @@ class WithFaults(Disks):
                 self.assertGreater(self.failed["write"], 0)
                 self.assertEqual((executed, recorded, health["unmatched"], health["dropped"]), (launches, launches, 0, 0))
 
+    def test_a_file_that_cannot_be_finished_when_it_is_made(self):
+        """The call it was made for counts once."""
+        executed, recorded, health = self.run_faulty(f"write:4={errno.EROFS}", lines=1)
+        self.assertEqual((recorded, health["dropped"]), (0, executed))
+
     def test_no_descriptor_for_a_while(self):
         """The file is made when there is one."""
         executed, recorded, health = self.run_faulty(f"open:3-9={errno.EMFILE}", lines=MAYBE)
