@@ -203,7 +203,10 @@ Drain::GivenUp Drain::GiveUpWaiting(int error) {
     // A chunk that was begun has taken what room there was. If that is not enough for a trailer, some chunks before it
     // go as well.
     bool is_stated = false;
-    while (!is_stated && file->CutBack()) is_stated = WriteTrailer(ordinal, file).ok() && file->waiting_bytes() == 0;
+    while (!is_stated && file->CutBack()) {
+      is_stated = parts_.files->StateRotated(ordinal, file).ok() && WriteTrailer(ordinal, file).ok() &&
+                  file->waiting_bytes() == 0;
+    }
     given_up.launches += file->unwritten_calls();
     given_up.activities += file->unwritten_activities();
     given_up.is_stated &= is_stated;

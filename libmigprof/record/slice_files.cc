@@ -126,6 +126,8 @@ Error SliceFiles::BeginSegment(uint32_t ordinal, Entry* entry) {
   std::unique_ptr<SliceFile> next = CreateFile(ordinal, *entry, entry->segment + 1, &error);
   if (error.ok() && !rotation_->log(ordinal).gaps().empty()) error = next->WriteRotated(rotation_->log(ordinal));
   rotation_->UseReserve(false);
+  // On a full disk the old file at least has room that is its own.
+  if (error.ok() && next->waiting_bytes() != 0) error = kNoRoom;
   if (!error.ok()) {
     LogDebug("no further trace file: %s (%d)", error.what, error.code);
     return rotation_->Discard(*next);
@@ -209,6 +211,11 @@ mig::SliceIdentity SliceFiles::Identify(uint32_t ordinal) {
     identity.source = "ordinal";
   }
   return identity;
+}
+
+Error SliceFiles::StateRotated(uint32_t ordinal, SliceFile* file) {
+  if (!rotation_ || rotation_->log(ordinal).gaps().empty()) return Error::None();
+  return file->WriteRotated(rotation_->log(ordinal));
 }
 
 void SliceFiles::UseReserve(bool use) {

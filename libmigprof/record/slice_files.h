@@ -64,6 +64,9 @@ class SliceFiles {
   void WriteFull();
   // Has what is recorded now stay when it is no longer in the window. Nothing without one.
   Error KeepWindow();
+  // Says once more in `file`, the device's, what of its recording was deleted: where that was said may have been cut
+  // off.
+  Error StateRotated(uint32_t ordinal, SliceFile* file);
   // Whether all of MIGPROF_MAX_BYTES may be used: at the end, and else not quite all.
   void UseReserve(bool use);
   uint64_t rows_without_room() const;
