@@ -12,7 +12,8 @@ namespace migprof::record {
 class DiskRoom {
  public:
   virtual ~DiskRoom() = default;
-  // Before so many bytes are appended to a file. On kNoRoom they must not be; the file is as good as before.
+  // Before so many bytes are appended to a file, beside those that wait for it. On kNoRoom they must not be; the file
+  // is as good as before.
   virtual Error MakeRoom(uint64_t bytes) = 0;
   virtual void Took(uint64_t bytes) = 0;
   // What was taken before is free again: the file was cut.

@@ -133,6 +133,8 @@ class Drain : private ActivitySink {
   uint64_t DroppedOtherCalls(size_t device) const;
   Error WriteTrailer(uint32_t ordinal, SliceFile* file);
   Error WriteTrailers();
+  // Gives up the end of a file until there is room for a trailer. Returns whether there was.
+  bool CutBackForTrailer(uint32_t ordinal, SliceFile* file);
   Counters CountersOf(uint32_t ordinal, const SliceFile& file) const;
 
   struct Api {

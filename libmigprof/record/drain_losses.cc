@@ -2,6 +2,7 @@
 // What Drain says of what is missing, and what it does with calls that are not recorded any more: they came too late,
 // or recording has failed.
 #include <ctime>
+#include <set>
 #include <utility>
 
 #include "libmigprof/base/clock.h"
@@ -196,22 +197,38 @@ Error Drain::WriteTrailers() {
 
 Drain::GivenUp Drain::GiveUpWaiting(int error) {
   GivenUp given_up;
+  std::set<const SliceFile*> unstated;
   stopped_by_ = error;
   parts_.files->UseReserve(true);
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     if (file->waiting_bytes() == 0) return;
     // A chunk that was begun has taken what room there was. If that is not enough for a trailer, some chunks before it
     // go as well.
-    bool is_stated = false;
-    while (!is_stated && file->CutBack()) {
-      is_stated = parts_.files->StateRotated(ordinal, file).ok() && WriteTrailer(ordinal, file).ok() &&
-                  file->waiting_bytes() == 0;
-    }
-    given_up.launches += file->unwritten_calls();
+    const bool is_stated = CutBackForTrailer(ordinal, file);
+    if (!is_stated) unstated.insert(file);
+    given_up.launches += LateCalls(CountedDevice(ordinal)) + file->unwritten_calls();
     given_up.activities += file->unwritten_activities();
-    given_up.is_stated &= is_stated;
+    unplaced_losses_ += is_stated ? 0 : file->unwritten_calls() + file->unwritten_activities();
+  });
+  given_up.is_stated = unstated.empty();
+  if (given_up.is_stated) return given_up;
+  // Then the others of the process say so.
+  parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
+    if (unstated.contains(file)) return;
+    const bool is_written = WriteTrailer(ordinal, file).ok() && file->waiting_bytes() == 0;
+    if (!is_written) CutBackForTrailer(ordinal, file);
   });
   return given_up;
+}
+
+bool Drain::CutBackForTrailer(uint32_t ordinal, SliceFile* file) {
+  while (file->CutBack()) {
+    if (parts_.files->StateRotated(ordinal, file).ok() && WriteTrailer(ordinal, file).ok() &&
+        file->waiting_bytes() == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace migprof::record

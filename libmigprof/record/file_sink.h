@@ -64,10 +64,7 @@ class FileSink : public format::ByteSink {
   void EndCut();
 
   size_t waiting_bytes() const { return waiting_.size(); }
-  // Also for what waits.
-  Error MakeRoom(uint64_t bytes) override {
-    return room_ != nullptr ? room_->MakeRoom(bytes + waiting_.size()) : Error::None();
-  }
+  Error MakeRoom(uint64_t bytes) override { return room_ != nullptr ? room_->MakeRoom(bytes) : Error::None(); }
 
   uint64_t bytes_written() const { return bytes_written_; }
   // What tells the file from another one of its name.

@@ -224,7 +224,8 @@ bool Recording::Obey(ControlVerb verb) {
       case ControlVerb::kStop:
         return ObeyStop();
       case ControlVerb::kFlush:
-        return Check(drain_->Dump());
+        // What waits for a disk is not flushed.
+        return Check(drain_->Dump()) && files_->WriteWaiting().ok();
       case ControlVerb::kGiveWay:
         return GiveWay();
     }

@@ -22,7 +22,10 @@ uint32_t Rotation::full_rows() const {
 Error Rotation::MakeRoom(uint64_t bytes) {
   if (limits_.max_bytes == 0) return Error::None();
   const uint64_t limit = limits_.max_bytes - (uses_reserve_ || is_deleting_ ? 0 : kReserveBytes);
-  while (total_bytes_ + bytes > limit) {
+  // What waits for the disk, in whatever file, will be there as well.
+  while (total_bytes_ + waiting_bytes() + bytes > limit) {
+    // Where there is too much already, saying what is deleted must not be what keeps it from being deleted.
+    if (is_deleting_ && total_bytes_ > limits_.max_bytes) return Error::None();
     if (is_deleting_ || closed_.empty()) return kNoRoom;
     // The oldest by its events, also if it was to be kept beyond the window.
     const auto oldest = std::min_element(closed_.begin(), closed_.end(), [](const Segment& a, const Segment& b) {
@@ -33,8 +36,16 @@ Error Rotation::MakeRoom(uint64_t bytes) {
   return Error::None();
 }
 
+uint64_t Rotation::waiting_bytes() const {
+  uint64_t waiting = 0;
+  for (const auto& [device, file] : newest_) waiting += file->waiting_bytes();
+  return waiting;
+}
+
 Error Rotation::Delete(std::vector<Segment>::iterator segment) {
   SliceFile* const newest = newest_[segment->device];
+  // Its numbers would wait behind that.
+  if (newest->waiting_bytes() != 0) return kNoRoom;
   // What is said of a path says nothing when the folder is out of reach.
   struct stat status;
   if (lstat(newest->path().c_str(), &status) != 0 || !newest->identity().IsOf(status)) {
@@ -63,7 +74,8 @@ Error Rotation::Delete(std::vector<Segment>::iterator segment) {
 }
 
 void Rotation::Close(uint32_t device, uint32_t number, const SliceFile& file) {
-  closed_.push_back({device, number, file.path(), file.identity(), file.bytes_written(), file.tally(), false});
+  const bool is_kept = kept_when_closed_.erase(device) != 0;
+  closed_.push_back({device, number, file.path(), file.identity(), file.bytes_written(), file.tally(), is_kept});
 }
 
 Error Rotation::Discard(const SliceFile& file) {

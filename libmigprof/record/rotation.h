@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ class Rotation final : public DiskRoom {
   Error DropOld();
   // What is closed now is outside of the window from then on, and only MIGPROF_MAX_BYTES deletes it.
   void KeepClosed();
+  // The same for the newest file of `device`, which could not be followed by another yet.
+  void KeepWhenClosed(uint32_t device) { kept_when_closed_.insert(device); }
 
   const RotatedLog& log(uint32_t device) { return logs_[device]; }
   // Rows of a file after which they are written, so that no chunk is large beside a segment.
@@ -73,12 +76,14 @@ class Rotation final : public DiskRoom {
 
   uint64_t segment_bytes() const;
   uint64_t newest_ns() const;
+  uint64_t waiting_bytes() const;
   bool IsOldest(const SliceFile& file) const;
   Error Delete(std::vector<Segment>::iterator segment);
 
   const RotationLimits limits_;
   std::map<uint32_t, SliceFile*> newest_;
   std::map<uint32_t, RotatedLog> logs_;
+  std::set<uint32_t> kept_when_closed_;
   std::vector<Segment> closed_;  // in the order in which they were closed
   uint64_t total_bytes_ = 0;
   bool uses_reserve_ = false;

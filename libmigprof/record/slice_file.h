@@ -195,6 +195,8 @@ class SliceFile {
   static constexpr uint64_t kMarkedBytes = 64 * 1024;  // at the end of what is on disk, and all that waits
   // Before a chunk is written.
   void MarkPlace();
+  // What was written when there was `before`, and since, is not in the file any more.
+  void LoseAllAfter(const Tally& before);
   // Writes a chunk, or counts its `rows` as ones there was no room for. Returns whether it was written.
   bool Write(const format::ChunkBuilder& chunk, uint32_t rows, Error* first_error);
 
@@ -254,6 +256,7 @@ class SliceFile {
   bool is_starved_ = false;
   uint64_t rows_without_room_ = 0;
   std::vector<Mark> marks_;
+  bool has_lost_end_ = false;
   bool is_cut_ = false;  // then what is added may only be cut together with what was there before
   uint64_t lost_other_calls_ = 0;
 };

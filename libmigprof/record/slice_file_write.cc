@@ -35,19 +35,29 @@ bool SliceFile::CutBack() {
   is_cut_ = true;
   while (!marks_.empty() && marks_.back().begin > sink_.bytes_written()) marks_.pop_back();
   if (marks_.empty()) {
+    if (!has_lost_end_) LoseAllAfter({});  // it was not even begun
     sink_.EndCut();
     return false;
   }
   const Mark mark = marks_.back();
   marks_.pop_back();
-  if (!sink_.CutTo(mark.begin).ok()) return false;
+  LoseAllAfter(mark.before);
+  if (!sink_.CutTo(mark.begin).ok()) {
+    marks_.clear();
+    return false;
+  }
   writer_.SetSequence(mark.sequence);
-  lost_calls_ += written_.launches - mark.before.launches;
-  lost_activities_ += written_.kernels - mark.before.kernels + written_.transfers - mark.before.transfers +
-                      written_.graph_runs - mark.before.graph_runs + written_.lost - mark.before.lost;
-  lost_other_calls_ += written_.other_calls - mark.before.other_calls;
-  written_ = mark.before;
   return true;
+}
+
+void SliceFile::LoseAllAfter(const Tally& before) {
+  const uint64_t lost_calls = written_.lost_calls - before.lost_calls;
+  lost_calls_ += written_.launches - before.launches + lost_calls;
+  lost_activities_ += written_.kernels - before.kernels + written_.transfers - before.transfers + written_.graph_runs -
+                      before.graph_runs + written_.lost - before.lost - lost_calls;
+  lost_other_calls_ += written_.other_calls - before.other_calls;
+  written_ = before;
+  has_lost_end_ = true;
 }
 
 bool SliceFile::Write(const ChunkBuilder& chunk, uint32_t rows, Error* first_error) {
@@ -117,7 +127,9 @@ Error SliceFile::Flush() {
   write(shapes_);
   write(threads_);
   write(range_nodes_);
+  const uint64_t lost_calls = lost_calls_;
   if (write(calls_, &lost_calls_)) {
+    written_.lost_calls += lost_calls - lost_calls_;
     written_.launches += waiting.launches;
     written_.other_calls += waiting.other_calls;
     if (waiting.last_correlation != 0) written_.NoteCorrelation(waiting.last_correlation);

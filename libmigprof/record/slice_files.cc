@@ -188,7 +188,9 @@ Error SliceFiles::KeepWindow() {
   if (!rotation_ || !rotation_->has_window()) return Error::None();
   for (auto& [ordinal, entry] : files_) {
     if (!entry.file->tally().has_events()) continue;
+    const SliceFile* const before = entry.file.get();
     if (Error error = BeginSegment(ordinal, &entry); !error.ok()) return error;
+    if (entry.file.get() == before) rotation_->KeepWhenClosed(ordinal);
   }
   rotation_->KeepClosed();
   return Error::None();

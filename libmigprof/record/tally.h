@@ -16,8 +16,9 @@ struct Tally {
   uint64_t graph_runs = 0;
   uint64_t allocations = 0;  // and releases
   uint64_t synchronizations = 0;
-  uint64_t lost = 0;      // events that chunk headers say were lost
-  uint64_t first_ns = 0;  // smallest and largest time of an event; 0, 0 when there is none
+  uint64_t lost = 0;        // events that chunk headers say were lost
+  uint64_t lost_calls = 0;  // of them, calls
+  uint64_t first_ns = 0;    // smallest and largest time of an event; 0, 0 when there is none
   uint64_t last_ns = 0;
   uint32_t last_correlation = 0;  // of the calls, the last in the order in which they are numbered; 0: none
 
@@ -46,6 +47,7 @@ struct Tally {
     allocations += other.allocations;
     synchronizations += other.synchronizations;
     lost += other.lost;
+    lost_calls += other.lost_calls;
     NoteTime(other.first_ns, other.last_ns);
     if (other.last_correlation != 0) NoteCorrelation(other.last_correlation);
   }

@@ -220,7 +220,7 @@ class Limits(Disks):
                 def flush():
                     return subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, text=True, timeout=30)
 
-                do("launch matmul 100")
+                do("launch 100")
                 self.assertEqual(flush().returncode, 0)
                 moved = run.folder / "moved"
                 run.traces.rename(moved)
@@ -229,7 +229,7 @@ class Limits(Disks):
                 shutil.rmtree(moved)
                 refused = flush()
                 self.assertEqual(refused.returncode, 1, refused.stdout)
-                do("launch matmul 100")
+                do("launch 100")
                 _, err = process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 0)
                 self.assertEqual(len(own_lines(err)), 1, err)
