@@ -325,9 +325,11 @@ Error Drain::Write(bool forced) {
   const ClockSample clocks{parts_.cupti->Now(), RealtimeNs(), MonotonicNs()};
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     Error written = file->Check();
-    if (written.ok() && file->is_empty()) return;  // an idle process writes nothing
-    file->AddClockSample(clocks);
-    if (written.ok()) written = file->Flush();
+    if (written.ok()) {
+      if (file->is_empty()) return;  // an idle process writes nothing
+      file->AddClockSample(clocks);
+      written = file->Flush();
+    }
     if (written.ok()) {
       written = file->WriteCounters(format::ChunkKind::kCounters, CountersOf(ordinal, *file));
     }

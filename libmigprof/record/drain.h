@@ -170,6 +170,7 @@ class Drain : private ActivitySink {
   PerDevice<uint64_t> new_dropped_calls_{};  // not yet told to a file
   PerDevice<uint64_t> unread_calls_{};       // that came too late for the last round, or got lost in it
   uint64_t unplaced_losses_ = 0;             // calls and activities of a device that is not known, one of several
+  uint64_t unstated_losses_ = 0;             // of files that cannot say so themselves
   int stopped_by_ = 0;                       // see FinishFailed
   uint64_t new_dropped_activities_ = 0;
   uint64_t dropped_graph_nodes_ = 0;

@@ -15,15 +15,21 @@ namespace migprof::record {
 // Adds what was lost since the last time to the files of the devices it belongs to. Of what belongs to none that is
 // known, the only device of the process has it all; where there are several it is stated for the process.
 void Drain::NoteLosses() {
-  for (size_t device = 0; device <= kUnknownDevice; ++device) {
-    uint64_t dropped = parts_.calls->untracked().of_device[device].load(std::memory_order_relaxed);
-    parts_.slots->ForEach(
-        [&](ThreadSlot* slot) { dropped += slot->dropped_calls.of_device[device].load(std::memory_order_relaxed); });
-    new_dropped_calls_[device] += dropped - std::exchange(dropped_calls_[device], dropped);
-  }
+  PerDevice<uint64_t> dropped{};
   uint64_t dropped_graph_nodes = 0;
-  parts_.slots->ForEach(
-      [&](ThreadSlot* slot) { dropped_graph_nodes += slot->dropped_graph_nodes.load(std::memory_order_relaxed); });
+  const auto add = [&](const LostCalls& lost) {
+    for (size_t device = 0; device <= kUnknownDevice; ++device) {
+      dropped[device] += lost.of_device[device].load(std::memory_order_relaxed);
+    }
+  };
+  add(parts_.calls->untracked());
+  parts_.slots->ForEach([&](const ThreadSlot* slot) {
+    add(slot->dropped_calls);
+    dropped_graph_nodes += slot->dropped_graph_nodes.load(std::memory_order_relaxed);
+  });
+  for (size_t device = 0; device <= kUnknownDevice; ++device) {
+    new_dropped_calls_[device] += dropped[device] - std::exchange(dropped_calls_[device], dropped[device]);
+  }
   // Graphs are the process's, and CUPTI does not say whose records it dropped.
   new_dropped_graph_nodes_ += dropped_graph_nodes - std::exchange(dropped_graph_nodes_, dropped_graph_nodes);
   const uint64_t dropped_activities = parts_.tracer->TakeDroppedRecords();
@@ -72,60 +78,61 @@ Counters Drain::CountersOf(uint32_t ordinal, const SliceFile& file) const {
   });
   uint64_t sampled_ms = 0;
   for (uint32_t level = 2; level < Governor::kLevels; ++level) sampled_ms += governor_.milliseconds_at(level);
-  return {{"process.own_ns", governor_.own_ns()},
-          {"process.own_share_ppm", governor_.largest_share_ppm()},
-          {"process.budget_ppm", governor_.budget_ppm()},
-          {"process.last_level_share_ppm", governor_.share_at_last_level_ppm()},
-          {"process.budget_level", governor_.level()},
-          {"process.budget_highest_level", governor_.highest_level()},
-          {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
-          {"process.ms_of_sampled_stacks", sampled_ms},
-          {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
-          {"device.dropped_calls", dropped_calls_[device]},
-          {"device.late_calls", LateCalls(device) + (is_only ? LateCalls(kUnknownDevice) : 0) + file.unwritten_calls()},
-          {"device.late_activities", file.unwritten_activities()},
-          {"device.dropped_other_calls",
-           DroppedOtherCalls(device) + (is_only ? DroppedOtherCalls(kUnknownDevice) : 0) + file.lost_other_calls()},
-          {"process.unplaced_losses",
-           unplaced_losses_ + (is_only ? 0 : LateCalls(kUnknownDevice) + DroppedOtherCalls(kUnknownDevice))},
-          {"process.calls", calls_},
-          {"process.activities", activities_},
-          {"process.dropped_activities", dropped_activities_},
-          {"process.dropped_outcomes", dropped_outcomes},
-          {"process.dropped_graph_nodes", dropped_graph_nodes_},
-          {"process.forgotten_graph_events", graph_log_.forgotten()},
-          {"process.rows_without_room", parts_.files->rows_without_room()},
-          {"process.forgotten_carried",
-           parts_.files->live_graph_nodes()->forgotten() + parts_.files->live_allocations()->forgotten()},
-          {"process.carried_stacks_lost", carried_stacks_lost_},
-          {"process.ranges_lost", lost_ranges},
-          {"process.stacks_lost", stacks_lost_},
-          {"process.stacks_by_libunwind", by_libunwind},
-          {"process.stacks_checked", checked},
-          {"process.stacks_different", different},
-          {"process.python_stacks_lost", python_stacks_lost_},
-          {"process.unrouted_calls", unrouted_calls_},
-          {"process.unrouted_activities", unrouted_activities_},
-          {"process.unknown_records", unknown_records_},
-          {"process.stops", parts_.pauses->stops()},
-          {"process.unrecorded_activities", unrecorded_activities_},
-          {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
-          {"process.foreign_buffers", parts_.tracer->foreign_buffers()},
-          {"process.takeover", static_cast<uint64_t>(takeover_)},
-          {"process.taken_over_ns", taken_over_ns_},
-          {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
-          {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
-          {"process.memory_bytes", MemoryUse::bytes()},
-          {"process.memory_peak_bytes", MemoryUse::peak_bytes()},
-          {"process.memory_most_bytes", parts_.most_memory_bytes},
-          {"process.small_rings", parts_.slots->small_rings()},
-          {"process.threads_without_ring", parts_.slots->refused()},
-          {"process.definitions_forgotten", parts_.definitions->times_forgotten()},
-          {"process.refused_buffers", parts_.buffers->refused()},
-          {"process.counter_samples", parts_.counters->samples()},
-          {"process.slow_counter_samples", parts_.counters->slow_samples()},
-          {"process.counter_cpu_ns", parts_.counters->cpu_ns()},
-          {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
+  return {
+      {"process.own_ns", governor_.own_ns()},
+      {"process.own_share_ppm", governor_.largest_share_ppm()},
+      {"process.budget_ppm", governor_.budget_ppm()},
+      {"process.last_level_share_ppm", governor_.share_at_last_level_ppm()},
+      {"process.budget_level", governor_.level()},
+      {"process.budget_highest_level", governor_.highest_level()},
+      {"process.ms_without_python_lines", governor_.milliseconds_at(1) + sampled_ms},
+      {"process.ms_of_sampled_stacks", sampled_ms},
+      {"process.ms_of_whole_graphs", governor_.milliseconds_of_whole_graphs()},
+      {"device.dropped_calls", dropped_calls_[device]},
+      {"device.late_calls", LateCalls(device) + (is_only ? LateCalls(kUnknownDevice) : 0) + file.unwritten_calls()},
+      {"device.late_activities", file.unwritten_activities()},
+      {"device.dropped_other_calls",
+       DroppedOtherCalls(device) + (is_only ? DroppedOtherCalls(kUnknownDevice) : 0) + file.lost_other_calls()},
+      {"process.unplaced_losses", unplaced_losses_ + unstated_losses_ +
+                                      (is_only ? 0 : LateCalls(kUnknownDevice) + DroppedOtherCalls(kUnknownDevice))},
+      {"process.calls", calls_},
+      {"process.activities", activities_},
+      {"process.dropped_activities", dropped_activities_},
+      {"process.dropped_outcomes", dropped_outcomes},
+      {"process.dropped_graph_nodes", dropped_graph_nodes_},
+      {"process.forgotten_graph_events", graph_log_.forgotten()},
+      {"process.rows_without_room", parts_.files->rows_without_room()},
+      {"process.forgotten_carried",
+       parts_.files->live_graph_nodes()->forgotten() + parts_.files->live_allocations()->forgotten()},
+      {"process.carried_stacks_lost", carried_stacks_lost_},
+      {"process.ranges_lost", lost_ranges},
+      {"process.stacks_lost", stacks_lost_},
+      {"process.stacks_by_libunwind", by_libunwind},
+      {"process.stacks_checked", checked},
+      {"process.stacks_different", different},
+      {"process.python_stacks_lost", python_stacks_lost_},
+      {"process.unrouted_calls", unrouted_calls_},
+      {"process.unrouted_activities", unrouted_activities_},
+      {"process.unknown_records", unknown_records_},
+      {"process.stops", parts_.pauses->stops()},
+      {"process.unrecorded_activities", unrecorded_activities_},
+      {"process.unknown_contexts", parts_.tracer->unknown_contexts()},
+      {"process.foreign_buffers", parts_.tracer->foreign_buffers()},
+      {"process.takeover", static_cast<uint64_t>(takeover_)},
+      {"process.taken_over_ns", taken_over_ns_},
+      {"process.cupti_fatal_error", static_cast<uint64_t>(parts_.tracer->fatal_error())},
+      {"process.stopped_by_error", static_cast<uint64_t>(stopped_by_)},
+      {"process.memory_bytes", MemoryUse::bytes()},
+      {"process.memory_peak_bytes", MemoryUse::peak_bytes()},
+      {"process.memory_most_bytes", parts_.most_memory_bytes},
+      {"process.small_rings", parts_.slots->small_rings()},
+      {"process.threads_without_ring", parts_.slots->refused()},
+      {"process.definitions_forgotten", parts_.definitions->times_forgotten()},
+      {"process.refused_buffers", parts_.buffers->refused()},
+      {"process.counter_samples", parts_.counters->samples()},
+      {"process.slow_counter_samples", parts_.counters->slow_samples()},
+      {"process.counter_cpu_ns", parts_.counters->cpu_ns()},
+      {"process.drain_cpu_ns", ClockNs(CLOCK_THREAD_CPUTIME_ID)}};
 }
 
 Error Drain::AddLateCalls() {
@@ -197,18 +204,21 @@ Error Drain::WriteTrailers() {
 
 Drain::GivenUp Drain::GiveUpWaiting(int error) {
   GivenUp given_up;
-  std::set<const SliceFile*> unstated;
   stopped_by_ = error;
+  unstated_losses_ = 0;
+  std::set<const SliceFile*> unstated;
   parts_.files->UseReserve(true);
   parts_.files->ForEach([&](uint32_t ordinal, SliceFile* file) {
     if (file->waiting_bytes() == 0) return;
     // A chunk that was begun has taken what room there was. If that is not enough for a trailer, some chunks before it
     // go as well.
     const bool is_stated = CutBackForTrailer(ordinal, file);
-    if (!is_stated) unstated.insert(file);
-    given_up.launches += LateCalls(CountedDevice(ordinal)) + file->unwritten_calls();
+    const uint64_t launches = LateCalls(CountedDevice(ordinal)) + file->unwritten_calls();
+    given_up.launches += launches;
     given_up.activities += file->unwritten_activities();
-    unplaced_losses_ += is_stated ? 0 : file->unwritten_calls() + file->unwritten_activities();
+    if (is_stated) return;
+    unstated.insert(file);
+    unstated_losses_ += launches + file->unwritten_activities();
   });
   given_up.is_stated = unstated.empty();
   if (given_up.is_stated) return given_up;

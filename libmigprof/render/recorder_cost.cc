@@ -4,19 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <tuple>
 
 #include "libmigprof/render/human_units.h"
 
 namespace migprof::render {
 namespace {
-
-// A process, whatever slices it used: host, boot, number, name.
-using ProcessKey = std::tuple<std::string, std::string, uint32_t, std::string>;
-
-ProcessKey KeyOf(const analyze::SliceProfile& slice, const analyze::ProcessInfo& process) {
-  return {slice.host, slice.boot_id, process.pid, process.name};
-}
 
 // What slices say of one process: of what recording cost it each the same, of what it did each their own part.
 struct ProcessUse {
@@ -25,11 +17,12 @@ struct ProcessUse {
   uint64_t window_ns = 0;  // the longest
 };
 
-std::map<ProcessKey, ProcessUse> UseOfProcesses(const std::vector<const analyze::SliceProfile*>& slices) {
-  std::map<ProcessKey, ProcessUse> processes;
+// By ProcessInfo::recording.
+std::map<std::string, ProcessUse> UseOfProcesses(const std::vector<const analyze::SliceProfile*>& slices) {
+  std::map<std::string, ProcessUse> processes;
   for (const analyze::SliceProfile* slice : slices) {
     for (const analyze::ProcessInfo& process : slice->processes) {
-      ProcessUse& use = processes.try_emplace(KeyOf(*slice, process), ProcessUse{process.recorder}).first->second;
+      ProcessUse& use = processes.try_emplace(process.recording, ProcessUse{process.recorder}).first->second;
       use.dropped |= process.health.dropped + process.health.other_calls_dropped + process.health.unplaced != 0;
       use.window_ns = std::max(use.window_ns, process.window_ns);
       // Slices to which no Python frame belongs say nothing of their lines.

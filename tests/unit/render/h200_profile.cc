@@ -183,7 +183,8 @@ SliceProfile Slice(Profile* profile, uint32_t gi, double busy, double sm_share, 
                              .window_ns = kWindow,
                              .gpu_ns = slice.kernels.total_ns + copies,
                              .recorder = {.own_ns = 41 * kMs, .own_share_ppm = 2100},
-                             .health = slice.health});
+                             .health = slice.health,
+                             .recording = std::to_string(pid)});
   return slice;
 }
 

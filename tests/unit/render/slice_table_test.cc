@@ -163,7 +163,7 @@ TEST(DescribeRecorderCost, SmallRings_AreOfTheProcessesThatLost) {
   // The same process on two slices.
   EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
             "3.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
-  second.processes[0].pid = 2;
+  second.processes[0].recording = "another";
   EXPECT_EQ(DescribeRecorderCost(SumRecorderCost({&first, &second})),
             "6.00 ms; 5 threads had small rings, because of MIGPROF_MAX_MEMORY=64M");
   first.processes[0].health.other_calls_dropped = 1;
