@@ -3,6 +3,7 @@
 """Disks that are full, read-only, slow, limited or gone; memory, descriptors and threads that are not to be had; clocks that step. The
 program runs as without migprof, at most one line says what is wrong, and what is missing is counted."""
 
+import collections
 import errno
 import os
 import re
@@ -78,6 +79,28 @@ class WithFaults(Disks):
         """The call it was made for counts once."""
         executed, recorded, health = self.run_faulty(f"write:4={errno.EROFS}", lines=1)
         self.assertEqual((recorded, health["dropped"]), (0, executed))
+
+    def test_a_flush_that_is_not_written_fails(self):
+        run, release = self.run_, self.release
+        process = subprocess.Popen([str(harness.BIN / "controlled")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   cwd=run.folder, env=run.environment(harness.PLAIN, LD_PRELOAD=f"{LIBC_FAULTS}:{harness.LIBRARY}",
+                                                                       LIBC_FAULTS=f"write:12+={errno.ENOSPC}until{release}", MIGPROF_FLUSH_MS=60000,
+                                                                       MIGPROF_CONTROL=run.folder / "control"))
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+
+        def launch_and_flush():
+            process.stdin.write("launch 100\n")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), "ok\n")
+            return subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, timeout=30).returncode
+
+        answers = [launch_and_flush() for _ in range(3)]
+        self.assertEqual(answers[-1], 1, answers)
+        release.touch()
+        self.assertEqual(launch_and_flush(), 0)
+        process.kill()
+        self.assertEqual(sum(trace.calls for trace in accounting.read(run)), 400)
 
     def test_no_descriptor_for_a_while(self):
         """The file is made when there is one."""
@@ -284,6 +307,18 @@ class Mounted(Disks):
                     self.assertGreater(health["dropped"], 0)
                     launches, activities = map(int, re.search(r"(\d+) launches and (\d+) activities", lines[-1]).groups())
                     self.assertEqual((health["launches"] + launches, recorded + activities, launches + activities), (executed, executed, health["dropped"]))
+
+    def test_a_disk_that_has_no_room_for_a_file(self):
+        """Of two slices of three there is none: the third tells of their losses."""
+        lines = self.run_on("size=4m,nr_inodes=3", "all_devices", "--steps", "1000")
+        launches, activities = map(int, re.search(r"(\d+) launches and (\d+) activities are missing, which", lines[-1]).groups())
+        self.run_.merge("--format", "json", "--strict", expect=2)
+        entries = self.run_.summary()["slices"]
+        done = collections.Counter(row["slice"] for row in self.run_.ledger())
+        self.assertEqual((len(entries), len(done)), (1, 3))
+        there = done[entries[0]["mig_uuid"]]
+        self.assertEqual((launches, activities), (done.total() - there, done.total() - there))
+        self.assertEqual((entries[0]["health"]["matched"], entries[0]["health"]["unplaced"]), (there, launches + activities))
 
     def test_a_disk_that_is_read_only(self):
         lines = self.run_on("ro", *PROGRAM)
