@@ -80,28 +80,6 @@ class WithFaults(Disks):
         executed, recorded, health = self.run_faulty(f"write:4={errno.EROFS}", lines=1)
         self.assertEqual((recorded, health["dropped"]), (0, executed))
 
-    def test_a_flush_that_is_not_written_fails(self):
-        run, release = self.run_, self.release
-        process = subprocess.Popen([str(harness.BIN / "controlled")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   cwd=run.folder, env=run.environment(harness.PLAIN, LD_PRELOAD=f"{LIBC_FAULTS}:{harness.LIBRARY}",
-                                                                       LIBC_FAULTS=f"write:12+={errno.ENOSPC}until{release}", MIGPROF_FLUSH_MS=60000,
-                                                                       MIGPROF_CONTROL=run.folder / "control"))
-        self.addCleanup(process.kill)
-        self.assertEqual(process.stdout.readline(), "ready\n")
-
-        def launch_and_flush():
-            process.stdin.write("launch 100\n")
-            process.stdin.flush()
-            self.assertEqual(process.stdout.readline(), "ok\n")
-            return subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, timeout=30).returncode
-
-        answers = [launch_and_flush() for _ in range(3)]
-        self.assertEqual(answers[-1], 1, answers)
-        release.touch()
-        self.assertEqual(launch_and_flush(), 0)
-        process.kill()
-        self.assertEqual(sum(trace.calls for trace in accounting.read(run)), 400)
-
     def test_no_descriptor_for_a_while(self):
         """The file is made when there is one."""
         executed, recorded, health = self.run_faulty(f"open:3-9={errno.EMFILE}", lines=MAYBE)
@@ -222,6 +200,31 @@ class Limits(Disks):
         self.assertEqual(health["matched"] + health["orphaned"] + activities, done, health)
         self.assertEqual(health["dropped"], launches + activities)
         self.assertEqual((health["killed"], health["stopped"], health["missing_chunks"], health["damaged_bytes"]), (False, True, 0, 0))
+
+    def test_a_flush_that_is_not_written_fails(self):
+        """The trace may grow no further for a while; the files for `migprof flush` are smaller."""
+        run = self.run_
+        process = subprocess.Popen([str(harness.BIN / "controlled")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   cwd=run.folder, env=run.environment(SIMGPU_LEDGER=None, WORKLOAD_CALLS=None, MIGPROF_FLUSH_MS=60000,
+                                                                       MIGPROF_CONTROL=run.folder / "control"))
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+
+        def launch_and_flush():
+            process.stdin.write("launch 100\n")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), "ok\n")
+            return subprocess.run([str(harness.BIN / "migprof"), "flush", str(process.pid)], capture_output=True, timeout=30).returncode
+
+        self.assertEqual(launch_and_flush(), 0)
+        size = run.trace_files()[0].stat().st_size
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        self.assertEqual(launch_and_flush(), 1)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.assertEqual(launch_and_flush(), 0)
+        process.kill()
+        process.communicate()
+        self.assertEqual(sum(trace.calls for trace in accounting.read(run)), 300)
 
     def test_the_output_folder_is_removed(self):
         """While the program runs on: it is said, and a flush does not succeed."""
