@@ -7,6 +7,14 @@
 #include "absl/strings/str_cat.h"
 
 namespace migprof::analyze {
+namespace {
+
+bool HasPythonFrames(const TraceScan& scan) {
+  return std::any_of(scan.chunks.begin(), scan.chunks.end(),
+                     [](const format::ChunkRef& chunk) { return chunk.kind() == format::ChunkKind::kPythonFrames; });
+}
+
+}  // namespace
 
 ProcessInfo DescribeProcess(const TraceScan& scan) {
   ProcessInfo process;
@@ -28,7 +36,8 @@ ProcessInfo DescribeProcess(const TraceScan& scan) {
   process.recorder.last_level_share_ppm =
       static_cast<uint32_t>(std::min<uint64_t>(counter("process.last_level_share_ppm"), 1'000'000));
   process.recorder.highest_level = static_cast<uint32_t>(counter("process.budget_highest_level"));
-  process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
+  // The recorder takes this step whatever the program is written in.
+  if (HasPythonFrames(scan)) process.recorder.without_lines_ms = counter("process.ms_without_python_lines");
   process.recorder.sampled_ms = counter("process.ms_of_sampled_stacks");
   process.recorder.whole_graphs_ms = counter("process.ms_of_whole_graphs");
   process.recorder.memory_bytes = counter("process.memory_bytes");

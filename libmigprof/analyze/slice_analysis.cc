@@ -41,11 +41,6 @@ struct OpenFile {
 // Whether all processes' chunks of this kind are to come nearly in order of time.
 bool HasOrderedTimes(format::ChunkKind kind) { return IsActivity(kind) || kind == format::ChunkKind::kAllocations; }
 
-bool HasPythonFrames(const TraceScan& scan) {
-  return std::any_of(scan.chunks.begin(), scan.chunks.end(),
-                     [](const format::ChunkRef& chunk) { return chunk.kind() == format::ChunkKind::kPythonFrames; });
-}
-
 std::vector<uint64_t> EarliestActivity(const TraceScan& scan) {
   const std::vector<format::ChunkRef>& chunks = scan.chunks;
   std::vector<uint64_t> earliest(chunks.size() + 1, UINT64_MAX);
@@ -333,8 +328,6 @@ void SliceReader::ReadNextChunk(OpenFile* file) {
 void SliceReader::FinishFile(OpenFile* file) {
   const TraceScan& scan = *file->scan;
   ProcessInfo process = DescribeProcess(scan);
-  // The recorder takes this step whatever the program is written in.
-  if (!HasPythonFrames(scan)) process.recorder.without_lines_ms = 0;
   SliceProfile& profile = result_.profile;
   if (file->analysis != nullptr) {
     const LaunchJoin::Counts& join = file->analysis->FinishJoin();
